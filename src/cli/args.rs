@@ -1,7 +1,7 @@
-//! The command line's grammar and its help.
+//! Defines the command line's grammar and its help.
 
-/// Examples of a verb, then what scripts can rely on; last, where they differ, the exit codes that
-/// are the verb's own.
+/// Formats the end of a verb's help: examples, then what scripts can rely on, and last the verb's
+/// own exit codes if they differ.
 macro_rules! after {
     ($($example:literal),+ $(; $own:literal)?) => {
         concat!(
@@ -40,7 +40,7 @@ pub use super::verb::vendor::{Rollback, Snapshot, Vendor, VendorVerb};
 pub use common::Json;
 pub(in crate::cli) use common::{parse_limit, parse_span};
 
-/// A verb's own options stand apart from those that every verb has.
+/// The heading that separates the options of every verb from a verb's own.
 const EVERYWHERE: &str = "Options of every verb";
 
 /// Keep `go env` right on whatever network the machine is on

@@ -1,4 +1,4 @@
-//! What every verb is given, standard output among it.
+//! The input and output of every verb.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -11,31 +11,31 @@ use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::policy::Policy;
 
-/// What every verb is given.
+/// The input and output of every verb.
 #[derive(Debug)]
 pub(super) struct Context {
     /// `--config`.
     pub config: Option<PathBuf>,
     /// The caller's environment.
     pub env: Environment,
-    /// The page that text is laid out for.
+    /// The page for the layout of text.
     pub page: Page,
-    /// Where the answer goes.
+    /// Standard output, for the result.
     pub out: Output,
 }
 
 impl Context {
-    /// Where goroam keeps what.
+    /// Returns the locations of goroam's files.
     pub(super) fn paths(&self) -> Result<Paths, Error> {
         Ok(Paths::find(self.config.clone(), &self.env)?)
     }
 
-    /// The mirror's folder by `--mirror`, `$GOROAM_MIRROR`, the policy and the user's data folder,
-    /// for whoever has read the policy and is to end if it cannot be used: who writes to a mirror
-    /// must not write to another one than the policy's.
+    /// Returns the mirror's directory by `--mirror`, `$GOROAM_MIRROR`, the policy and the user's
+    /// data directory. Use this if the verb has read the policy and must end without a usable one:
+    /// a verb that writes to a mirror must not write to one other than the policy's.
     ///
     /// # Errors
-    /// When the user has no home folder.
+    /// When the user has no home directory.
     pub(super) fn mirror_of(
         &self,
         flag: Option<PathBuf>,
@@ -45,7 +45,7 @@ impl Context {
         Ok(paths.mirror_at(flag, policy.mirror.path.clone(), &self.env))
     }
 
-    /// Prints a report, as JSON or as the text that it makes.
+    /// Prints a report, as JSON or as text.
     pub(super) fn show<T: Serialize>(
         &self,
         as_json: bool,
@@ -59,9 +59,9 @@ impl Context {
         }
     }
 
-    /// The same for whoever only reads it and does his work without, too: a policy with errors is
-    /// for `goroam check` to tell, and here it only does not name the mirror. `None` when nobody
-    /// names one and the user has no home folder.
+    /// Returns the same directory for verbs that only read the mirror and also work without it. If
+    /// the policy has errors, it does not name the mirror here; `goroam check` reports the errors.
+    /// `None` when nothing names a mirror and the user has no home directory.
     pub(super) fn mirror(&self, flag: Option<PathBuf>) -> Option<PathBuf> {
         let Ok(paths) = self.paths() else {
             let named = flag.or_else(|| self.env.path("GOROAM_MIRROR"))?;
@@ -78,14 +78,14 @@ impl Context {
 pub(super) struct Output;
 
 impl Output {
-    /// Prints text as it is; colours are taken out where they are not wanted.
+    /// Prints text as it is. Colours are removed if they are not wanted.
     pub(super) fn text(self, text: &str) -> io::Result<()> {
         let mut out = anstream::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()
     }
 
-    /// Prints bytes that are no text for a person: a file's content.
+    /// Prints bytes that are not text for a person: a file's content.
     pub(super) fn raw(self, bytes: &[u8]) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(bytes)?;
@@ -106,12 +106,13 @@ impl Output {
         self.raw(&text)
     }
 
-    /// Is somebody looking at it?
+    /// Reports whether standard output is a terminal.
     pub(super) fn is_terminal(self) -> bool {
         io::stdout().is_terminal()
     }
 
-    /// Can it be drawn on? A dumb terminal (an editor's shell) only takes one line after another.
+    /// Reports whether a screen can be drawn. A dumb terminal (an editor's shell) accepts only one
+    /// line after another.
     pub(super) fn is_screen(self, env: &Environment) -> bool {
         let dumb = match env.get("TERM") {
             Some(term) => term == "dumb",

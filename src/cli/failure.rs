@@ -1,20 +1,20 @@
-//! How a verb ends when it does not end well.
+//! The ways in which a verb can fail.
 
 use std::io;
 
 use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 
-/// How a verb ends when it does not end well.
+/// The ways in which a verb can fail.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It could not be done.
+    /// goroam could not do it.
     Goroam(Error),
-    /// The answer could not be written.
+    /// The result could not be written.
     Output(io::Error),
-    /// The command line's own: a message and an exit code.
+    /// A failure of the command line itself: a message and an exit code.
     Said {
-        /// What is wrong, and the way out.
+        /// What is wrong, and what to do about it.
         message: String,
         /// The exit code.
         exit: u8,
@@ -22,7 +22,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The command line's own failure.
+    /// Creates a failure of the command line itself.
     pub(super) fn said(message: impl Into<String>, exit: u8) -> Failure {
         Failure::Said {
             message: message.into(),
@@ -30,7 +30,7 @@ impl Failure {
         }
     }
 
-    /// The exit code. A reader that has seen enough (`| head`) is no failure.
+    /// Returns the exit code. A reader that closes the pipe early (`| head`) is not a failure.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Failure::Goroam(error) => error.exit_code(),
@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// What to print; `None`: nothing.
+    /// Returns the message to print; `None`: print nothing.
     pub(super) fn message(&self) -> Option<String> {
         match self {
             Failure::Goroam(error) => Some(chain(error)),
@@ -63,7 +63,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// The error with its causes. Many messages name their cause themselves; it is not told twice.
+/// Formats the error with its causes. Many messages contain their cause; it is not repeated.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

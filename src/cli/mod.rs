@@ -1,6 +1,6 @@
-//! The faces: arguments in, text or JSON out, exit codes. One file a verb, one file a thing
-//! that is rendered. Rendering is pure (a value and a page in, text out), so that whole
-//! answers can be compared in tests.
+//! The command line: arguments in, text or JSON out, exit codes. One file for each verb, and one
+//! for each thing that is rendered. Rendering is pure (a value and a page in, text out), so that
+//! tests can compare whole outputs.
 //!
 //! ```text
 //! args → run → verb → (ipc or agent::Session) → render → output

@@ -1,4 +1,4 @@
-//! From arguments to an exit code.
+//! Runs the command: from arguments to an exit code.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -22,17 +22,18 @@ use crate::paths::Paths;
 use crate::policy::{PolicyFinding, Severity};
 use crate::telemetry;
 
-/// Idle threads that wait for DNS or files cost memory in a resident agent.
+/// Threads for DNS or files end after this idle time: they cost memory in a resident agent.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
-/// `getaddrinfo` blocks a thread for each name; a policy with more names waits its turn.
+/// Most threads: `getaddrinfo` blocks a thread for each name. In a policy with more names, the
+/// others wait.
 const MOST_THREADS: usize = 64;
 
-/// The whole command: arguments in, output and exit code out.
+/// Runs the whole command: arguments in, output and exit code out.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // `--help | head` must not become an error of its own.
+            // `--help | head` must not report an error.
             drop(error.print());
             let usage = error.use_stderr();
             return ExitCode::from(if usage { EXIT_USAGE } else { EXIT_DONE });
@@ -85,8 +86,8 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
     }
 }
 
-/// Runs on this thread alone; the work is waiting, and a DNS lookup gets a thread when needed.
-/// Boxed: one copy of the runtime's loop for all verbs instead of one for each.
+/// Runs the verb on this thread only: it mostly waits, and a DNS lookup gets its own thread when
+/// needed. The future is boxed, so that one copy of the runtime's loop serves all verbs.
 fn block_on(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Result<u8, Failure> {
     enough_descriptors()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,15 +97,16 @@ fn block_on(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Re
         .build()
         .map_err(|error| Failure::said(format!("cannot start: {error}"), EXIT_FAILED))?;
     let done = runtime.block_on(work);
-    // A lookup in a black hole would hold up the end by its whole time limit.
+    // A look-up without an answer would delay the end by its whole time limit.
     runtime.shutdown_background();
     done
 }
 
-/// Without them the runtime would not start, or panic where it makes a pipe for signals.
+/// Checks that enough file descriptors are free. Otherwise the runtime would not start, or would
+/// panic when it creates a pipe for signals.
 #[cfg(unix)]
 fn enough_descriptors() -> Result<(), Failure> {
-    /// What the runtime and one child take, and some sockets.
+    /// Enough for the runtime, one child and some sockets.
     const NEEDED: usize = 16;
     let spare: Result<Vec<_>, std::io::Error> = (0..NEEDED)
         .map(|_| std::os::unix::net::UnixDatagram::unbound())
@@ -142,7 +144,7 @@ fn level(cli: &Cli) -> Level {
     }
 }
 
-/// What went wrong, on standard error. If that is closed too there is nobody left to tell.
+/// Prints the failure on standard error. If that is closed too, the message is lost.
 fn complain(context: &Context, failure: &Failure) {
     let Some(message) = failure.message() else {
         return;
@@ -155,7 +157,7 @@ fn complain(context: &Context, failure: &Failure) {
         ..
     }) = failure
     {
-        // The warnings are in nobody's way; `check` has them.
+        // Only errors are printed here; `check` also prints the warnings.
         let errors = found.iter().filter(|one| one.severity == Severity::Error);
         let errors: Vec<PolicyFinding> = errors.cloned().collect();
         let path = path.display().to_string();

@@ -1,9 +1,9 @@
-//! The terminal as a screen: taken over while something is shown on it, and given back however
-//! that ends.
+//! Uses the terminal as a screen: takes it over while something is shown, and restores it however
+//! the program ends.
 //!
-//! The escape sequences are those that every terminal of today knows (xterm's `ctlseqs`); one
-//! that does not know synchronised updates (`?2026`) or the alternate screen (`?1049`) leaves
-//! them out.
+//! The escape sequences are those that every current terminal supports (xterm's `ctlseqs`). A
+//! terminal without synchronised updates (`?2026`) or the alternate screen (`?1049`) ignores these
+//! two.
 
 use std::io::{self, Write};
 use std::sync::Once;
@@ -26,22 +26,24 @@ use windows as os;
 pub(in crate::cli) use event::Event;
 pub(super) use os::{Events, can_stop, stop_until_continued};
 
-/// Alternate screen, no cursor, no wrapping at the right edge, empty.
+/// Switches to the alternate screen, hides the cursor, disables wrapping at the right edge and
+/// clears the screen.
 const TAKE: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J";
-/// All of it back. Emptied first, for a terminal that has only one screen.
+/// Restores all of it. The screen is cleared first, for a terminal that has only one screen.
 const GIVE_BACK: &[u8] = b"\x1b[H\x1b[2J\x1b[?7h\x1b[?25h\x1b[?1049l";
-/// What stands between these two appears at once.
+/// Text between these two appears at once.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
 
-/// Is the screen ours? It is given back once, by whoever comes first: the end or a panic.
+/// Whether the screen is taken. It is restored once, either at the end or after a panic, whichever
+/// comes first.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
 /// The screen, while it is taken.
 #[derive(Debug)]
 pub(super) struct Screen {
-    /// What stands on it, and in which size.
+    /// The lines on the screen, and its size.
     shown: Option<(Size, Vec<String>)>,
 }
 
@@ -49,17 +51,17 @@ impl Screen {
     /// Takes the terminal over.
     ///
     /// # Errors
-    /// When it is none, or cannot be written to.
+    /// When standard output is not a terminal, or cannot be written to.
     pub(super) fn take() -> io::Result<Screen> {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                // Before the message: on the other screen nobody would see it.
+                // Before the message: on the alternate screen the user would not see it.
                 give_back();
                 before(panic);
             }));
         });
-        // First the modes, so that a failure leaves nothing behind.
+        // The modes are set first, so that a failure leaves nothing behind.
         os::set_modes()?;
         TAKEN.store(true, Ordering::SeqCst);
         let screen = Screen { shown: None };
@@ -67,7 +69,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Its size now.
+    /// Returns the present size.
     pub(super) fn size(&self) -> Size {
         os::size().unwrap_or(Size {
             columns: 80,
@@ -75,15 +77,16 @@ impl Screen {
         })
     }
 
-    /// What stands on it is not known any more.
+    /// Forgets the lines on the screen, when they are no longer known.
     pub(super) fn forget(&mut self) {
         self.shown = None;
     }
 
-    /// Shows these lines, one for each row; writes only those that are others than before.
+    /// Shows these lines, one for each row. Writes only the lines that differ from the previous
+    /// ones.
     ///
     /// # Errors
-    /// When the terminal is gone.
+    /// When the terminal no longer exists.
     pub(super) fn show(&mut self, size: Size, lines: Vec<String>, width: Width) -> io::Result<()> {
         let update = update(self.shown.as_ref(), size, &lines, width);
         self.shown = Some((size, lines));
@@ -101,10 +104,10 @@ impl Drop for Screen {
     }
 }
 
-/// How many columns a painted line takes.
+/// Counts the columns of a painted line.
 pub(super) type Width = fn(&str) -> usize;
 
-/// The bytes that make one screen of another; empty where nothing differs.
+/// Returns the bytes that turn one screen into the other; empty if they are equal.
 fn update(
     before: Option<&(Size, Vec<String>)>,
     size: Size,
@@ -118,7 +121,7 @@ fn update(
             continue;
         }
         out.extend_from_slice(format!("\x1b[{};1H{line}", row + 1).as_bytes());
-        // Not behind a full line: the cursor stands on its last character there.
+        // Not after a full line: there the cursor is on the last character.
         if width(line) < size.columns {
             out.extend_from_slice(b"\x1b[K");
         }
@@ -137,7 +140,7 @@ fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
-    // A terminal that is gone has nothing to be given back.
+    // A terminal that no longer exists needs no restoring.
     drop(write(GIVE_BACK));
     os::restore_modes();
 }
@@ -188,7 +191,7 @@ mod tests {
         assert!(text.contains("\x1b[2J\x1b[1;1Ha\x1b[K\x1b[2;1Hb"), "{text}");
     }
 
-    /// A program of its own within a terminal of its own: this test again, as `CHILD` says.
+    /// Runs this test again, as a separate program in its own terminal; `CHILD` tells it so.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_panic_gives_the_terminal_back_before_it_speaks() {

@@ -1,4 +1,4 @@
-//! Arguments that several verbs have.
+//! Arguments that several verbs share.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ pub struct Json {
     pub json: bool,
 }
 
-/// `500ms`, `30s`, `1h 30min`. Of what is no such span humantime says "expected number at 0" and
-/// the like, so the form is shown as well.
+/// Parses `500ms`, `30s`, `1h 30min`. For other text humantime reports "expected number at 0" and
+/// the like, so the message also shows the format.
 pub(in crate::cli) fn parse_span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write it as 500ms, 30s, 5min, 2h or 30days"))
 }
 
-/// A limit; one of nothing would end everything before it has begun.
+/// Parses a time limit. Zero is refused: it would end everything before it has begun.
 pub(in crate::cli) fn parse_limit(text: &str) -> Result<Duration, String> {
     match parse_span(text)? {
         Duration::ZERO => Err("a limit must be longer than nothing".to_owned()),

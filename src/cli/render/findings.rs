@@ -1,4 +1,4 @@
-//! Findings as every verb prints them, and those of a policy with the lines that they are about.
+//! Prints the findings of every verb, and those of a policy with the lines that they concern.
 
 use std::ops::Range;
 
@@ -14,26 +14,27 @@ use crate::agent::summary;
 use crate::model::mask::blot;
 use crate::policy::{Label, PolicyFinding, Severity};
 
-/// More than these are not shown: a person fixes some and runs it again.
+/// Most findings shown: a person fixes some and runs the command again.
 pub(in crate::cli) const MOST: usize = 50;
 
 /// A finding of any verb.
 #[derive(Debug)]
 pub(in crate::cli) struct Shown<'a> {
-    /// How bad it is.
+    /// The severity.
     pub mark: Mark,
-    /// What is wrong, in one sentence.
+    /// The problem, in one sentence.
     pub says: String,
     /// Its code, for scripts.
     pub code: Option<String>,
-    /// Lines below it: a word or nothing, and a text that is indented behind it.
+    /// The lines below the finding: a word or an empty string, and a text that is indented after
+    /// it.
     pub details: Vec<(&'a str, String)>,
     /// What to do.
     pub help: &'a str,
 }
 
 impl Shown<'_> {
-    /// Prints it: the sentence with its code, the details, what to do.
+    /// Prints the finding: the sentence with its code, the details, what to do.
     pub(in crate::cli) fn print(&self, sheet: &mut Sheet) {
         let mut says = clean(&self.says);
         if let Some(code) = &self.code {
@@ -54,17 +55,18 @@ impl Shown<'_> {
     }
 }
 
-/// A place in a text as editors count it.
+/// A place in a text, counted as editors do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(in crate::cli) struct Position {
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
 impl Position {
-    /// Of a byte offset; beyond the end or within a character, the nearest place before it.
+    /// Converts a byte offset. An offset beyond the end, or within a character, becomes the nearest
+    /// place before it.
     pub(in crate::cli) fn of(text: &str, offset: usize) -> Position {
         let before = text.get(..floor(text, offset)).unwrap_or_default();
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -75,7 +77,7 @@ impl Position {
     }
 }
 
-/// All findings, each with its lines, and how many there are of each kind.
+/// Formats all findings, each with its lines, and the number of each kind.
 pub(in crate::cli) fn findings(
     path: &str,
     text: &str,
@@ -86,7 +88,7 @@ pub(in crate::cli) fn findings(
         .decor_style(DecorStyle::Unicode)
         .term_width(page.columns);
     let path = clean(path);
-    // The lines are shown as they stand but for passwords; every byte keeps its place.
+    // The lines are shown unchanged except for passwords; every byte keeps its place.
     let text = &blot(text).replace("\r\n", " \n");
     let mut out = String::new();
     for finding in findings.iter().take(MOST) {
@@ -121,20 +123,20 @@ fn group<'a>(
         None => group = group.element(annotate_snippets::Origin::path(path)),
     }
     if let Some(help) = &finding.help {
-        // Behind the line numbers, which have four digits at most, and "╰ help: ".
+        // The text starts after the line numbers, which have at most four digits, and "╰ help: ".
         group = group.element(Level::HELP.message(broken(help, columns, 13)));
     }
     group
 }
 
-/// A text in lines of the page, behind a lead under which the renderer puts all of them.
+/// Breaks a text into lines of the page, after a lead under which the renderer aligns all lines.
 fn broken(text: &str, columns: usize, lead: usize) -> String {
     let room = columns.saturating_sub(lead).max(20);
     wrap(&clean(text), room, room).join("\n")
 }
 
-/// Only the lines from the first place to the last: a policy may be long, and the renderer
-/// looks at everything that it is given.
+/// Passes only the lines from the first place to the last: a policy may be long, and the renderer
+/// reads everything that it gets.
 fn snippet<'a>(
     path: &'a str,
     text: &'a str,
@@ -179,7 +181,7 @@ fn snippet<'a>(
         )
 }
 
-/// The span, cut to the text and to whole characters.
+/// Limits the span to the text and to whole characters.
 fn within(text: &str, span: &Range<usize>) -> Range<usize> {
     let start = floor(text, span.start);
     start..floor(text, span.end).max(start)
@@ -308,8 +310,8 @@ warning[no-targets]: nothing is ever probed
     }
 
     proptest::proptest! {
-        /// Whatever the text and wherever the places: the renderer is somebody else's, and a
-        /// panic would hide the very finding that the user needs.
+        /// The renderer must not panic with any text and any places. It comes from another crate,
+        /// and a panic would hide the very finding that the user needs.
         #[test]
         fn no_text_and_no_span_makes_the_renderer_panic(
             text in "[a-z =\"\\[\\]\t\r\n\u{e9}\u{4e16}\u{1f600}\u{200d}\u{1b}]{0,60}",

@@ -1,4 +1,4 @@
-//! The characters that a terminal can show.
+//! Chooses the characters that a terminal can show.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -7,20 +7,20 @@ use crate::environment::Environment;
 /// The characters of a live view.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Glyphs {
-    /// Heights, low to high.
+    /// Bars of rising height.
     pub(in crate::cli) steps: [char; 8],
     /// A round in which a target was not up.
     pub(in crate::cli) not_up: char,
-    /// Something is left out.
+    /// The mark for an omission.
     pub(in crate::cli) to: &'static str,
-    /// From one thing to another.
+    /// The arrow from one thing to another.
     pub(in crate::cli) arrow: &'static str,
-    /// The end of a text that has been cut; one column wide.
+    /// The end of a text that was cut; one column wide.
     pub(in crate::cli) mark: char,
     is_ascii: bool,
 }
 
-/// Where Unicode can be shown.
+/// For terminals that show Unicode.
 pub(in crate::cli) const UNICODE: Glyphs = Glyphs {
     steps: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     not_up: '×',
@@ -30,7 +30,7 @@ pub(in crate::cli) const UNICODE: Glyphs = Glyphs {
     is_ascii: false,
 };
 
-/// Where it cannot.
+/// For terminals that do not.
 pub(in crate::cli) const ASCII: Glyphs = Glyphs {
     steps: ['_', '.', ':', '-', '=', '+', '*', '#'],
     not_up: 'x',
@@ -40,12 +40,13 @@ pub(in crate::cli) const ASCII: Glyphs = Glyphs {
     is_ascii: true,
 };
 
-/// What the locale and the terminal can show. The Linux console's fonts have no eighths.
+/// Chooses the glyphs that the locale and the terminal can show. The Linux console's fonts have no
+/// eighths of blocks.
 pub(in crate::cli) fn glyphs(env: &Environment) -> &'static Glyphs {
     if cfg!(windows) {
         return &UNICODE;
     }
-    // POSIX: the first of these that is set decides about characters.
+    // POSIX: the first of these that is set determines the character set.
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .find_map(|name| env.get(name))
@@ -60,7 +61,7 @@ pub(in crate::cli) fn glyphs(env: &Environment) -> &'static Glyphs {
 }
 
 impl Glyphs {
-    /// A piece of text as it can be shown: never wider than it was.
+    /// Converts text for the terminal. The result is never wider than the text.
     pub(in crate::cli) fn fit_for_terminal(&self, text: &str) -> String {
         if !self.is_ascii {
             return text.to_owned();
@@ -82,7 +83,7 @@ impl Glyphs {
         text.chars().map(spelled).collect()
     }
 
-    /// As much of the text as so many columns of a terminal hold.
+    /// Returns the start of the text that fits into `columns` columns.
     pub(in crate::cli) fn take<'a>(&self, text: &'a str, columns: usize) -> &'a str {
         let mut used = 0;
         for (at, c) in text.char_indices() {
@@ -94,7 +95,7 @@ impl Glyphs {
         text
     }
 
-    /// The same, with a mark where it is cut.
+    /// Cuts the text in the same way, and marks the cut.
     pub(in crate::cli) fn cut(&self, text: &str, columns: usize) -> String {
         if columns_of(text) <= columns {
             return text.to_owned();
@@ -106,13 +107,14 @@ impl Glyphs {
     }
 }
 
-/// The columns of a terminal that a text takes; East Asian characters take two.
+/// Counts the terminal columns of a text; East Asian characters take two.
 pub(in crate::cli) fn columns_of(text: &str) -> usize {
-    // By character, as `take` counts: of a sequence the parts may be counted otherwise.
+    // Counted by character, as `take` does: the width of a sequence can differ from the sum of its
+    // parts.
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
-/// The columns that a painted text takes.
+/// Counts the columns of a painted text.
 pub(in crate::cli) fn columns_of_painted(text: &str) -> usize {
     columns_of(&anstream::adapter::strip_str(text).to_string())
 }
@@ -151,7 +153,7 @@ mod tests {
         assert_eq!(UNICODE.cut("office", 5), "offi…");
         assert_eq!(UNICODE.cut("a bcdef", 3), "a…");
         assert_eq!(UNICODE.cut("a", 0), "");
-        // Two columns each.
+        // Each character has two columns.
         assert_eq!(UNICODE.cut("会議室無線", 6), "会議…");
         for columns in 0..12 {
             assert!(columns_of(&UNICODE.cut("会議室x無線", columns)) <= columns);

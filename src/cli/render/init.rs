@@ -1,4 +1,4 @@
-//! What `goroam init` says while it asks.
+//! Formats the output of `goroam init` while it asks.
 
 use super::page::Page;
 use super::status::network;
@@ -6,10 +6,10 @@ use super::style::{BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean, pad, wrap};
 use crate::model::status::NetworkStatus;
 
-/// "GOPRIVATE" and most other names.
+/// The first column's width: "GOPRIVATE" and most other names fit.
 const NAME_COLUMNS: usize = 10;
 
-/// What is here already: the network, and variables with where they stand.
+/// Formats what exists already: the network, and the variables with their locations.
 pub(in crate::cli) fn here(
     found: Option<&NetworkStatus>,
     variables: &[(&str, String, &str)],
@@ -33,22 +33,22 @@ pub(in crate::cli) fn here(
     sheet.finish()
 }
 
-/// A question, with the cursor behind it.
+/// Formats a question; the cursor follows it.
 pub(in crate::cli) fn question(text: &str) -> String {
     format!("\n{} ", paint(BOLD, &format!("{}:", clean(text))))
 }
 
-/// Why an answer is none.
+/// Formats the reason why an answer is not accepted.
 pub(in crate::cli) fn refusal(why: &str) -> String {
     marked(&paint(ODD, "!"), why)
 }
 
-/// Something to know.
+/// Formats a remark.
 pub(in crate::cli) fn remark(text: &str) -> String {
     marked(&paint(ODD, "!"), text)
 }
 
-/// Something that is as it should be.
+/// Formats a success.
 pub(in crate::cli) fn good(text: &str) -> String {
     marked(&paint(GOOD, "✓"), text)
 }
@@ -62,7 +62,7 @@ fn marked(mark: &str, text: &str) -> String {
     out
 }
 
-/// A policy as it will stand in the file: comments step back, headings stand out.
+/// Formats a policy as it will be in the file: comments are dim, headings are bold.
 pub(in crate::cli) fn policy(text: &str) -> String {
     let bar = paint(DIM, "│");
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! A line of the screen: pieces of text, each with its style, cut where the screen ends.
+//! A line of the screen: pieces of text, each with its style, cut at the edge of the screen.
 
 use anstyle::Style;
 
@@ -10,35 +10,36 @@ use crate::cli::render::style::paint;
 pub(super) struct Line(Vec<(Style, String)>);
 
 impl Line {
-    /// One piece more.
+    /// Appends a piece.
     pub(super) fn with(mut self, style: Style, text: impl Into<String>) -> Line {
         self.0.push((style, text.into()));
         self
     }
 
-    /// One piece more, without a style.
+    /// Appends a piece without a style.
     pub(super) fn and(self, text: impl Into<String>) -> Line {
         self.with(Style::new(), text)
     }
 
-    /// Spaces up to a column; at least one, if there is anything already.
+    /// Appends spaces up to a column. If the line is not empty, it appends at least one.
     pub(super) fn to(self, column: usize) -> Line {
         let used = self.columns();
         let spaces = column.saturating_sub(used).max(usize::from(used > 0));
         self.and(" ".repeat(spaces))
     }
 
-    /// How wide it is.
+    /// Returns the width in columns.
     pub(super) fn columns(&self) -> usize {
         self.0.iter().map(|(_, text)| columns_of(text)).sum()
     }
 
-    /// Without styles.
+    /// Returns the text without styles.
     pub(super) fn text(&self) -> String {
         self.0.iter().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// As the terminal gets it: no spaces at the end, and where it is cut that can be seen.
+    /// Formats the line for the terminal: without spaces at the end, and with a mark where it is
+    /// cut.
     pub(super) fn paint(&self, columns: usize, glyphs: &Glyphs) -> String {
         let whole = self.columns() <= columns;
         let mut left = if whole {

@@ -1,5 +1,5 @@
-//! The status as one screen that fits, whatever the terminal's size: what matters less is left
-//! out first, and the screen says how much.
+//! Shows the status as one screen that fits a terminal of any size: less important parts are left
+//! out first, and the screen says how much is missing.
 
 use anstyle::Style;
 
@@ -15,28 +15,28 @@ use crate::model::status::{AgentState, Status, Switch, TargetStatus};
 /// The rows and columns of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) struct Size {
-    /// Characters of a line.
+    /// Characters in a line.
     pub columns: usize,
-    /// Lines.
+    /// Number of lines.
     pub rows: usize,
 }
 
-/// What is to be seen.
+/// What to draw.
 #[derive(Debug)]
 pub(in crate::cli) struct View<'a> {
-    /// What was true when the agent last told.
+    /// The agent's last status.
     pub status: &'a Status,
-    /// The agent is gone: what to say of that.
+    /// The message while no agent answers.
     pub away: Option<&'a str>,
-    /// The terminal.
+    /// The size of the terminal.
     pub size: Size,
-    /// The time and where the reader is.
+    /// The time, and the reader's time zone.
     pub page: &'a Page,
-    /// What the terminal can show.
+    /// The characters that the terminal can show.
     pub glyphs: &'a Glyphs,
 }
 
-/// What may be left out.
+/// The parts that can be left out.
 #[derive(Debug, Clone, Copy)]
 enum Part {
     /// Empty lines between the parts.
@@ -46,19 +46,19 @@ enum Part {
     Network,
     Why,
     Variables,
-    /// What the bars of the targets mean.
+    /// The meaning of the targets' bars.
     Scale,
     Targets,
     Switches,
-    /// Notes over as many lines as they need, not one each.
+    /// Notes that use as many lines as they need. Otherwise each has one line.
     WholeNotes,
     Notes,
 }
 
-/// How many lines of each [`Part`] are shown.
+/// The number of lines shown of each [`Part`].
 type Budget = [usize; 10];
 
-/// What is left out first, and down to how many lines.
+/// The order in which parts are left out, and the number of lines that stay.
 const ORDER: [(Part, usize); 20] = [
     (Part::Network, 1),
     (Part::Why, 1),
@@ -82,13 +82,14 @@ const ORDER: [(Part, usize); 20] = [
     (Part::Variables, 0),
 ];
 
-/// The lines of the screen, painted; as many as it has rows, none wider than its columns.
+/// Returns the painted lines of the screen: as many as it has rows, none wider than its columns.
 pub(in crate::cli) fn live(view: &View<'_>) -> Vec<String> {
     let parts = Parts::of(view);
     let budget = parts.fitting(view.size.rows);
     let mut lines = parts.lines(&budget);
     if budget[Part::Footer as usize] > 0 {
-        // Always on the last row, so that it stands still while the rest grows and shrinks.
+        // The footer is always on the last row, so that it does not move while the rest grows and
+        // shrinks.
         lines.resize_with(view.size.rows.saturating_sub(1), Line::default);
         lines.push(parts.footer);
     }
@@ -97,17 +98,17 @@ pub(in crate::cli) fn live(view: &View<'_>) -> Vec<String> {
     lines.iter().map(paint).collect()
 }
 
-/// The first column's width: "network" and most names.
+/// The first column's width: "network" and most names fit.
 const NAME_COLUMNS: usize = 9;
-/// Longer names of targets are cut: what they say comes behind them.
+/// Longer target names are cut, so that room for the results remains.
 const MOST_NAME_COLUMNS: usize = 18;
-/// "✓ portal".
+/// Room for "✓ portal".
 const VERDICT_COLUMNS: usize = 8;
-/// "3000 ms".
+/// Room for "3000 ms".
 const MS_COLUMNS: usize = 8;
-/// As many rounds as the agent keeps.
+/// As many rounds as the agent stores.
 const MOST_BARS: usize = 32;
-/// In a narrow terminal fewer, so that the reason has room.
+/// A narrow terminal has fewer, so that the reason has room.
 const FEWEST_BARS: usize = 8;
 
 /// The parts of the screen.
@@ -117,7 +118,7 @@ struct Parts {
     network: Vec<Line>,
     why: Vec<Line>,
     variables: Vec<Line>,
-    /// How much each variable matters; the smallest stay longest.
+    /// The rank of each variable; the variables with the smallest ranks stay longest.
     variable_ranks: Vec<usize>,
     scale: Line,
     targets: Vec<Line>,
@@ -163,7 +164,7 @@ impl Parts {
         }
     }
 
-    /// What the budget leaves, from top to bottom, without the last line.
+    /// Returns the lines within the budget, from top to bottom, without the last line.
     fn lines(&self, budget: &Budget) -> Vec<Line> {
         let most = |part: Part| budget[part as usize];
         let mut about = vec![self.head.clone()];
@@ -200,7 +201,7 @@ impl Parts {
         lines
     }
 
-    /// All of it, then without what matters least until the rest fits.
+    /// Starts with all lines, then leaves out the least important parts until the rest fits.
     fn fitting(&self, rows: usize) -> Budget {
         let mut budget = [0; 10];
         for (part, lines) in [
@@ -226,7 +227,7 @@ impl Parts {
         budget
     }
 
-    /// So many of the lines, in their order; the last one says how many are left out.
+    /// Returns at most `most` lines, in their order; the last one says how many are missing.
     fn some(&self, lines: &[Line], ranks: &[usize], most: usize) -> Vec<Line> {
         if lines.len() <= most {
             return lines.to_vec();
@@ -235,7 +236,7 @@ impl Parts {
             return Vec::new();
         };
         let mut kept: Vec<usize> = (0..lines.len()).collect();
-        // Stable: of two that matter alike the first one stays.
+        // A stable sort: of two equal ranks the first one stays.
         kept.sort_by_key(|at| ranks.get(*at));
         kept.truncate(room);
         kept.sort();
@@ -249,8 +250,8 @@ impl Parts {
     }
 }
 
-/// The first ones. The text of a paragraph that is not shown whole goes on in its last line, to
-/// be cut where the screen ends.
+/// Returns the first lines. If a paragraph is not shown completely, its text continues in the last
+/// line, which is cut at the edge of the screen.
 fn first(paragraph: &[Line], most: usize) -> Vec<Line> {
     let mut shown: Vec<Line> = paragraph.iter().take(most).cloned().collect();
     if let (Some(last), Some(next)) = (shown.last_mut(), paragraph.get(most)) {
@@ -259,7 +260,7 @@ fn first(paragraph: &[Line], most: usize) -> Vec<Line> {
     shown
 }
 
-/// A name, and a text over as many lines as it needs.
+/// Formats a name, and a text over as many lines as it needs.
 fn named(view: &View<'_>, columns: usize, name: &str, text: &str) -> Vec<Line> {
     let room = view.size.columns.saturating_sub(columns + 3).max(1);
     let lead = |i| match i {
@@ -272,7 +273,7 @@ fn named(view: &View<'_>, columns: usize, name: &str, text: &str) -> Vec<Line> {
         .collect()
 }
 
-/// The profile, since when, and who chose it, in as many words as the line has room for.
+/// Formats the profile, its start and who chose it, in as many words as the line has room for.
 fn head(view: &View<'_>) -> Line {
     let (status, page) = (view.status, view.page);
     let running = status.agent == AgentState::Running && view.away.is_none();
@@ -329,7 +330,7 @@ fn variable_columns(status: &Status) -> usize {
         .min(MOST_NAME_COLUMNS)
 }
 
-/// Where modules come from, what checks them, what stays private; then the others.
+/// Ranks variables: where modules come from, what checks them, what stays private; then the others.
 fn rank(name: &str) -> usize {
     let first = ["GOPROXY", "GOSUMDB", "GOPRIVATE"];
     first
@@ -338,7 +339,7 @@ fn rank(name: &str) -> usize {
         .unwrap_or(first.len())
 }
 
-/// A variable, and what it was before goroam where that was something else and has room.
+/// Formats a variable, and its value before goroam if that differs and has room.
 fn variable(view: &View<'_>, name: &str, columns: usize) -> Line {
     let now = view.status.applied.get(name);
     let value = match now.map(String::as_str) {
@@ -373,7 +374,7 @@ fn targets(view: &View<'_>) -> Vec<Line> {
         .map(|target| columns_of(&clean(&target.name)))
         .fold(NAME_COLUMNS, usize::max)
         .min(MOST_NAME_COLUMNS);
-    // Shared out by the terminal's width alone, so that nothing moves when a round comes.
+    // The widths depend only on the terminal's width, so that nothing moves after a round.
     let before = 2 + name_columns + 1 + VERDICT_COLUMNS + MS_COLUMNS + 2;
     let left = view.size.columns.saturating_sub(before);
     let bars = (left / 3).clamp(FEWEST_BARS, MOST_BARS);
@@ -392,7 +393,7 @@ fn targets(view: &View<'_>) -> Vec<Line> {
             .to(before - 2 - columns_of(&took))
             .and(took)
             .to(before);
-        // The newest round stands at the right edge of its column.
+        // The newest round is at the right edge of its column.
         line = line.and(" ".repeat(bars - drawn));
         for (style, text) in history {
             line = line.with(style, text);
@@ -447,7 +448,7 @@ fn switched(view: &View<'_>, switch: &Switch, moment: &str, width: usize) -> Lin
     }
 }
 
-/// What somebody should look at; an agent that is gone comes first.
+/// Returns the notes for the user; a missing agent comes first.
 fn all_notes(view: &View<'_>) -> Vec<Vec<Line>> {
     let mut all: Vec<String> = view.away.map(clean).into_iter().collect();
     all.extend(notes(view.status));
@@ -478,7 +479,7 @@ fn footer(view: &View<'_>) -> Line {
     line.with(DIM, rest)
 }
 
-/// The screen in all sizes.
+/// Tests the screen in all sizes.
 #[cfg(test)]
 mod tests {
     use super::{Size, View, live};

@@ -1,7 +1,7 @@
-//! Values as text for a person. Pure: a value and a [`Page`] in, text with ANSI styles out;
-//! printing takes the styles out where they are not wanted. A symbol and a word carry what
-//! matters, a colour only repeats it. Text that came from the network or from a file never
-//! reaches a terminal with its control characters.
+//! Formats values as text for people. Pure: a value and a [`Page`] in, text with ANSI styles out;
+//! printing removes the styles if they are not wanted. A symbol and a word carry the meaning; a
+//! colour only repeats it. Text from the network or from a file never reaches a terminal with its
+//! control characters.
 
 pub(super) mod findings;
 pub(super) mod glyphs;
@@ -54,17 +54,17 @@ pub(super) mod fixtures {
         }
     }
 
-    /// A time of the day of [`page`].
+    /// Returns a time on the day of [`page`].
     pub(in crate::cli) fn at(clock: &str) -> Timestamp {
         format!("2026-11-22T{clock}Z").parse().unwrap()
     }
 
-    /// Without styles.
+    /// Removes the styles.
     pub(in crate::cli) fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
     }
 
-    /// The first line of more than 80 columns.
+    /// Returns the first line with more than 80 columns.
     pub(in crate::cli) fn too_wide(text: &str) -> Option<String> {
         let text = plain(text);
         text.lines()
@@ -79,7 +79,7 @@ pub(super) mod fixtures {
             .collect()
     }
 
-    /// A target as it was seen.
+    /// An observation of a target.
     pub(in crate::cli) fn seen(
         target: &str,
         verdict: Verdict,
@@ -108,7 +108,7 @@ pub(super) mod fixtures {
         }
     }
 
-    /// A status at work.
+    /// A status in an office.
     pub(in crate::cli) fn office() -> Status {
         let up = seen(
             "corp",
@@ -173,7 +173,7 @@ pub(super) mod fixtures {
         }
     }
 
-    /// A turn that leaves the office's network.
+    /// A turn that leaves the office network.
     pub(in crate::cli) fn to_offline() -> TurnReport {
         let set = |name: &str, value: &str| PlanStep::Set {
             name: name.to_owned(),
@@ -228,7 +228,7 @@ pub(super) mod fixtures {
         }
     }
 
-    /// Why the office was chosen.
+    /// The reasons for choosing the office.
     pub(in crate::cli) fn why_office() -> WhyReport {
         let any = group(
             "any",
@@ -277,7 +277,7 @@ pub(super) mod fixtures {
         }
     }
 
-    /// What is seen from behind a hotel's login page.
+    /// The observations behind a hotel's login page.
     pub(in crate::cli) fn hotel() -> Vec<Observation> {
         let mut seen = vec![
             seen(
@@ -309,7 +309,7 @@ pub(super) mod fixtures {
         seen
     }
 
-    /// An evening and a morning.
+    /// The journal of an evening and a morning.
     pub(in crate::cli) fn diary() -> Vec<Entry> {
         let evening = Entry {
             turn: 480,

@@ -1,30 +1,31 @@
-//! The page that text is laid out for, and how times read on it.
+//! The page for the layout of text, and its formats for times.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// The usual width; also what a pipe gets, so that the same text comes everywhere.
+/// The usual width. A pipe gets it too, so that its text is the same everywhere.
 const USUAL_COLUMNS: usize = 80;
-/// Longer lines are hard to read.
+/// The largest width: longer lines are hard to read.
 const MOST_COLUMNS: usize = 200;
-/// In seconds; from here on minutes are not told.
+/// In seconds. Longer times are shown without minutes.
 const DAY: i64 = 86_400;
 
-/// The page that text is laid out for.
+/// The page for the layout of text.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Page {
     /// Columns of a line.
     pub columns: usize,
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
-    /// Where the reader is.
+    /// The reader's time zone.
     pub zone: TimeZone,
 }
 
 impl Page {
-    /// Of `$COLUMNS` (if it makes sense, else 80), at this instant, in the system's time zone.
+    /// Creates a page with `$COLUMNS` columns (80 if the value is not usable), the present time and
+    /// the system's time zone.
     pub(in crate::cli) fn new(columns: Option<&str>) -> Page {
         let columns = columns
             .and_then(|text| text.parse().ok())
@@ -37,7 +38,7 @@ impl Page {
         }
     }
 
-    /// The same page a while later.
+    /// Returns the same page with the present time.
     pub(in crate::cli) fn later(&self) -> Page {
         Page {
             now: Timestamp::now(),
@@ -45,7 +46,7 @@ impl Page {
         }
     }
 
-    /// "09:12" today, else "2026-11-20 09:12".
+    /// Formats a time: "09:12" today, else "2026-11-20 09:12".
     pub(in crate::cli) fn moment(&self, at: Timestamp) -> String {
         let at = at.to_zoned(self.zone.clone());
         if at.date() == self.now.to_zoned(self.zone.clone()).date() {
@@ -55,28 +56,28 @@ impl Page {
         }
     }
 
-    /// "2026-11-20".
+    /// Formats a day: "2026-11-20".
     pub(in crate::cli) fn day(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone())
             .strftime("%Y-%m-%d")
             .to_string()
     }
 
-    /// "09:12:03".
+    /// Formats a time with seconds: "09:12:03".
     pub(in crate::cli) fn clock(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone())
             .strftime("%H:%M:%S")
             .to_string()
     }
 
-    /// How long ago: "2 h 04 min".
+    /// Formats the time since then: "2 h 04 min".
     pub(in crate::cli) fn ago(&self, at: Timestamp) -> String {
         crate::model::ago(at, self.now)
     }
 }
 
 impl Page {
-    /// The same without seconds, for what stands on a screen: "just now".
+    /// Formats the same without seconds, for a screen that stays: "just now".
     pub(in crate::cli) fn ago_in_minutes(&self, at: Timestamp) -> String {
         match self.now.as_second() - at.as_second() {
             ..60 => "just now".to_owned(),
@@ -84,17 +85,17 @@ impl Page {
         }
     }
 
-    /// How long [`Page::ago_in_minutes`] stays as it is.
+    /// Returns how long [`Page::ago_in_minutes`] stays the same.
     pub(in crate::cli) fn stays(&self, at: Timestamp) -> Duration {
         let ago = (self.now.as_second() - at.as_second()).max(0);
         let step = if ago < DAY { 60 } else { 3600 };
         let left = step - ago % step;
-        // Past the moment, not at it: a timer may come a little early.
+        // A little later than the exact moment, since a timer may end slightly early.
         Duration::from_secs(left.unsigned_abs()) + Duration::from_millis(20)
     }
 }
 
-/// Milliseconds below 10 s, then seconds.
+/// Formats a duration: milliseconds below 10 s, then seconds.
 pub(in crate::cli) fn duration(ms: f64) -> String {
     if !ms.is_finite() || ms < 0.0 {
         "–".to_owned()

@@ -1,5 +1,5 @@
-//! One line on standard error that says how far long work has come. Nothing where nobody looks
-//! at it, and gone when the work is done.
+//! Shows the progress of long work in one line on standard error. The line appears only on a
+//! terminal, and is removed when the work is done.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use super::text::width;
 use crate::environment::Environment;
 use crate::meter::{Meter, Reading};
 
-/// Ten times a second.
+/// The line is updated ten times a second.
 const EVERY: Duration = Duration::from_millis(100);
 /// Shorter work needs no line.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// No rate before that: the first moments say nothing.
+/// Earlier, no rate is shown: it is not reliable.
 const RATE_FROM: Duration = Duration::from_secs(1);
 
-/// The line, until it is dropped.
+/// Shows the line until this is dropped.
 #[derive(Debug)]
 pub(in crate::cli) struct Progress {
     line: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
-    /// Shows the meter behind a verb ("verifying") in at most so many columns, if standard error
-    /// is a terminal that can take a line back.
+    /// Shows the verb ("verifying") and the meter in at most `columns` columns, if standard error
+    /// is a terminal that can overwrite a line.
     pub(in crate::cli) fn show(
         verb: &'static str,
         meter: &Arc<Meter>,
@@ -42,7 +42,7 @@ impl Progress {
         }
         let meter = Arc::clone(meter);
         let (stop, stopped) = mpsc::channel();
-        // A machine that has no thread left does the work without a line.
+        // If no thread can be created, the work runs without a line.
         let thread = std::thread::Builder::new().spawn(move || {
             let start = Instant::now();
             let mut wait = PATIENCE;
@@ -66,7 +66,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.line.take() {
             drop(stop);
-            // Waited for, so that what is printed next does not stand behind the line.
+            // Waits for the thread, so that later output does not follow the line on the same row.
             let _ = thread.join();
         }
     }
@@ -78,12 +78,12 @@ fn write(text: &str) {
     let _ = err.flush();
 }
 
-/// `verifying [=====>    ] 132 of 410, 512 MB of 2.0 GB, 480 MB/s, 3 s left`: as much of it as
-/// fits. ASCII, since it comes to every terminal.
+/// Formats `verifying [=====>    ] 132 of 410, 512 MB of 2.0 GB, 480 MB/s, 3 s left`, as much of it
+/// as fits. The text is ASCII, because any terminal may show it.
 fn line(verb: &str, now: Reading, elapsed: Duration, columns: usize) -> String {
     let mut parts = Vec::new();
     let of = |done: String, all: String| [done.as_str(), " of ", &all].concat();
-    // More may be done than was known of.
+    // More may be done than was known at the start.
     let (all, all_bytes) = (now.all_things.max(now.things), now.all_bytes.max(now.bytes));
     parts.push(match now.all_things {
         0 => now.things.to_string(),
@@ -117,7 +117,7 @@ fn line(verb: &str, now: Reading, elapsed: Duration, columns: usize) -> String {
     }
     for (place, part) in parts.iter().enumerate() {
         let between = if place == 0 { " " } else { ", " };
-        // The last column stays free: some terminals go to the next line there.
+        // The last column stays empty: some terminals go to the next line there.
         if width(&text) + between.len() + part.len() >= columns {
             break;
         }
@@ -135,13 +135,13 @@ fn left(seconds: u64) -> String {
     }
 }
 
-/// "512 B", "1.5 MB", "2.0 GB": powers of ten, as disks are sold.
+/// Formats a size: "512 B", "1.5 MB", "2.0 GB", in powers of ten, as on disk labels.
 pub(in crate::cli) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    // In tenths of a kB, rounded down so that nothing is said to be more than it is.
+    // In tenths of a kB, rounded down so that a size is never overstated.
     let mut tenths = bytes / 100;
     let mut unit = 0;
     while tenths >= 10_000 && unit + 1 < UNITS.len() {
@@ -202,7 +202,7 @@ mod tests {
             "verifying [===============.....] 3 of 4"
         );
         assert_eq!(after(9, Reading::default(), 80), "verifying 0");
-        // More was done than was known of.
+        // More is done than was known.
         let more = Reading {
             bytes: 3_000_000_000,
             ..HALF

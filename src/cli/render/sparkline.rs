@@ -1,16 +1,17 @@
-//! A target's last rounds in one line. The steps are the same for every target and every
-//! moment, so that two lines can be compared and none jumps when a slow round leaves it.
+//! Draws a target's last rounds in one line. The steps are the same for every target and at all
+//! times, so that two lines can be compared, and a line does not change its scale when a slow round
+//! leaves it.
 
 use anstyle::Style;
 
 use super::glyphs::Glyphs;
 use super::style::BAD;
 
-/// The upper ends of all steps but the last, in milliseconds: a loopback answer is in the
-/// first, a proxy on the same continent in the middle, what people call slow in the last.
+/// The upper ends of all steps but the last, in milliseconds. A loopback answer is in the first
+/// step, a proxy on the same continent in the middle, and a slow answer in the last.
 const STEPS: [f64; 7] = [5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
 
-/// The last rounds that fit, oldest first: how many columns they take, and pieces of text with
+/// Returns the last rounds that fit, oldest first: the number of columns, and pieces of text with
 /// their styles.
 pub(super) fn sparkline(
     history: &[Option<f64>],
@@ -32,7 +33,7 @@ pub(super) fn sparkline(
     (shown.len(), pieces)
 }
 
-/// What the steps mean, in one line.
+/// Explains the steps in one line.
 pub(super) fn scale(glyphs: &Glyphs) -> String {
     let [first, .., last] = glyphs.steps;
     let (low, high) = (STEPS[0], STEPS[STEPS.len() - 1]);
@@ -43,7 +44,7 @@ pub(super) fn scale(glyphs: &Glyphs) -> String {
 }
 
 fn step(ms: f64) -> usize {
-    // What is no number is no quick answer either.
+    // A value that is not a number counts as slow.
     STEPS
         .iter()
         .position(|end| ms < *end)

@@ -1,4 +1,4 @@
-//! What is true now: the profile, the network, the variables, the targets, and what to look at.
+//! Formats the status: the profile, the network, the variables, the targets, and the notes.
 
 use anstyle::Style;
 
@@ -8,10 +8,10 @@ use super::text::{Sheet, clean, pad, width};
 use crate::model::status::{AgentState, NetworkStatus, Status, TargetStatus};
 use crate::model::{Verdict, plural};
 
-/// The first column's width in the block of variables: "network" and most names.
+/// The first column's width in the block of variables: "network" and most names fit.
 const NAME_COLUMNS: usize = 9;
 
-/// The whole status.
+/// Formats the whole status.
 pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     head(&mut sheet, status, page);
@@ -43,13 +43,13 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
     sheet.finish()
 }
 
-/// Where modules come from.
+/// Returns the source of modules.
 fn from(status: &Status) -> Option<String> {
     status.from.as_deref().map(clean)
 }
 
-/// How ready the remembered projects are: "offline-ready 98 % (2 projects, 3 modules missing), 12 min
-/// ago".
+/// Formats how ready the remembered projects are: "offline-ready 98 % (2 projects, 3 modules
+/// missing), 12 min ago".
 fn ready(status: &Status, page: &Page) -> Option<String> {
     let ready = status.ready.as_ref()?;
     let projects = plural(ready.projects, "project");
@@ -68,7 +68,7 @@ fn ready(status: &Status, page: &Page) -> Option<String> {
     ))
 }
 
-/// The status in one line, for a log.
+/// Formats the status in one line, for a log.
 pub(in crate::cli) fn status_line(status: &Status, page: &Page) -> String {
     let mut parts = vec![match &status.profile {
         Some(profile) => clean(profile),
@@ -91,7 +91,7 @@ pub(in crate::cli) fn status_line(status: &Status, page: &Page) -> String {
     format!("{}\n", parts.join(" · "))
 }
 
-/// What somebody should look at, one line each.
+/// Returns the notes for the user, one line each.
 pub(in crate::cli) fn notes(status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     for weakened in &status.weakened {
@@ -155,7 +155,7 @@ fn head(sheet: &mut Sheet, status: &Status, page: &Page) {
     }
 }
 
-/// Who chooses: the agent, nobody, or the user's hand.
+/// Formats who chooses the profile: the agent, the user, or neither.
 pub(in crate::cli) fn mode(status: &Status, page: &Page) -> String {
     let agent = match status.agent {
         AgentState::Running => None,
@@ -214,7 +214,7 @@ fn variable_columns(status: &Status) -> usize {
     names.map(|name| width(name)).fold(NAME_COLUMNS, usize::max)
 }
 
-/// The managed variables, and what each was before goroam where that was something else.
+/// Formats the managed variables, each with its value before goroam if that differs.
 fn variables(sheet: &mut Sheet, status: &Status, columns: usize) {
     let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
     names.sort();
@@ -249,7 +249,7 @@ fn variables(sheet: &mut Sheet, status: &Status, columns: usize) {
     }
 }
 
-/// Where "was …" stands if nothing is in the way.
+/// Returns the column of "was …", if no longer text is before it.
 fn was_column(columns: usize) -> usize {
     columns + 3 + 36
 }
@@ -281,7 +281,7 @@ fn targets(sheet: &mut Sheet, targets: &[TargetStatus]) {
     }
 }
 
-/// A symbol, a word and a style, of which the style matters least.
+/// Returns a symbol, a word and a style. The style is the least important.
 pub(in crate::cli) fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str, Style) {
     match verdict {
         Some(Verdict::Up) => ("✓", "up", GOOD),

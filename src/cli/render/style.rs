@@ -2,32 +2,32 @@
 
 use anstyle::{AnsiColor, Style};
 
-/// Names: profiles, headings.
+/// For names: profiles, headings.
 pub(in crate::cli) const BOLD: Style = Style::new().bold();
-/// What is only context.
+/// For context.
 pub(in crate::cli) const DIM: Style = Style::new().dimmed();
-/// It is as it should be.
+/// For a good state.
 pub(in crate::cli) const GOOD: Style = AnsiColor::Green.on_default();
-/// It is not.
+/// For a bad state.
 pub(in crate::cli) const BAD: Style = AnsiColor::Red.on_default();
-/// Somebody should look at it.
+/// For something that needs attention.
 pub(in crate::cli) const ODD: Style = AnsiColor::Yellow.on_default();
 
-/// The symbol in front of a line. Its colour only repeats what it says.
+/// The symbol in front of a line. Its colour only repeats the meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Mark {
-    /// It is as it should be.
+    /// A good state.
     Good,
-    /// It is not.
+    /// A bad state.
     Bad,
-    /// Somebody should look at it.
+    /// Something that needs attention.
     Odd,
-    /// Good to know.
+    /// Information.
     Note,
 }
 
 impl Mark {
-    /// The symbol in its colour.
+    /// Returns the symbol in its colour.
     pub(in crate::cli) fn painted(self) -> String {
         match self {
             Mark::Good => paint(GOOD, "✓"),
@@ -38,7 +38,7 @@ impl Mark {
     }
 }
 
-/// The text in a style.
+/// Formats the text in a style.
 pub(in crate::cli) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -1,12 +1,12 @@
-//! Laying text out in columns and lines.
+//! Lays out text in columns and lines.
 
 use anstyle::Style;
 
 use super::style::{Mark, paint};
 use crate::model::text::is_direction_mark;
 
-/// Text that came from outside, safe for a terminal: no escape sequences, no line ends, none
-/// of the characters that turn the direction of writing.
+/// Makes text from outside safe for a terminal: no escape sequences, no line ends, no characters
+/// that change the direction of writing.
 pub(in crate::cli) fn clean(text: &str) -> String {
     let harmless = |c: char| match c {
         '\n' | '\t' => ' ',
@@ -17,25 +17,25 @@ pub(in crate::cli) fn clean(text: &str) -> String {
     text.chars().map(harmless).collect()
 }
 
-/// The columns that a text takes: characters, which is right for what goroam prints.
+/// Counts the columns of a text: its characters, which is right for goroam's own output.
 pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The text with spaces behind it up to a width.
+/// Appends spaces to the text up to a width.
 pub(in crate::cli) fn pad(text: &str, columns: usize) -> String {
     format!("{text:columns$}")
 }
 
-/// Breaks at spaces so that the first line has `first` columns and the others `rest`. A longer
-/// word stays whole: half a URL is of no use to anybody.
+/// Breaks at spaces so that the first line has `first` columns and the others `rest`. A longer word
+/// stays whole: half a URL is useless.
 pub(in crate::cli) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in words(text) {
         let room = if lines.len() == 1 { first } else { rest };
         let line = lines.pop().unwrap_or_default();
         if line.is_empty() {
-            // A first line with too little room for the first word is left empty.
+            // If the first line has too little room for the first word, it stays empty.
             if lines.is_empty() && width(word) > first && width(word) <= rest {
                 lines.push(line);
             }
@@ -50,7 +50,7 @@ pub(in crate::cli) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String>
     lines
 }
 
-/// What stands between spaces; a command in backticks is one word.
+/// Splits at spaces; a command in backticks is one word.
 fn words(text: &str) -> Vec<&str> {
     let paired = text.matches('`').count().is_multiple_of(2);
     let mut quoted = false;
@@ -62,7 +62,7 @@ fn words(text: &str) -> Vec<&str> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// Lines that are built up from pieces, each with its style.
+/// Builds lines from pieces, each with its style.
 #[derive(Debug)]
 pub(in crate::cli) struct Sheet {
     columns: usize,
@@ -70,7 +70,7 @@ pub(in crate::cli) struct Sheet {
 }
 
 impl Sheet {
-    /// Nothing yet, for so many columns.
+    /// Creates an empty sheet with this number of columns.
     pub(in crate::cli) fn new(columns: usize) -> Sheet {
         Sheet {
             columns,
@@ -78,18 +78,18 @@ impl Sheet {
         }
     }
 
-    /// A line: `lead`, painted already and `lead_width` wide, then the text, wrapped so that
-    /// later lines start in column `hang`.
+    /// Appends a line: `lead`, already painted and `lead_width` wide, then the text, wrapped so
+    /// that later lines start in column `hang`.
     pub(in crate::cli) fn entry(&mut self, lead: &str, lead_width: usize, text: &str, hang: usize) {
         self.styled(lead, lead_width, text, hang, Style::new());
     }
 
-    /// A mark, then the text.
+    /// Appends a mark and the text.
     pub(in crate::cli) fn marked(&mut self, mark: Mark, text: &str) {
         self.entry(&format!("{} ", mark.painted()), 2, text, 2);
     }
 
-    /// A line like [`Sheet::entry`], with a style for the text.
+    /// Appends a line like [`Sheet::entry`], with a style for the text.
     pub(in crate::cli) fn styled(
         &mut self,
         lead: &str,
@@ -115,28 +115,28 @@ impl Sheet {
         }
     }
 
-    /// A paragraph from the left edge.
+    /// Appends a paragraph at the left edge.
     pub(in crate::cli) fn paragraph(&mut self, text: &str) {
         self.entry("", 0, text, 0);
     }
 
-    /// A whole line, painted already. Spaces at its end are left out.
+    /// Appends a whole line, already painted. Spaces at its end are removed.
     pub(in crate::cli) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end_matches(' '));
         self.text.push('\n');
     }
 
-    /// An empty line.
+    /// Appends an empty line.
     pub(in crate::cli) fn gap(&mut self) {
         self.text.push('\n');
     }
 
-    /// All of it.
+    /// Returns the whole text.
     pub(in crate::cli) fn finish(self) -> String {
         self.text
     }
 
-    /// The columns of a line.
+    /// Returns the columns of a line.
     pub(in crate::cli) fn columns(&self) -> usize {
         self.columns
     }

@@ -1,12 +1,12 @@
-//! What happens at the terminal.
+//! The events of the terminal.
 
-/// What happens at the terminal.
+/// An event of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Event {
-    /// A key, as the byte that it sends.
+    /// A key press, as the byte that it sends.
     Key(u8),
-    /// It may have another size now, or somebody else has written on it.
+    /// The size may have changed, or another program may have written on the screen.
     Changed,
-    /// Somebody asks this program to end, with this exit code.
+    /// The program must end, with this exit code.
     End(u8),
 }

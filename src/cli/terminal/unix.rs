@@ -13,24 +13,25 @@ use crate::cli::render::Size;
 const STDIN: RawFd = libc::STDIN_FILENO;
 const STDOUT: RawFd = libc::STDOUT_FILENO;
 
-/// The modes before they were changed.
+/// The modes before the change.
 static BEFORE: Mutex<Option<libc::termios>> = Mutex::new(None);
 
-/// The size of the terminal that standard output is.
+/// Returns the size of the terminal on standard output.
 pub(super) fn size() -> Option<Size> {
-    // SAFETY: `winsize` is plain numbers, for which zero is a value.
+    // SAFETY: `winsize` contains only numbers, for which zero is valid.
     let mut size: libc::winsize = unsafe { std::mem::zeroed() };
-    // SAFETY: TIOCGWINSZ writes one `winsize` to where the pointer leads, which is one.
+    // SAFETY: TIOCGWINSZ writes one `winsize` to the pointer's target, which is one.
     let done = unsafe { libc::ioctl(STDOUT, libc::TIOCGWINSZ, &raw mut size) };
-    // A serial line or a new pty may not know.
+    // A serial line or a new pty may not know its size.
     (done == 0 && size.ws_col > 0 && size.ws_row > 0).then(|| Size {
         columns: usize::from(size.ws_col),
         rows: usize::from(size.ws_row),
     })
 }
 
-/// Keys come at once and are not shown; also those that would interrupt or stop us, for then
-/// the screen has to be given back first. Standard input that is no terminal stays as it is.
+/// Makes keys arrive at once, without being shown. This includes the keys that would interrupt or
+/// stop this program, because the screen must be restored first. If standard input is not a
+/// terminal, it stays as it is.
 pub(super) fn set_modes() -> io::Result<()> {
     let Some(before) = modes(STDIN) else {
         return Ok(());
@@ -47,19 +48,19 @@ pub(super) fn set_modes() -> io::Result<()> {
     set(STDIN, &raw)
 }
 
-/// As they were.
+/// Restores the modes.
 pub(super) fn restore_modes() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(before) = before {
-        // A terminal that is gone has no modes.
+        // A terminal that no longer exists has no modes.
         drop(set(STDIN, &before));
     }
 }
 
 fn modes(fd: RawFd) -> Option<libc::termios> {
-    // SAFETY: `termios` is plain numbers, for which zero is a value.
+    // SAFETY: `termios` contains only numbers, for which zero is valid.
     let mut modes: libc::termios = unsafe { std::mem::zeroed() };
-    // SAFETY: tcgetattr writes one `termios` to where the pointer leads, which is one.
+    // SAFETY: tcgetattr writes one `termios` to the pointer's target, which is one.
     let done = unsafe { libc::tcgetattr(fd, &raw mut modes) };
     (done == 0).then_some(modes)
 }
@@ -72,18 +73,18 @@ fn set(fd: RawFd, modes: &libc::termios) -> io::Result<()> {
     }
 }
 
-/// Can this system stop a program and continue it (Ctrl-Z)?
+/// Reports whether this system can stop a program and continue it (Ctrl-Z).
 pub(in crate::cli) fn can_stop() -> bool {
     true
 }
 
 /// Stops this job as Ctrl-Z does, and returns when it is continued.
 pub(in crate::cli) fn stop_until_continued() {
-    // SAFETY: kill takes no pointers; 0 is our own process group, as the terminal would have it.
+    // SAFETY: kill takes no pointers; 0 is this process' own group, as with the terminal's Ctrl-Z.
     unsafe { libc::kill(0, libc::SIGTSTP) };
 }
 
-/// Keys, changes of the size, and whoever wants us to end.
+/// Key presses, changes of the size, and requests to end.
 #[derive(Debug)]
 pub(in crate::cli) struct Events {
     keys: mpsc::Receiver<Event>,
@@ -94,12 +95,12 @@ pub(in crate::cli) struct Events {
     hung_up: Signal,
 }
 
-/// 128 and the signal's number, as a shell has it.
+/// 128 plus the signal's number, as in a shell.
 const TERMINATED: u8 = 128 + 15;
 const HUNG_UP: u8 = 128 + 1;
 
 impl Events {
-    /// Listens from now on.
+    /// Starts to listen.
     ///
     /// # Errors
     /// When signals cannot be waited for.
@@ -114,12 +115,12 @@ impl Events {
         })
     }
 
-    /// The next one. Dropping the future loses none.
+    /// Returns the next event. Dropping the future loses no event.
     pub(in crate::cli) async fn next(&mut self) -> Event {
         tokio::select! {
             _ = self.terminated.recv() => Event::End(TERMINATED),
             _ = self.hung_up.recv() => Event::End(HUNG_UP),
-            // On a terminal this is how a look is ended, so it is no failure.
+            // On a terminal this is the usual way to end the view, so it is not a failure.
             _ = self.interrupted.recv() => Event::End(0),
             _ = self.resized.recv() => Event::Changed,
             _ = self.continued.recv() => Event::Changed,
@@ -128,8 +129,8 @@ impl Events {
     }
 }
 
-/// A thread that waits for keys: the terminal's file description belongs to the shell as well,
-/// and would have to be made non-blocking to be waited for otherwise.
+/// Starts a thread that waits for keys. Without a thread the terminal's file description, which
+/// also belongs to the shell, would have to be non-blocking.
 fn keys() -> io::Result<mpsc::Receiver<Event>> {
     let (tell, keys) = mpsc::channel(16);
     if modes(STDIN).is_none() {
@@ -142,7 +143,7 @@ fn keys() -> io::Result<mpsc::Receiver<Event>> {
             let event = match stdin.read(&mut key) {
                 Ok(1..) => Event::Key(key[0]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // The terminal is gone.
+                // The terminal no longer exists.
                 Ok(0) | Err(_) => Event::End(HUNG_UP),
             };
             if tell.blocking_send(event).is_err() || matches!(event, Event::End(_)) {
@@ -186,7 +187,7 @@ pub(super) mod tests {
                 )
             };
             assert_eq!(done, 0);
-            // SAFETY: both have just been opened and belong to nobody else.
+            // SAFETY: both have just been opened and have no other owner.
             unsafe {
                 Pty {
                     outside: File::from_raw_fd(outside),
@@ -195,13 +196,13 @@ pub(super) mod tests {
             }
         }
 
-        /// Local and input modes.
+        /// Returns the local and the input modes.
         pub(in crate::cli::terminal) fn modes(&self) -> (libc::tcflag_t, libc::tcflag_t) {
             let modes = super::modes(self.inside.as_raw_fd()).unwrap();
             (modes.c_lflag, modes.c_iflag)
         }
 
-        /// All that a command writes until it ends.
+        /// Returns everything that a command writes until it ends.
         pub(in crate::cli::terminal) fn run(&self, mut command: Command) -> String {
             let end = || Stdio::from(self.inside.try_clone().unwrap());
             command.stdin(end()).stdout(end()).stderr(end());

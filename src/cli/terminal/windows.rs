@@ -16,15 +16,15 @@ use windows_sys::Win32::System::Console::{
 use super::event::Event;
 use crate::cli::render::Size;
 
-/// The modes before they were changed: input, output.
+/// The modes before the change: input, output.
 static BEFORE: Mutex<Option<(Option<CONSOLE_MODE>, CONSOLE_MODE)>> = Mutex::new(None);
 
-/// The size of the window that standard output is shown in.
+/// Returns the size of the window that shows standard output.
 pub(super) fn size() -> Option<Size> {
     let out = handle(STD_OUTPUT_HANDLE)?;
-    // SAFETY: the structure is plain numbers, for which zero is a value.
+    // SAFETY: the structure contains only numbers, for which zero is valid.
     let mut info: CONSOLE_SCREEN_BUFFER_INFO = unsafe { std::mem::zeroed() };
-    // SAFETY: the function writes one such structure to where the pointer leads, which is one.
+    // SAFETY: the function writes one such structure to the pointer's target, which is one.
     let done = unsafe { GetConsoleScreenBufferInfo(out, &raw mut info) };
     let span = |from: i16, to: i16| usize::try_from(i32::from(to) - i32::from(from) + 1).ok();
     let window = info.srWindow;
@@ -33,8 +33,8 @@ pub(super) fn size() -> Option<Size> {
     (done != 0 && columns > 0 && rows > 0).then_some(Size { columns, rows })
 }
 
-/// Keys come at once and are not shown, the console tells of its size, and it takes escape
-/// sequences. Ctrl-C stays an interruption. Standard input that is no console stays as it is.
+/// Makes keys arrive at once, without being shown. The console reports its size and accepts escape
+/// sequences. Ctrl-C still interrupts. If standard input is not a console, it stays as it is.
 pub(super) fn set_modes() -> io::Result<()> {
     let no_console = || io::Error::other("standard output is no console");
     let out = handle(STD_OUTPUT_HANDLE).ok_or_else(no_console)?;
@@ -58,13 +58,13 @@ pub(super) fn set_modes() -> io::Result<()> {
     }
 }
 
-/// As they were.
+/// Restores the modes.
 pub(super) fn restore_modes() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some((input, out)) = before else {
         return;
     };
-    // A console that is gone has no modes.
+    // A console that no longer exists has no modes.
     if let (Some(handle), Some(mode)) = (handle(STD_INPUT_HANDLE), input) {
         drop(set(handle, mode));
     }
@@ -74,15 +74,15 @@ pub(super) fn restore_modes() {
 }
 
 fn handle(which: STD_HANDLE) -> Option<HANDLE> {
-    // SAFETY: GetStdHandle takes a number and returns what this process was given.
+    // SAFETY: GetStdHandle takes a number and returns one of this process' handles.
     let handle = unsafe { GetStdHandle(which) };
     (handle != INVALID_HANDLE_VALUE && !handle.is_null()).then_some(handle)
 }
 
-/// `None`: it is no console.
+/// Returns the mode; `None`: the handle is not a console.
 fn mode(handle: HANDLE) -> Option<CONSOLE_MODE> {
     let mut mode = 0;
-    // SAFETY: GetConsoleMode writes one number to where the pointer leads, which is one.
+    // SAFETY: GetConsoleMode writes one number to the pointer's target, which is one.
     let done = unsafe { GetConsoleMode(handle, &raw mut mode) };
     (done != 0).then_some(mode)
 }
@@ -95,15 +95,15 @@ fn set(handle: HANDLE, mode: CONSOLE_MODE) -> io::Result<()> {
     }
 }
 
-/// Can this system stop a program and continue it (Ctrl-Z)?
+/// Reports whether this system can stop a program and continue it (Ctrl-Z).
 pub(in crate::cli) fn can_stop() -> bool {
     false
 }
 
-/// It cannot.
+/// Does nothing on Windows.
 pub(in crate::cli) fn stop_until_continued() {}
 
-/// Keys, changes of the size, and whoever wants us to end.
+/// Key presses, changes of the size, and requests to end.
 #[derive(Debug)]
 pub(in crate::cli) struct Events {
     keys: mpsc::Receiver<Event>,
@@ -113,7 +113,7 @@ pub(in crate::cli) struct Events {
 }
 
 impl Events {
-    /// Listens from now on.
+    /// Starts to listen.
     ///
     /// # Errors
     /// When the console's events cannot be waited for.
@@ -126,19 +126,19 @@ impl Events {
         })
     }
 
-    /// The next one. Dropping the future loses none.
+    /// Returns the next event. Dropping the future loses no event.
     pub(in crate::cli) async fn next(&mut self) -> Event {
         tokio::select! {
             _ = self.closed.recv() => Event::End(1),
             _ = self.broken.recv() => Event::End(1),
-            // On a terminal this is how a look is ended, so it is no failure.
+            // On a terminal this is the usual way to end the view, so it is not a failure.
             _ = self.interrupted.recv() => Event::End(0),
             Some(event) = self.keys.recv() => event,
         }
     }
 }
 
-/// A thread that waits for input records; they tell of the window's size as well.
+/// Starts a thread that waits for input records, which also report the window's size.
 fn keys() -> io::Result<mpsc::Receiver<Event>> {
     let (tell, keys) = mpsc::channel(16);
     if handle(STD_INPUT_HANDLE).and_then(mode).is_none() {
@@ -161,12 +161,12 @@ fn keys() -> io::Result<mpsc::Receiver<Event>> {
 }
 
 fn next_record() -> Option<INPUT_RECORD> {
-    // A handle belongs to the process, not to the thread that asked for it.
+    // A handle belongs to the process and not to the thread that got it.
     let input = handle(STD_INPUT_HANDLE)?;
-    // SAFETY: the record is plain numbers, for which zero is a value.
+    // SAFETY: the record contains only numbers, for which zero is valid.
     let mut record: INPUT_RECORD = unsafe { std::mem::zeroed() };
     let mut count = 0;
-    // SAFETY: room for one record is what the third argument says, and there is.
+    // SAFETY: the third argument promises room for one record, which exists.
     let done = unsafe { ReadConsoleInputW(input, &raw mut record, 1, &raw mut count) };
     (done != 0 && count == 1).then_some(record)
 }
@@ -174,7 +174,7 @@ fn next_record() -> Option<INPUT_RECORD> {
 fn event(record: &INPUT_RECORD) -> Option<Event> {
     match u32::from(record.EventType) {
         KEY_EVENT => {
-            // SAFETY: the event's type says which of the union's members was written.
+            // SAFETY: the event's type says which member of the union was written.
             let key = unsafe { record.Event.KeyEvent };
             // SAFETY: both members are numbers; the wide function writes this one.
             let unit = unsafe { key.uChar.UnicodeChar };

@@ -8,7 +8,7 @@ use crate::ipc;
 #[cfg(unix)]
 use crate::service::sd_notify::{Systemd, without_notify};
 
-/// Stays and keeps it right, until it is interrupted.
+/// Runs the agent until it is interrupted.
 pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     #[cfg(unix)]
     let env = without_notify(&context.env);
@@ -20,7 +20,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
         return Ok(EXIT_DONE);
     };
     let paths = session.paths.clone();
-    // Lives as long as the agent; dropping it removes the socket.
+    // Kept as long as the agent runs; dropping it removes the socket.
     let mut serving = None;
     let serve = |handle| {
         serving = Some(ipc::serve(&paths, handle)?);
@@ -36,7 +36,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     }
 }
 
-/// systemd or launchd, if it has started this process.
+/// Returns systemd or launchd, if it has started this process.
 fn supervisor(context: &Context) -> Box<dyn Supervisor> {
     #[cfg(unix)]
     if let Some(systemd) = Systemd::find(&context.env) {
@@ -50,9 +50,9 @@ fn supervisor(context: &Context) -> Box<dyn Supervisor> {
     Box::new(agent::Unattended)
 }
 
-/// The same process re-executes as the new program: its lock and its socket are free from this
-/// moment on, and it looks at the network again. Returns only where that fails; the service
-/// manager then starts it, for the exit code is no good one.
+/// Re-executes this process as the new program. Its lock and its socket are free from this moment
+/// on, and it reads the network again. Returns only if that fails. The service manager then starts
+/// the program, because the exit code reports a failure.
 #[cfg(unix)]
 fn become_program(program: &std::path::Path) -> Failure {
     use std::os::unix::process::CommandExt as _;

@@ -32,7 +32,7 @@ pub struct Check {
     pub format: Json,
 }
 
-/// What is shown in the place of a path.
+/// The text that is shown instead of a path.
 const BUILT_IN: &str = "built-in default";
 
 /// The JSON form.
@@ -43,7 +43,7 @@ struct Report<'a> {
     errors: usize,
     warnings: usize,
     notes: usize,
-    /// Was every warning made an error?
+    /// Whether every warning counts as an error.
     strict: bool,
 }
 
@@ -54,7 +54,7 @@ struct Found<'a> {
     message: &'a str,
     line: Option<usize>,
     column: Option<usize>,
-    /// Byte offsets.
+    /// In byte offsets.
     span: Option<Span>,
     label: Option<&'a str>,
     related: Vec<Related<'a>>,
@@ -75,7 +75,7 @@ struct Span {
     end: usize,
 }
 
-/// Reads a policy and shows everything that is wrong with it.
+/// Reads a policy and shows all its errors and warnings.
 pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure> {
     let (name, text, mut parsed) = read(context, args.file.as_deref())?;
     let named = parsed.certificates.iter();
@@ -96,7 +96,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         let at = found.iter().position(is_behind).unwrap_or(found.len());
         found.insert(at, told);
     }
-    // What is odd today is wrong tomorrow: CI wants to know before it is merged.
+    // A warning today can be an error tomorrow: CI must find it before the merge.
     for finding in &mut parsed.findings {
         if args.strict && finding.severity == Severity::Warning {
             finding.severity = Severity::Error;
@@ -115,7 +115,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
     Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE })
 }
 
-/// The file that was named, else the policy in force, else the built-in default.
+/// Reads the named file, else the policy in force, else the built-in default.
 fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parsed), Failure> {
     let home = context.env.home();
     let parse_in = |text: &str, path: &Path| {
@@ -123,7 +123,7 @@ fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parse
         let home = home.as_deref();
         parse(text, PolicyLocation { folder, home })
     };
-    // What is only checked may lie in the folder of a CI job, which all may write to.
+    // A file that is only checked may be in a CI job's directory that all users can write to.
     let (path, text) = match file {
         Some(file) => (file.to_owned(), read_policy_to_check(file)?),
         None => {
@@ -147,10 +147,10 @@ fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parse
     Ok((path.display().to_string(), text, parsed))
 }
 
-/// The longest file of certificates that is read, in bytes.
+/// Longest file of certificates that is read, in bytes.
 const MOST_PEM: u64 = 16 << 20;
 
-/// Why a file holds no certificate that a probe could trust.
+/// Returns why a file holds no certificate that a probe could trust.
 fn trouble(path: &Path) -> Option<String> {
     let read = bounded::open(path).and_then(|file| {
         let judged = trust::file_and_way(path, &file.metadata()?);

@@ -20,7 +20,7 @@ pub(in crate::cli) fn run(
     mut grammar: clap::Command,
     args: Completions,
 ) -> Result<u8, Failure> {
-    // Into memory first: clap panics when a pipe closes.
+    // Written into memory first: clap panics when a pipe closes.
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut grammar, "goroam", &mut text);
     context.out.raw(&text)?;

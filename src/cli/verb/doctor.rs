@@ -40,7 +40,8 @@ pub struct Doctor {
     pub format: crate::cli::args::Json,
 }
 
-/// What wins over the go env file, and what to do about it. Exit code 1 when something does.
+/// Finds what overrides the go env file, and says what to do. Exit code 1 when something overrides
+/// it.
 pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, Failure> {
     if args.cache {
         return cache(context, args);
@@ -80,7 +81,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, F
     Ok(if in_the_way { EXIT_FAILED } else { EXIT_DONE })
 }
 
-/// What is broken in the module cache. Exit code 0: nothing, or nothing any more.
+/// Finds what is broken in the module cache. Exit code 0: nothing is broken, or everything was
+/// fixed.
 fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
     let wish = CacheWish {
         env: context.env.clone(),
@@ -109,7 +111,7 @@ fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
     })
 }
 
-/// The service; `None` where there is no manager that could be asked.
+/// Returns the facts of the service; `None` if no service manager could be asked.
 fn service(context: &Context) -> Option<ServiceFacts> {
     let site = service::Site::find(context.paths().ok()?, context.env.clone()).ok()?;
     let state = service::state(&site).ok()?;
@@ -121,20 +123,20 @@ fn service(context: &Context) -> Option<ServiceFacts> {
     })
 }
 
-/// What was found, as scripts get it.
+/// The result for scripts.
 #[derive(Debug, Serialize)]
 pub(in crate::cli) struct Diagnosis<'d> {
-    /// Nothing is in the way.
+    /// Whether nothing overrides the settings.
     pub clean: bool,
-    /// The worst first.
+    /// The findings, worst first.
     pub findings: &'d [DoctorFinding],
-    /// Every place that sets a variable, whether or not it is in the way.
+    /// Every place that sets a variable, whether or not it causes a problem.
     pub seen: &'d [Sighting],
-    /// What was looked at.
+    /// The places that were read.
     pub looked: &'d [String],
 }
 
-/// Each finding with why and what to do, then how many there are.
+/// Formats each finding with its reason and what to do, then the number of findings.
 pub(in crate::cli) fn doctor(diagnosis: &Diagnosis<'_>, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for finding in diagnosis.findings {
@@ -179,7 +181,7 @@ fn shown(finding: &DoctorFinding) -> Shown<'_> {
     }
 }
 
-/// Each broken entry with what it does and what to do, then how many there are.
+/// Formats each broken entry with its effect and what to do, then the number of entries.
 fn doctor_cache(report: &CacheReport, args: &Doctor, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for broken in report.broken.iter().take(MOST) {
@@ -227,7 +229,7 @@ fn one_broken(sheet: &mut Sheet, broken: &Broken, args: &Doctor) {
                 &run
             }
             (false, Outcome::Removed) => &broken.mend,
-            // What only a hash shows is found again only with --hash.
+            // An entry that only its hash proves broken is found again only with --hash.
             (_, Outcome::Found) if args.hash => {
                 "run `goroam doctor --cache --hash --fix`, which removes just that"
             }

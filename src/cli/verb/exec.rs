@@ -78,9 +78,10 @@ pub enum SummaryForm {
     None,
 }
 
-/// Runs the command; its exit code is ours, unless a step was stuck or a checksum did not match.
+/// Runs the command. Its exit code is returned, unless a step was stuck or a checksum did not
+/// match.
 pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Failure> {
-    // From here on a signal is the command's.
+    // From here on signals are meant for the command.
     let mut signals = ExecSignals::listen().map_err(|error| {
         Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
     })?;
@@ -101,13 +102,13 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
     let told = || exec_summary(&summary, &course.command);
     let text = match args.summary {
-        // What a person has to do stands in no field.
+        // No JSON field contains what a person has to do.
         SummaryForm::Json if summary.is_for_a_person() => told() + &json(&summary),
         SummaryForm::Json => json(&summary),
         SummaryForm::Text => told(),
         SummaryForm::None => String::new(),
     };
-    // First what still comes from the background, then our last word.
+    // First the remaining output of background processes, then the final message.
     leftovers
         .into_iter()
         .for_each(exec::OpenOutput::leave_behind);
@@ -116,12 +117,12 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
     if let Some(signal) = summary.signal {
         exec::die_by(signal);
     }
-    // Windows has exit codes of 32 bits; a script there asks for zero or not.
+    // Windows has exit codes of 32 bits; scripts there only test for zero.
     Ok(u8::try_from(summary.exit).unwrap_or(EXIT_FAILED))
 }
 
-/// The steps that are asked for. Without a go there are no settings of go's to freeze, and the
-/// command runs as it is.
+/// Returns the requested steps. Without a go command, its settings cannot be frozen, and the
+/// command runs unchanged.
 async fn plans(
     context: &Context,
     args: &Exec,
@@ -148,7 +149,7 @@ async fn plans(
     Ok((plan(&frozen, &around, &wanted), (frozen, around)))
 }
 
-/// The command as it is may use the network: that is the first step, and no other one.
+/// An unchanged command may use the network, so it can only be the first step.
 fn without_go(tier: Tier) -> TierPlan {
     let how = match tier {
         Tier::Proxy => Ok(vec![(TIER.to_owned(), tier.to_string())]),
@@ -177,7 +178,7 @@ async fn frozen(context: &Context) -> Option<FrozenSettings> {
     }
 }
 
-/// On standard error, on a line of its own. If that is closed there is nobody to tell.
+/// Prints on standard error, on a separate line. If standard error is closed, the message is lost.
 fn say(text: &str) {
     if text.is_empty() {
         return;
@@ -190,11 +191,11 @@ fn say(text: &str) {
 }
 
 fn json(summary: &ExecSummary) -> String {
-    // Numbers and strings only: this cannot fail.
+    // The values are only numbers and strings: this cannot fail.
     serde_json::to_string(summary).unwrap_or_default() + "\n"
 }
 
-/// A step was left, or is to be repeated.
+/// Formats an event: a step was left, or will be repeated.
 fn exec_news(news: &ExecEvent<'_>) -> String {
     let text = match news {
         ExecEvent::Left(attempt, next) => {
@@ -215,11 +216,11 @@ fn exec_news(news: &ExecEvent<'_>) -> String {
     said(ODD, &text)
 }
 
-/// The last word: which step it was that helped, or what was tried. Nothing when the first step
-/// did what it was asked to.
+/// Formats the summary: the step that helped, or the steps that were tried. Empty if the first step
+/// succeeded.
 fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
     let Some((last, before)) = summary.attempts.split_last() else {
-        // Somebody wanted an end before anything was begun.
+        // A signal arrived before the first step.
         if summary.signal.is_some() || summary.left_out.is_empty() {
             return String::new();
         }
@@ -277,14 +278,14 @@ fn reasons(steps: &[(Tier, String)]) -> String {
     each.join("; ")
 }
 
-/// What happened, and what is to be mended where a person can.
+/// Formats what happened, and what a person can fix.
 fn what(attempt: &AttemptReport) -> String {
     let seen = attempt.seen.as_ref();
     let blame = seen.map_or_else(Blame::default, |seen| seen.blame.clone());
     let who = who(attempt, &blame);
     let class = attempt.class;
     let what = match class {
-        // Seen again by a request of our own: what a person can do about it.
+        // A request of goroam's own confirmed it, so the message says what a person can do.
         _ if attempt.portal.is_some() && class != Class::Busy => {
             format!("a login page answers for {who} (log in with a browser)")
         }
@@ -313,7 +314,7 @@ fn what(attempt: &AttemptReport) -> String {
     format!("{what} ({more})")
 }
 
-/// No credentials, not enough, or a rule that has nothing to do with them.
+/// Formats an authorization failure: no credentials, not enough rights, or an unrelated rule.
 fn auth(who: &str, blame: &Blame) -> String {
     let words = blame.said.as_deref();
     let words = words.map_or(String::new(), |words| {
@@ -334,10 +335,10 @@ fn is_through(blame: &Blame) -> bool {
     matches!(blame.who, Some(Blamed::HttpProxy(_)))
 }
 
-/// No goroam was made before this day: a clock that is behind it is wrong.
+/// No goroam was built before this day, so a clock that shows an earlier time is wrong.
 const MADE: &str = "2026-01-01";
 
-/// Why there is no trust.
+/// Formats why the certificate is not trusted.
 fn tls(who: &str, blame: &Blame) -> String {
     match &blame.why {
         Some(BlameReason::NotYet(Some((now, from)))) => {
@@ -378,7 +379,7 @@ fn tls(who: &str, blame: &Blame) -> String {
     }
 }
 
-/// The host that failed, or the step.
+/// Names the host that failed, or the step.
 fn who(attempt: &AttemptReport, blame: &Blame) -> String {
     match &blame.who {
         Some(Blamed::HttpProxy(Some(address))) => {
@@ -411,7 +412,7 @@ fn who(attempt: &AttemptReport, blame: &Blame) -> String {
     }
 }
 
-/// No retry and no other source: what to compare.
+/// Formats a checksum mismatch: what to compare. It is not retried, and no other source is tried.
 fn mismatch(attempt: &AttemptReport) -> String {
     let seen = attempt.seen.as_ref();
     let module = seen.and_then(|seen| {
@@ -456,7 +457,7 @@ fn length(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    /// Nothing would keep it from the network.
+    /// Otherwise the command could use the network.
     #[test]
     fn without_go_a_command_is_not_run_as_if_it_were_on_the_mirror() {
         let env = vec![(TIER.to_owned(), "proxy".to_owned())];

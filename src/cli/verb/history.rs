@@ -38,7 +38,7 @@ struct Verified {
     error: Option<String>,
 }
 
-/// The last turns, or whether the journal is intact.
+/// Prints the last turns, or whether the journal is intact.
 pub(in crate::cli) fn run(context: &Context, args: History) -> Result<u8, Failure> {
     let paths = context.paths()?;
     let journal = paths.journal();
@@ -105,7 +105,7 @@ fn failed(error: JournalError) -> Failure {
     })
 }
 
-/// A JSON array with one turn a line: for `jq` and for `grep`.
+/// Formats a JSON array with one turn per line, for `jq` and for `grep`.
 fn array(entries: &[Entry]) -> Result<String, std::io::Error> {
     let lines = entries.iter().map(serde_json::to_string);
     let lines = lines.collect::<Result<Vec<String>, _>>()?.join(",\n");
@@ -115,7 +115,7 @@ fn array(entries: &[Entry]) -> Result<String, std::io::Error> {
     Ok(format!("[\n{lines}\n]\n"))
 }
 
-/// One line a turn, under the day where it is not today.
+/// Formats one line for each turn, below the day if that is not today.
 pub(in crate::cli) fn history(entries: &[Entry], page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let mut day = page.day(page.now);
@@ -133,7 +133,7 @@ pub(in crate::cli) fn history(entries: &[Entry], page: &Page) -> String {
     sheet.finish()
 }
 
-/// A turn in one sentence: "home → office in 38 ms: default route moved to wlan0; up corp".
+/// Formats a turn in one sentence: "home → office in 38 ms: default route moved to wlan0; up corp".
 fn switch(entry: &Entry) -> String {
     let changes = entry.changes.iter().filter(|change| change.major);
     let changes = changes.map(|change| clean(&change.what));
@@ -161,7 +161,8 @@ fn switch(entry: &Entry) -> String {
     )
 }
 
-/// "GOPROXY was set by hand to direct", or by another program; and what came of it.
+/// Formats a drift: "GOPROXY was set by hand to direct", or by another program; and the
+/// consequence.
 fn drift(drift: &Drift) -> String {
     let name = clean(&drift.name);
     match &drift.found {
@@ -178,7 +179,7 @@ fn profiles(entry: &Entry) -> String {
         (_, Some(from), Some(to)) if from == to => format!("{} stays", clean(to)),
         (_, Some(from), Some(to)) => format!("{} → {}", clean(from), clean(to)),
         (_, None, Some(to)) => format!("→ {}", clean(to)),
-        // Nothing was to be decided.
+        // No decision was needed.
         (_, Some(from), None) if !entry.drift.is_empty() => format!("{} stays", clean(from)),
         (_, Some(from), None) => format!("{} stays, undecided", clean(from)),
         (_, None, None) => "undecided".to_owned(),
@@ -197,7 +198,7 @@ fn ending(entry: &Entry) -> String {
     }
 }
 
-/// The first true condition with evidence: what the choice rests on.
+/// Returns the first true condition with evidence, which is the reason for the choice.
 fn proof(trace: &Trace) -> Option<String> {
     if trace.value != Truth::True {
         return None;

@@ -1,6 +1,6 @@
-//! `goroam init`: a policy to start from. At a terminal it looks what is here, asks at most
-//! three questions (the company's proxy, its CA, start at login), and shows what it writes;
-//! elsewhere flags say the same.
+//! `goroam init` writes a first policy. At a terminal it reads the network and `go env`, asks at
+//! most three questions (the company's proxy, its CA, start at login), and shows what it writes.
+//! Elsewhere flags give the same answers.
 
 mod address;
 mod args;
@@ -32,20 +32,20 @@ use crate::policy::file::{Parsed, PolicyLocation, parse};
 use crate::policy::templates::Template;
 use crate::state::file::write_new;
 
-/// What has been decided and done. Fields are added, never renamed.
+/// What was decided and done. Fields are added, never renamed.
 #[derive(Debug, Serialize)]
 struct InitReport<'a> {
     /// The policy file.
     policy: String,
-    /// Was it written now? False: it was there already.
+    /// Whether it was written now. False: it existed before.
     written: bool,
-    /// `default`, `corporate`, `classic`, `company`; null: nothing was written.
+    /// `default`, `corporate`, `classic`, `company`; null: no policy was written.
     template: Option<&'static str>,
     /// The company's proxy.
     proxy: Option<ProxyReport<'a>>,
-    /// What was done to start at login; null: that was not wanted.
+    /// What was done to start at login; null: this was not requested.
     service: Option<Vec<String>>,
-    /// What a person would have been told.
+    /// The messages that a person would have seen.
     remarks: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ impl ProxyReport<'_> {
     }
 }
 
-/// Writes a policy where it is looked for. What is there already stays.
+/// Writes a policy at its usual place. An existing policy stays.
 pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Failure> {
     if args.proxy.is_none() && !args.yes && (args.ca.is_some() || args.private.is_some()) {
         let message = "--ca and --private need a proxy: --proxy URL";
@@ -97,7 +97,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
             choose(context, &args, &paths, dialogue, &voice).await?
         };
         if dialogue.is_some() && !is_there {
-            // Before the last question: whoever does not want it can still say so.
+            // Before the last question, so that the user can still refuse the policy.
             let policy = render::policy(&choice.text);
             context.out.text(&format!("\n{policy}\n"))?;
         }
@@ -150,16 +150,16 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
     Ok(EXIT_DONE)
 }
 
-/// What is to be written.
+/// The policy to write.
 #[derive(Debug, Default)]
 struct Choice {
     text: String,
-    /// Its name in the report.
+    /// The template's name in the report.
     template: Option<&'static str>,
     met: Option<Met>,
 }
 
-/// Is there somebody who can be asked, and wants to be?
+/// Reports whether `init` can and should ask questions.
 fn is_conversation(context: &Context, args: &Init) -> bool {
     let wanted = !args.yes && !args.json && !args.stdout && args.template.is_none();
     wanted && context.out.is_terminal() && io::stdin().is_terminal()
@@ -216,7 +216,7 @@ async fn choose(
     let place = paths.policy.parent().unwrap_or(Path::new("/"));
     let mut trouble = trouble(context, &met.company.text(), place);
     if trouble.is_some() && args.private.is_none() && !met.company.private.is_empty() {
-        // What somebody else has set, or a guess: the policy is right without it too.
+        // Another person's setting, or a guess: the policy is right without it too.
         voice.remark(&format!(
             "GOPRIVATE = {} is left out: it does not fit into a policy",
             met.company.private
@@ -236,7 +236,7 @@ async fn choose(
     })
 }
 
-/// Why a text is no policy.
+/// Returns why a text is not a valid policy.
 fn trouble(context: &Context, text: &str, folder: &Path) -> Option<String> {
     let home = context.env.home();
     let Parsed { findings, .. } = parse(
@@ -251,7 +251,7 @@ fn trouble(context: &Context, text: &str, folder: &Path) -> Option<String> {
     Some(error.message)
 }
 
-/// There is a policy: what is left to do is only to start at login.
+/// Handles an existing policy: only the start at login remains.
 fn there_already(
     context: &Context,
     args: &Init,

@@ -23,7 +23,7 @@ pub(in crate::cli) fn run(
     grammar: clap::Command,
     args: &Man,
 ) -> Result<u8, Failure> {
-    // There is no page for `goroam help`: it shows the others.
+    // `goroam help` gets no page: it shows the others.
     let mut command = grammar.disable_help_subcommand(true);
     command.build();
     let Some(folder) = &args.folder else {
@@ -50,7 +50,7 @@ fn write_all(command: &clap::Command, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A page in roff. clap_mangen puts everything behind a command's help into one section
+/// Formats a page in roff. clap_mangen puts everything after a command's help into one section
 /// called EXTRA and lets troff fill its lines; man-pages(7) has names for these sections.
 fn page(command: clap::Command) -> io::Result<String> {
     let mut bytes = Vec::new();

@@ -15,7 +15,7 @@ use crate::ipc;
 pub use args::{Add, Export, Import, List, Mirror, MirrorVerb, Pin, Prune, Unpin, Verify};
 use site::site;
 
-/// Does with the mirror what is asked.
+/// Runs a verb of the mirror.
 pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, Failure> {
     let site = site(context, args.place)?;
     let changes = matches!(
@@ -37,8 +37,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
         MirrorVerb::Export(args) => archive::export(context, &site.root, &args),
         MirrorVerb::Import(args) => Box::pin(archive::import(context, &site.root, &args)).await,
     };
-    // Off line an agent goes by what the mirror holds, and no event tells it of that. Where none
-    // runs, or it does not answer, the next turn sees it.
+    // Without a network, an agent decides by what the mirror holds, and no event reports a change
+    // of that. If no agent runs, or it does not answer, the next turn notices it.
     if changes && let Ok(paths) = context.paths() {
         let _ = ipc::ask(&paths, Command::Reload).await;
     }

@@ -1,4 +1,4 @@
-//! One file a verb: what it asks, and what it prints.
+//! One file for each verb: its arguments, and its output.
 
 pub(super) mod agent;
 pub(super) mod check;

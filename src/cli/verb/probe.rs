@@ -25,7 +25,7 @@ pub struct Probe {
     pub format: Json,
 }
 
-/// The JSON form: what `status` tells of a target, and what only a probe knows.
+/// The JSON form: what `status` shows of a target, and what only a probe finds.
 #[derive(Serialize)]
 struct Report<'a> {
     targets: Vec<Probed<'a>>,
@@ -44,7 +44,7 @@ struct Probed<'a> {
     caveat: Option<&'a str>,
 }
 
-/// Asks the targets and reports. That some are down is an answer, not a failure.
+/// Probes the targets and reports the results. A target that is down is a result, not a failure.
 pub(in crate::cli) async fn run(context: &Context, args: &Probe) -> Result<u8, Failure> {
     let session = Session::open(context.config.clone(), context.env.clone())?;
     let seen = session.probe(&args.targets).await?;
@@ -75,10 +75,10 @@ fn report(seen: &[Observation]) -> Report<'_> {
 }
 
 const HEADINGS: [&str; 6] = ["", "verdict", "dns", "connect", "tls", "first byte"];
-/// Between columns.
+/// The space between columns.
 const GAP: &str = "  ";
 
-/// A row for each target, milliseconds by phase, and what to do about a login page.
+/// Formats a row for each target, milliseconds by phase, and what to do about a login page.
 pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     if seen.is_empty() {
@@ -93,7 +93,7 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
     for (line, seen) in lines.zip(seen) {
         let reason = clean(&seen.reason);
         let room = page.columns.saturating_sub(columns);
-        // A URL that is too long for its column gets a line of its own.
+        // A URL that is too long for its column starts on a new line.
         let fits = reason.split_whitespace().all(|word| width(word) <= room);
         let hang = if fits { columns } else { 4 };
         sheet.entry(&paint_row(&line, seen), columns, &reason, hang);
@@ -104,8 +104,8 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
     sheet.finish()
 }
 
-/// The columns that are compared down the page, heading first. What was proven stands to the
-/// right of them and is wrapped by itself.
+/// Formats the columns that are compared down the page, heading first. The proof is to the right of
+/// them and is wrapped separately.
 fn table(seen: &[Observation]) -> Vec<String> {
     let heading = HEADINGS.map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(heading)
@@ -135,7 +135,7 @@ fn table(seen: &[Observation]) -> Vec<String> {
             .enumerate()
             .map(|(column, (cell, wide))| {
                 let blank = " ".repeat(wide - width(cell));
-                // Words begin where their column does, numbers end there.
+                // Words are aligned left, numbers right.
                 if column < 2 {
                     format!("{cell}{blank}{GAP}")
                 } else {
@@ -147,7 +147,7 @@ fn table(seen: &[Observation]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// Milliseconds without their unit, to be compared down the column.
+/// Formats milliseconds without their unit, so that a column can be compared.
 fn cell(ms: Option<f64>) -> String {
     match ms {
         Some(ms) if ms.is_finite() && ms >= 1.0 => format!("{ms:.0}"),
@@ -156,7 +156,7 @@ fn cell(ms: Option<f64>) -> String {
     }
 }
 
-/// The verdict follows the name, which is never wrapped.
+/// Paints the verdict. It follows the name, which is never wrapped.
 fn paint_row(line: &str, seen: &Observation) -> String {
     let name = clean(&seen.target);
     let style: Style = match seen.verdict {

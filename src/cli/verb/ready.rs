@@ -40,7 +40,7 @@ pub struct Ready {
     pub format: crate::cli::args::Json,
 }
 
-/// Are these projects ready for a place without a network? Exit code 0 when all are.
+/// Checks whether these projects are ready for work without a network. Exit code 0 when all are.
 pub(in crate::cli) async fn run(context: &Context, args: Ready) -> Result<u8, Failure> {
     if args.kept {
         ready::step_back();
@@ -88,7 +88,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Ready) -> Result<u8, Fa
     })
 }
 
-/// Those in and below the folders, else those that are remembered, else those here.
+/// Returns the projects in and below the directories, else the remembered ones, else those below
+/// the current directory.
 fn projects(paths: &Paths, folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let here = [PathBuf::from(".")];
     let remembered = ready::remembered(paths);
@@ -134,7 +135,7 @@ fn forget(context: &Context, paths: &Paths, args: &Ready) -> Result<u8, Failure>
     Ok(EXIT_DONE)
 }
 
-/// Brings what each project lacks, and looks again. True: something was not what its checksum says.
+/// Fetches what each project lacks, and checks again. True: something did not match its checksum.
 async fn fetch(
     go: Option<&Path>,
     tools: &ReadyTools,
@@ -164,8 +165,8 @@ async fn fetch(
     mismatch
 }
 
-/// Remembers the projects, and for `status` what came of it where these are all of them. What
-/// cannot be kept can be had again.
+/// Remembers the projects, and also the result for `status` if these are all projects. Errors are
+/// ignored: the result can be computed again.
 fn keep(paths: &Paths, report: &Report) {
     let projects = report.projects.iter().map(|one| one.project.clone());
     let projects: Vec<PathBuf> = projects.collect();
@@ -187,10 +188,10 @@ fn keep(paths: &Paths, report: &Report) {
     }
 }
 
-/// Names of one project that are shown.
+/// Most names shown of one project.
 const MOST_NAMES: usize = 8;
 
-/// Each project with what is missing, then all of them and what to do.
+/// Formats each project with what is missing, then the total and what to do.
 pub(in crate::cli) fn ready(report: &Report, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for one in &report.projects {
@@ -275,7 +276,7 @@ fn name(one: &Missing) -> String {
     }
 }
 
-/// `go1.27.3.linux-amd64` of `v0.0.1-go1.27.3.linux-amd64`.
+/// Returns `go1.27.3.linux-amd64` of `v0.0.1-go1.27.3.linux-amd64`.
 fn toolchain(version: &str) -> &str {
     version.strip_prefix("v0.0.1-").unwrap_or(version)
 }

@@ -95,7 +95,7 @@ pub struct Logs {
     pub follow: bool,
 }
 
-/// Installs it, removes it, starts it, stops it, or tells of it.
+/// Installs, removes, starts or stops the service, or shows its state.
 pub(in crate::cli) async fn run(context: &Context, args: &Service) -> Result<u8, Failure> {
     let site = Site::find(context.paths()?, context.env.clone())?;
     match &args.verb {
@@ -130,7 +130,8 @@ async fn install(context: &Context, site: &Site) -> Result<u8, Failure> {
     Ok(EXIT_DONE)
 }
 
-/// One by one, so that what was done is told though the next one fails.
+/// Carries out the steps one by one, so that completed steps are reported even if the next one
+/// fails.
 async fn do_all(context: &Context, site: &Site, steps: &[ServiceStep]) -> Result<(), Failure> {
     for step in steps {
         for done in carry_out(std::slice::from_ref(step), site).await? {
@@ -142,7 +143,7 @@ async fn do_all(context: &Context, site: &Site, steps: &[ServiceStep]) -> Result
 
 async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8, Failure> {
     let removed = remove(context, site).await;
-    // Without a service manager, or with one that fails, the go env file is put back all the same.
+    // The go env file is restored even if no service manager runs, or it fails.
     if removed.is_err() && !args.restore {
         return removed.map(|()| EXIT_DONE);
     }
@@ -156,14 +157,14 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
             context.out.text(&service_step(said, &context.page))?;
         }
     } else if args.restore {
-        // Perhaps the service kept it elsewhere: with an XDG_STATE_HOME that this shell lacks.
+        // The service may have kept it elsewhere: with an XDG_STATE_HOME that this shell lacks.
         let baseline = site.short(&site.paths.baseline());
         let said = format!("nothing to put back: there is no {baseline}");
         context.out.text(&service_step(&said, &context.page))?;
     }
     removed?;
     if args.purge {
-        // Without its lock a second one could begin beside it.
+        // Without the agent's lock, a second agent could start beside it.
         let asked = ipc::ask(&site.paths, Command::Status).await;
         if matches!(asked, Ok(_) | Err(Error::AgentSilent { .. })) {
             let message = "an agent that the service did not start still runs, so journal and \
@@ -185,7 +186,8 @@ async fn remove(context: &Context, site: &Site) -> Result<(), Failure> {
     do_all(context, site, &steps).await
 }
 
-/// By ourselves: the agent has ended, and one that runs without the service is asked.
+/// Restores the go env file. The service's agent has ended, so this process does it; an agent that
+/// runs without the service is asked to do it.
 async fn put_back(context: &Context, site: &Site) -> Result<(), Failure> {
     match ipc::ask(&site.paths, Command::Restore).await {
         Ok(_) => {}
@@ -201,7 +203,7 @@ async fn put_back(context: &Context, site: &Site) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nobody is asked who could not answer.
+/// Asks only if the user can answer.
 fn asks_for_it() -> io::Result<bool> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Ok(false);
@@ -217,7 +219,7 @@ fn asks_for_it() -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
 }
 
-/// `agent-….lock`, one for each go env file that there was an agent for.
+/// Returns the `agent-….lock` files, one for each go env file that had an agent.
 fn agent_locks(paths: &Paths) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(&paths.state).into_iter().flatten();
     let paths = entries.flatten().map(|entry| entry.path());
@@ -228,11 +230,11 @@ fn agent_locks(paths: &Paths) -> Vec<PathBuf> {
     paths.filter(is_lock).collect()
 }
 
-/// goroam's own files by their names, and the folders if nothing else is in them.
+/// Removes goroam's own files by name, and their directories if they contain nothing else.
 fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
     let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
     let older = paths.journal().with_extension("1.jsonl");
-    // Of a tray: its lock beside the state on Windows, its log and the one before.
+    // Of a tray: its lock beside the state on Windows, its log and the previous log.
     let old_log = paths.state.join("goroam.log.1");
     let tray = [paths.agent_lock(), paths.log(), old_log];
     let own = [paths.journal(), older, paths.memory()].into_iter();
@@ -243,7 +245,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
         paths.readiness(),
         paths.panic_log(),
     ];
-    // What could not be read was put aside.
+    // Files that could not be read were renamed to these names.
     let broken = [paths.memory(), paths.baseline()].map(|path| path.with_extension("json.broken"));
     let files = own
         .chain(kept)
@@ -254,7 +256,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
     let remove = files.map(ServiceStep::remove);
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home; on Windows
-    // %LocalAppData%\goroam, but not %LocalAppData%, which Windows cannot do without.
+    // %LocalAppData%\goroam, but not %LocalAppData%, which Windows needs.
     let above = if cfg!(windows) { 1 } else { 2 };
     folders.extend(
         paths
@@ -262,7 +264,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
             .ancestors()
             .skip(1)
             .take(above)
-            // Where XDG_STATE_HOME lies right in it.
+            // If XDG_STATE_HOME is directly in the home.
             .filter(|folder| *folder != home)
             .map(PathBuf::from),
     );
@@ -311,7 +313,7 @@ fn logs(site: &Site, args: Logs) -> Result<u8, Failure> {
         let message = "this system's log cannot be shown here";
         return Err(Failure::said(message, EXIT_FAILED));
     };
-    // Lines go where ours go, and Ctrl-C ends it as it ends us.
+    // The child inherits the output, and Ctrl-C ends it as it ends this process.
     let status = std::process::Command::new(&program).args(&args).status();
     match status {
         Ok(status) if status.success() => Ok(EXIT_DONE),
@@ -345,13 +347,13 @@ impl From<ServiceError> for Failure {
 /// The first column's width: "program" and "login" fit.
 const NAME_COLUMNS: usize = 7;
 
-/// How the service is, for a person and, with all its fields beside one another, for scripts.
+/// The service's state, for people, and as one flat JSON object for scripts.
 #[derive(Debug, Serialize)]
 pub(in crate::cli) struct ServiceView<'a> {
-    /// What the service manager says.
+    /// The state that the service manager reports.
     #[serde(flatten)]
     pub(in crate::cli) state: &'a ServiceState,
-    /// Does an agent answer on the socket? It need not be the service's.
+    /// Whether an agent answers on the socket. It may not be the service's.
     pub(in crate::cli) answers: bool,
     /// The version of the agent that answers.
     pub(in crate::cli) agent_version: Option<String>,
@@ -359,14 +361,14 @@ pub(in crate::cli) struct ServiceView<'a> {
     pub(in crate::cli) version: &'static str,
 }
 
-/// A step that was carried out.
+/// Formats a step that was carried out.
 pub(in crate::cli) fn service_step(done: &str, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     sheet.entry("  ", 2, &clean(done), 4);
     sheet.finish()
 }
 
-/// How it is.
+/// Formats the service's state.
 pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let state = view.state;

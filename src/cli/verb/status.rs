@@ -24,7 +24,7 @@ pub struct StatusArgs {
     pub format: Json,
 }
 
-/// What is true now, from the agent or from what the last turn left.
+/// Shows the present state, from the agent or from the last turn.
 pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<u8, Failure> {
     let json = args.format.json;
     if args.watch {
@@ -56,7 +56,7 @@ async fn ask(context: &Context) -> Result<Status, Failure> {
     }
 }
 
-/// On a terminal a screen; else one line a change.
+/// Shows a screen on a terminal, and otherwise one line for each change.
 async fn watch(context: &Context, json: bool) -> Result<u8, Failure> {
     let paths = context.paths()?;
     let mut watching = ipc::watch(&paths).await?;

@@ -1,6 +1,6 @@
 //! The verbs that take a turn: `once`, `use`, `auto`, `restore`, and `pause`, which takes none.
-//! Through the agent if there is one, for two writers of the go env file would undo each other;
-//! else by ourselves.
+//! They use the agent if one runs, because two writers of the go env file would undo each other's
+//! work; otherwise this process takes the turn.
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::agent::{Command, Error, Reply, Session, TurnReport};
@@ -45,7 +45,7 @@ pub struct Use {
     pub format: Json,
 }
 
-/// Longer than anybody stays by hand: beyond it a unit was mistaken.
+/// Longer than a profile stays chosen by hand: a larger value is a wrong unit.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 fn parse_time(text: &str) -> Result<Duration, String> {
@@ -64,7 +64,7 @@ pub(in crate::cli) async fn once(context: &Context, args: Once) -> Result<u8, Fa
     take_turn(context, command, args.format.json).await
 }
 
-/// Stays with a profile.
+/// Pins a profile.
 pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result<u8, Failure> {
     let until = args.within.map(|time| context.page.now.checked_add(time));
     let until = until.transpose();
@@ -76,12 +76,12 @@ pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result
     take_turn(context, command, args.format.json).await
 }
 
-/// Chooses by the network again.
+/// Returns to choosing by the network.
 pub(in crate::cli) async fn auto(context: &Context, args: Json) -> Result<u8, Failure> {
     take_turn(context, Command::Auto, args.json).await
 }
 
-/// Puts everything back.
+/// Restores the go env file.
 pub(in crate::cli) async fn restore(context: &Context, args: Json) -> Result<u8, Failure> {
     take_turn(context, Command::Restore, args.json).await
 }
@@ -93,7 +93,7 @@ set beside it (GONOPROXY=none and the like) stays. `goroam auto` ends the pause.
 
 const UNEXPECTED: &str = "the agent sent an unexpected answer; after an update, restart it";
 
-/// Leaves everything as it is. Without an agent there is nothing to pause, which is an error.
+/// Pauses the agent. Without an agent this is an error, since nothing can be paused.
 pub(in crate::cli) async fn pause(context: &Context, args: Json) -> Result<u8, Failure> {
     let paths = context.paths()?;
     let Reply::Status(status) = ipc::ask(&paths, Command::Pause).await? else {
@@ -108,7 +108,7 @@ pub(in crate::cli) async fn pause(context: &Context, args: Json) -> Result<u8, F
     Ok(EXIT_DONE)
 }
 
-/// Takes the turn, prints what came of it and returns the exit code.
+/// Takes the turn, prints the result and returns the exit code.
 pub(super) async fn take_turn(
     context: &Context,
     command: Command,
@@ -138,7 +138,7 @@ pub(super) async fn take_turn(
 async fn alone(context: &Context, command: &Command) -> Result<TurnReport, Error> {
     let (config, env) = (context.config.clone(), context.env.clone());
     let session = if *command == Command::Restore {
-        // Also where the policy cannot be read: what was there before is known.
+        // This works even if the policy cannot be read: the original values are known.
         Session::open_to_restore(config, env)
     } else {
         Session::open(config, env)
@@ -146,21 +146,22 @@ async fn alone(context: &Context, command: &Command) -> Result<TurnReport, Error
     session?.carry_out(command).await
 }
 
-/// An agent has an environment of its own, so it would write its go env file whatever GOENV says
-/// here: what is refused without an agent is refused with one. What `restore` puts back is known.
+/// Checks the go env file as without an agent. The agent has its own environment, so it would write
+/// its own go env file whatever GOENV is here: what is refused without an agent is also refused
+/// with one. `restore` is exempt, since its values are known.
 fn check_env_file(context: &Context, command: &Command) -> Result<(), Error> {
     if *command == Command::Restore {
         return Ok(());
     }
     match Session::open_to_restore(context.config.clone(), context.env.clone()) {
         Ok(session) => session.own_file().map(drop),
-        // What is wrong with the rest is reported by the turn itself.
+        // The turn itself reports all other errors.
         Err(_) => EnvFile::locate(&context.env).map(drop).map_err(Error::from),
     }
 }
 
-/// An agent follows the policy that it was started with: a `--config` that names another one
-/// must not be passed over in silence.
+/// Refuses a `--config` that names another policy than the agent's: an agent follows the policy
+/// with which it was started, so the option would be ignored silently.
 async fn check_policy_of_agent(paths: &Paths) -> Result<(), Failure> {
     if !paths.policy_named {
         return Ok(());
@@ -186,7 +187,7 @@ async fn check_policy_of_agent(paths: &Paths) -> Result<(), Failure> {
     Err(Failure::said(message, EXIT_USAGE))
 }
 
-/// What a turn found and did: from, to, why, each variable, and the way back.
+/// Formats what a turn found and did: from, to, why, each variable, and how to undo it.
 pub(in crate::cli) fn turn(report: &TurnReport, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     head(&mut sheet, report);
@@ -252,12 +253,13 @@ fn head(sheet: &mut Sheet, report: &TurnReport) {
     );
 }
 
-/// A variable that changes, or that keeps another program's value. One that is right is left out.
+/// Formats a variable that changes, or that keeps another program's value. A correct one is
+/// omitted.
 fn variable(sheet: &mut Sheet, step: &PlanStep, columns: usize) {
     let lead = format!("  {}  ", pad(&clean(step.name()), columns));
     match step {
         PlanStep::Set { value, .. } if value.is_empty() => sheet.line(&format!("{lead}(empty)")),
-        // Not wrapped: a value is there to be copied.
+        // Not wrapped, so that the value can be copied.
         PlanStep::Set { value, .. } => sheet.line(&format!("{lead}{}", clean(value))),
         PlanStep::Unset { .. } => sheet.line(&format!("{lead}{}", paint(DIM, "no longer set"))),
         PlanStep::Leave { why, .. } if why == "is right already" => {}

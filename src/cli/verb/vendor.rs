@@ -92,7 +92,7 @@ pub struct Rollback {
     pub format: Json,
 }
 
-/// First what an earlier one left undone, then what is asked.
+/// Completes an interrupted rollback, then runs the verb.
 pub(in crate::cli) fn run(context: &Context, args: &Vendor) -> Result<u8, Failure> {
     let folder = args.project.as_deref().unwrap_or(Path::new("."));
     let mirror = context.mirror(args.place.clone());
@@ -106,14 +106,14 @@ pub(in crate::cli) fn run(context: &Context, args: &Vendor) -> Result<u8, Failur
     }
 }
 
-/// Is vendor/ what the verified modules hold? 1: no, or not to be told; 6: a file differs.
+/// Checks whether vendor/ holds the verified modules. 1: no, or not known; 6: a file differs.
 fn check(
     context: &Context,
     project: &VendorProject,
     shelves: &Shelves,
     json: bool,
 ) -> Result<u8, Failure> {
-    // A check needs no git; where there is one, a rollback may have been cut off in it.
+    // A check needs no git. If a repository exists, it may contain an interrupted rollback.
     if let Ok(repo) = Repo::open(project, &context.env) {
         recover(context, &repo)?;
     }
@@ -166,7 +166,7 @@ fn list(context: &Context, project: &VendorProject, json: bool) -> Result<u8, Fa
     Ok(EXIT_DONE)
 }
 
-/// 1: somebody changed a path in that very moment, so that one was left alone.
+/// Exit code 1: another program changed a path at that moment, so that path was not touched.
 fn rollback(
     context: &Context,
     project: &VendorProject,
@@ -190,7 +190,7 @@ fn rollback(
     })
 }
 
-/// Told on standard error: standard output is the answer to what was asked.
+/// Reported on standard error: standard output is for the requested result.
 fn recover(context: &Context, repo: &Repo) -> Result<(), Failure> {
     if let Some(recovered) = vendoring::recover(repo)? {
         let text = vendor_recovered(&recovered, &context.page);
@@ -205,10 +205,10 @@ impl From<vendoring::Error> for Failure {
     }
 }
 
-/// Files of one module with the same finding that are named; the others are counted.
+/// Most files named for one module and finding; the others are counted.
 const MOST_FILES: usize = 8;
 
-/// What a check found, by module and kind, then what it all comes to.
+/// Formats the findings by module and kind, then the result.
 pub(in crate::cli) fn vendor_check(report: &VendorReport, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let mut rest: &[VendorFinding] = &report.findings;
@@ -284,7 +284,7 @@ fn total(sheet: &mut Sheet, report: &VendorReport) {
     sheet.styled("", 0, &format!("{verdict}; {compared}"), 0, BOLD);
 }
 
-/// A snapshot that was made.
+/// Formats a new snapshot.
 pub(in crate::cli) fn vendor_snapshot(made: &NewSnapshot, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let committed = if made.committed {
@@ -309,7 +309,7 @@ pub(in crate::cli) fn vendor_snapshot(made: &NewSnapshot, page: &Page) -> String
     sheet.finish()
 }
 
-/// The snapshots, one a line.
+/// Formats the snapshots, one per line.
 pub(in crate::cli) fn vendor_list(kept: &[KeptSnapshot], page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     if kept.is_empty() {
@@ -344,7 +344,7 @@ pub(in crate::cli) fn vendor_list(kept: &[KeptSnapshot], page: &Page) -> String 
     sheet.finish()
 }
 
-/// What a rollback did.
+/// Formats the result of a rollback.
 pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for skipped in &done.skipped {
@@ -380,7 +380,7 @@ pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String 
     sheet.finish()
 }
 
-/// What became of a rollback that was cut off.
+/// Formats what was done about an interrupted rollback.
 pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let to = clean(&recovered.to);
@@ -423,7 +423,7 @@ fn left_alone(sheet: &mut Sheet, paths: &[String], aside: Option<&str>) {
     }
 }
 
-/// As much of a commit's id as a person reads.
+/// Returns the part of a commit's id that is shown to people.
 fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
 }

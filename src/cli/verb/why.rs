@@ -12,7 +12,7 @@ use crate::model::Truth;
 use crate::policy::{Considered, Trace};
 use anstyle::Style;
 
-/// The last decision, from the journal that the agent and we share.
+/// Shows the last decision, from the journal that the agent also writes.
 pub(in crate::cli) async fn run(context: &Context, args: Json) -> Result<u8, Failure> {
     let mut session = Session::open(context.config.clone(), context.env.clone())?;
     let report = session.why().await?;
@@ -24,10 +24,10 @@ pub(in crate::cli) async fn run(context: &Context, args: Json) -> Result<u8, Fai
     Ok(EXIT_DONE)
 }
 
-/// Conditions wider than this push their evidence to the right instead of the whole column.
+/// A wider condition moves only its own evidence to the right, not the whole column.
 const CONDITION_COLUMNS: usize = 26;
 
-/// Why this profile was chosen, and why none of those before it.
+/// Formats why this profile was chosen, and why the ones before it were not.
 pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
     let decision = &report.decision;
     let mut sheet = Sheet::new(page.columns);
@@ -73,7 +73,7 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
     sheet.finish()
 }
 
-/// "office was", "office and home were".
+/// Formats names with a verb: "office was", "office and home were".
 fn were(names: &[String]) -> Option<String> {
     match names {
         [] => None,
@@ -82,7 +82,7 @@ fn were(names: &[String]) -> Option<String> {
     }
 }
 
-/// The parts of a topmost `all` stand for themselves.
+/// Formats the tree. The parts of a topmost `all` are shown without it.
 fn tree(sheet: &mut Sheet, trace: &Trace) {
     let parts = if trace.what == "all" && !trace.parts.is_empty() {
         trace.parts.as_slice()
@@ -96,7 +96,7 @@ fn tree(sheet: &mut Sheet, trace: &Trace) {
     }
 }
 
-/// The last column of the widest condition that has evidence beside it, outliers left out.
+/// Returns the last column of the widest condition that has evidence beside it, without outliers.
 fn widest(trace: &Trace, indent: usize) -> usize {
     let end = indent + 2 + width(&clean(&trace.what));
     let counts = !trace.evidence.is_empty() && end <= CONDITION_COLUMNS;

@@ -1,14 +1,14 @@
-//! The address of a company's proxy, as somebody types it.
+//! The address of a company's proxy, as a user types it.
 
 use url::Url;
 
 use crate::model::mask::has_credentials;
 use crate::model::{Chain, HopKind, Host};
 
-/// Longer than any address that a person has typed.
+/// Longer than any address that a person types.
 const LONGEST: usize = 1000;
 
-/// Proxies for everybody. As a company's own they would be trusted with private names.
+/// Public proxies. As a company's own they would be trusted with private names.
 const PUBLIC: [&str; 13] = [
     "athens.azurefd.net",
     "goproxy.bj.bcebos.com",
@@ -25,19 +25,19 @@ const PUBLIC: [&str; 13] = [
     "gocenter.io",
 ];
 
-/// An address that can be asked.
+/// An address that can be probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
-    /// Without credentials and without a slash at the end.
+    /// The URL without credentials and without a slash at the end.
     pub(super) url: String,
     pub(super) host: String,
 }
 
 impl Address {
-    /// Reads an answer; `Ok(None)`: there is no such proxy.
+    /// Parses an answer; `Ok(None)`: no proxy exists.
     ///
     /// # Errors
-    /// What is wrong with it, and what to write instead.
+    /// The fault of the answer, and what to write instead.
     pub(super) fn read(text: &str) -> Result<Option<Address>, String> {
         let text = text.trim();
         if matches!(
@@ -83,13 +83,13 @@ impl Address {
             ));
         }
         Ok(Some(Address {
-            // As it is written, but for the scheme's case and a host without a path.
+            // As typed, except for the scheme's case and a host without a path.
             url: parsed.as_str().trim_end_matches('/').to_owned(),
             host,
         }))
     }
 
-    /// The same without the credentials that stand in it; `None`: it cannot be one.
+    /// Parses the same without the credentials that it contains; `None`: this is not an address.
     pub(super) fn without_credentials(text: &str) -> Option<Address> {
         let mut url = Url::parse(text).ok()?;
         url.set_username("").ok()?;

@@ -1,4 +1,4 @@
-//! Starting at login.
+//! Installs the start at login.
 
 use super::args::Init;
 use super::dialogue::Dialogue;
@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::paths::Paths;
 use crate::service::{self, ServiceError, ServiceRequest, Site};
 
-/// Is it to be installed? Asked only where that can be done and is not done yet.
+/// Reports whether to install the service. Asks only if that is possible and not done yet.
 pub(super) async fn wanted(
     context: &Context,
     args: &Init,
@@ -41,7 +41,7 @@ pub(super) async fn wanted(
     }
 }
 
-/// Installs and starts it; what was done, line by line.
+/// Installs and starts the service. Returns what was done, line by line.
 pub(super) async fn install(
     context: &Context,
     paths: &Paths,

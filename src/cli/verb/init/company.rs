@@ -1,4 +1,4 @@
-//! A company's proxy: asked for real, and what a policy is to know of it.
+//! Probes a company's proxy, and collects what a policy needs to know about it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,24 +21,24 @@ use crate::model::{Limits, Observation, Patterns, Phase, Pin, Target, TargetKind
 use crate::policy::templates::Company;
 use crate::probe::{Introduction, introduce};
 
-/// More than any bundle of certificates holds, in bytes.
+/// More than any bundle of certificates has, in bytes.
 pub(super) const MOST_PEM: u64 = 16 << 20;
 
-/// Said where neither a flag nor `go env` nor a name tells.
+/// The message if neither a flag nor `go env` nor the proxy's name gives the private modules.
 pub(super) const NO_PRIVATE: &str = "which modules are private is not known, so GOPRIVATE is not \
      set: go asks the checksum database for every module by its name, and proxy.golang.org \
      outside. Name them with `--private`, or in the policy before it is used";
 
-/// A company's proxy, and what it said.
+/// A company's proxy, and its answer.
 #[derive(Debug)]
 pub(super) struct Met {
     pub(super) company: Company,
     pub(super) observation: Observation,
-    /// GOPRIVATE is a guess from a name.
+    /// Whether GOPRIVATE is a guess from the proxy's name.
     pub(super) guessed: bool,
 }
 
-/// Which proxy: the flag's, the answer, or what `go env` says already.
+/// Returns the proxy's address: the flag's, the user's answer, or the one in `go env`.
 pub(super) async fn address(
     args: &Init,
     found: &Found,
@@ -68,7 +68,7 @@ pub(super) async fn address(
     dialogue.ask(&question, read).await
 }
 
-/// Asks it, with a CA file where that is what it takes.
+/// Probes the proxy, with a CA file if it needs one.
 pub(super) async fn meet(
     context: &Context,
     args: &Init,
@@ -149,8 +149,7 @@ pub(super) async fn meet(
     })
 }
 
-/// It is what it claims to be, though perhaps not what was hoped for: it lacks the module, or
-/// wants credentials.
+/// Reports whether the proxy is genuine. It may still lack the module or require credentials.
 fn is_itself(met: &Introduction) -> bool {
     let seen = &met.observation;
     seen.is_up() || (seen.definite && seen.failed == Some(Phase::Content) && met.lacks_module)
@@ -190,7 +189,7 @@ async fn ask(context: &Context, url: &str, ca: Option<&Path>) -> Introduction {
             sum: Some(DEFAULT_SUM.to_owned()),
         },
         limits: Limits {
-            // Somebody waits; asking again is what a person can do.
+            // The user waits, and can ask again.
             retries: 0,
             patience: Duration::from_secs(30),
             ..Limits::default()
@@ -202,7 +201,7 @@ async fn ask(context: &Context, url: &str, ca: Option<&Path>) -> Introduction {
     introduce(&context.env, &target).await
 }
 
-/// An absolute path to a file with a certificate in it.
+/// Returns an absolute path to a file that contains a certificate.
 fn ca_file(context: &Context, path: &Path) -> Result<PathBuf, String> {
     let path = match (path.strip_prefix("~"), context.env.home()) {
         (Ok(rest), Some(home)) => home.join(rest),
@@ -225,7 +224,7 @@ fn ca_file(context: &Context, path: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// GOPRIVATE: the flag's, what `go env` has, or a guess from the proxy's domain.
+/// Returns GOPRIVATE: the flag's value, the one in `go env`, or a guess from the proxy's domain.
 fn private(args: &Init, found: &Found, host: &str) -> Result<(String, bool), Failure> {
     if let Some(list) = &args.private {
         let patterns = Patterns::parse(list);

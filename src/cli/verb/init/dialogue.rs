@@ -1,4 +1,4 @@
-//! Asking a person at a terminal, a line at a time.
+//! Asks a person at a terminal, one line at a time.
 
 use std::io::{self, BufRead, Read};
 
@@ -7,22 +7,22 @@ use crate::cli::context::Output;
 use crate::cli::failure::Failure;
 use crate::cli::render;
 
-/// As a shell tells of SIGINT.
+/// The exit code that a shell reports for SIGINT.
 pub(super) const INTERRUPTED: u8 = 130;
-/// A terminal hands over no longer line (N_TTY_BUF_SIZE); a pipe might.
+/// A terminal delivers no longer line (N_TTY_BUF_SIZE); a pipe might.
 const MOST_BYTES: u64 = 4096;
 
-/// Somebody at a terminal.
+/// A conversation with a person at a terminal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialogue {
     pub(super) out: Output,
 }
 
 impl Dialogue {
-    /// Asks until there is an answer that `read` understands.
+    /// Repeats the question until `read` accepts the answer.
     ///
     /// # Errors
-    /// When there is nobody any more.
+    /// When the input has ended.
     pub(super) async fn ask<T>(
         &self,
         question: &str,
@@ -46,10 +46,10 @@ impl Dialogue {
         }
     }
 
-    /// Yes or no; Enter is yes.
+    /// Asks a yes/no question; Enter means yes.
     ///
     /// # Errors
-    /// When there is nobody any more.
+    /// When the input has ended.
     pub(super) async fn agrees(&self, question: &str) -> Result<bool, Failure> {
         let read = |text: &str| match text.trim().to_lowercase().as_str() {
             "" | "y" | "yes" => Ok(true),
@@ -68,7 +68,7 @@ impl Dialogue {
     }
 }
 
-/// Waits for Ctrl-C, which from the first time on does not end the program by itself.
+/// Waits for Ctrl-C. After the first call Ctrl-C no longer ends the program.
 pub(super) async fn ctrl_c() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
@@ -78,7 +78,7 @@ pub(super) async fn ctrl_c() {
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     Text(String),
-    /// It cannot be an answer, for this reason.
+    /// The line cannot be an answer, for this reason.
     Odd(&'static str),
     End,
 }
@@ -87,7 +87,7 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Line> {
     let mut bytes = Vec::new();
     match input.take(MOST_BYTES).read_until(b'\n', &mut bytes) {
         Ok(_) => {}
-        // A Windows console that was given half of a character.
+        // A Windows console that received half of a character.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             return Ok(Line::Odd("that is not text"));
         }
@@ -97,7 +97,7 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Line> {
         return Ok(Line::End);
     }
     if bytes.len() as u64 == MOST_BYTES && !bytes.ends_with(b"\n") {
-        // The rest of it is no answer to the next question.
+        // The rest of the line must not answer the next question.
         loop {
             let mut more = Vec::new();
             input.take(MOST_BYTES).read_until(b'\n', &mut more)?;

@@ -1,4 +1,4 @@
-//! What is here already: what `go env` says of proxies and checksums, and the network.
+//! Reads the present state: proxies and checksums in `go env`, and the network.
 
 use crate::agent::Error;
 use crate::cli::context::Context;
@@ -10,7 +10,7 @@ use crate::paths::Paths;
 use crate::state::Baseline;
 use crate::watch::survey;
 
-/// What goroam sets, or would have to know of.
+/// The variables that goroam sets, or needs to know.
 const NAMES: [&str; 6] = [
     "GOPROXY",
     "GOPRIVATE",
@@ -20,12 +20,12 @@ const NAMES: [&str; 6] = [
     "GOINSECURE",
 ];
 
-/// Where a value stands.
+/// The origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// In this environment, which wins.
+    /// This environment, which overrides the file.
     Environment,
-    /// In the go env file, or it did before goroam wrote there.
+    /// The go env file, or its state before goroam wrote to it.
     File,
 }
 
@@ -38,16 +38,16 @@ impl Origin {
     }
 }
 
-/// A variable that somebody has set.
+/// A variable that is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variable {
     pub(super) name: &'static str,
-    /// Perhaps with a password.
+    /// May contain a password.
     value: String,
     pub(super) origin: Origin,
 }
 
-/// What is here already.
+/// The present state.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) variables: Vec<Variable>,
@@ -55,14 +55,14 @@ pub(super) struct Found {
 }
 
 impl Variable {
-    /// Fit to be shown.
+    /// Returns the value in a form that is safe to show.
     pub(super) fn shown(&self) -> String {
         mask(&self.value)
     }
 }
 
 impl Found {
-    /// Looks. What cannot be read is not there.
+    /// Reads the state. A value that cannot be read counts as missing.
     pub(super) fn look(context: &Context, paths: &Paths) -> Found {
         let baseline = Baseline::load(&paths.baseline()).ok().flatten();
         let file = EnvFile::locate(&context.env).ok();
@@ -82,7 +82,7 @@ impl Found {
             .map(|variable| variable.value.as_str())
     }
 
-    /// The first proxy of GOPROXY, whoever's it is, as it was written.
+    /// Returns the first proxy of GOPROXY, of any owner, as it was written.
     pub(super) fn proxy(&self) -> Option<String> {
         let chain = Chain::parse(self.value("GOPROXY")?).ok()?;
         chain.hops.into_iter().find_map(|hop| match hop.kind {
@@ -91,7 +91,8 @@ impl Found {
         })
     }
 
-    /// The modules that somebody keeps private. A list that takes in public code is none.
+    /// Returns the modules that are set as private. A list that includes public code does not
+    /// count.
     pub(super) fn private(&self) -> Option<&str> {
         ["GOPRIVATE", "GONOSUMDB"]
             .into_iter()
@@ -104,7 +105,7 @@ impl Found {
             })
     }
 
-    /// A checksum database of one's own.
+    /// Returns a checksum database other than the public one.
     pub(super) fn sumdb(&self) -> Option<&str> {
         let value = self.value("GOSUMDB")?;
         let own = value.trim() != "sum.golang.org" && mask(value) == value;
@@ -112,7 +113,7 @@ impl Found {
         (own && right).then_some(value)
     }
 
-    /// What weakens verification here and now, which a policy of `init` does not take over.
+    /// Returns what weakens verification at present. A policy of `init` does not take it over.
     pub(super) fn weakens(&self) -> Vec<String> {
         let public = |name: &str| {
             self.value(name)
@@ -136,12 +137,12 @@ impl Found {
     }
 }
 
-/// What stands behind the first label of a host, if it can be somebody's own. Not what the
-/// network says of its domain: that would let a network choose what is not verified.
+/// Returns the part after the first label of a host, if one owner can have it. The domain that the
+/// network announces is not used: it would let a network choose what is not verified.
 pub(super) fn domain_of(host: &str) -> Option<&str> {
     let (_, domain) = host.split_once('.')?;
-    // `*.github.io` would take other people's modules out of verification, and a rented
-    // proxy's domain is not where its tenant's modules lie.
+    // `*.github.io` would exclude other people's modules from verification, and the domain of a
+    // rented proxy is not where its tenant's modules are.
     let is_shared = public_code::is_shared(domain) || public_code::is_everybodys(domain);
     let labels_are_whole = domain.split('.').all(|label| !label.is_empty());
     (labels_are_whole && !is_shared).then_some(domain)
@@ -161,7 +162,7 @@ fn variable(
     if let Some(value) = context.env.get(name) {
         return Some(found(value, Origin::Environment));
     }
-    // What goroam has written itself is no wish of anybody's.
+    // A value that goroam has written itself is not the user's choice.
     let value = match baseline.and_then(|baseline| baseline.values.get(name)) {
         Some(before) => before.as_deref(),
         None => text.get(name),
@@ -170,7 +171,7 @@ fn variable(
     Some(found(value, Origin::File))
 }
 
-/// Whose home it is could not change the file afterwards.
+/// Refuses another user's home: its owner could not change the file afterwards.
 pub(super) fn check_home(context: &Context, paths: &Paths) -> Result<(), Failure> {
     use crate::gocmd::LocateError;
 

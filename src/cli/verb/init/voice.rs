@@ -1,4 +1,4 @@
-//! Where `init` says what it has found and done, for a person, a script or nobody.
+//! Reports what `init` has found and done, to a person, a script or no one.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -6,18 +6,18 @@ use std::io::{self, Write};
 use crate::cli::context::Output;
 use crate::cli::render;
 
-/// Who listens.
+/// The reader of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listener {
-    /// Standard output is for people.
+    /// Standard output is for a person.
     Person,
-    /// Standard output is a policy; what is said goes to standard error.
+    /// Standard output is a policy; messages go to standard error.
     Pipe,
-    /// What is said is a part of the report.
+    /// Messages are part of the report.
     Report,
 }
 
-/// Says things, and keeps them for the report.
+/// Prints messages, and keeps them for the report.
 #[derive(Debug)]
 pub(super) struct Voice {
     pub(super) out: Output,
@@ -34,19 +34,19 @@ impl Voice {
         }
     }
 
-    /// Something that is as it should be.
+    /// Prints a success.
     pub(super) fn good(&self, text: &str) -> io::Result<()> {
         self.remarks.borrow_mut().push(text.to_owned());
         self.say(&render::good(text))
     }
 
-    /// Something that somebody should know.
+    /// Prints a remark.
     pub(super) fn remark(&self, text: &str) -> io::Result<()> {
         self.remarks.borrow_mut().push(text.to_owned());
         self.say(&render::remark(text))
     }
 
-    /// Only for whoever listens right now.
+    /// Prints a message for the present reader only.
     pub(super) fn say(&self, text: &str) -> io::Result<()> {
         match self.listener {
             Listener::Person => self.out.text(text),
@@ -55,7 +55,7 @@ impl Voice {
         }
     }
 
-    /// All that was said.
+    /// Returns all messages.
     pub(super) fn remarks(&self) -> Vec<String> {
         self.remarks.borrow().clone()
     }

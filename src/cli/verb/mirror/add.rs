@@ -15,7 +15,7 @@ use crate::mirror::{Add, Added, Failed, Notice, add};
 use crate::model::{plural, quoted};
 use std::sync::Arc;
 
-/// Brings modules. Exit code 6 when one is not what its checksum says, 1 when one is missing.
+/// Adds modules. Exit code 6 when one does not match its checksum, 1 when one is missing.
 pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Result<u8, Failure> {
     let json = args.format.json;
     let what = Add {
@@ -58,7 +58,7 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
     Ok(exit(has_mismatch, added.failed.is_empty()))
 }
 
-/// What failed and why, then the totals.
+/// Formats what failed and why, then the totals.
 pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for failed in &added.failed {
@@ -96,14 +96,14 @@ fn one(sheet: &mut Sheet, failed: &Failed) {
             version => format!("{}@{version}", failed.module),
         },
         code: None,
-        // go's own lines stay lines: the hashes stand below each other.
+        // go's own lines stay separate, so that the hashes are below each other.
         details: lines.map(|line| ("", line.to_owned())).collect(),
         help: "",
     }
     .print(sheet);
 }
 
-/// "added 23 modules, 41 MB (38 MB by hard link); 3 were there"
+/// Formats the totals: "added 23 modules, 41 MB (38 MB by hard link); 3 were there".
 fn what(added: &Added) -> String {
     let totals = &added.totals;
     let mut text = match totals.added {
@@ -139,7 +139,7 @@ fn what(added: &Added) -> String {
     text
 }
 
-/// "; all proven by sum.golang.org"
+/// Formats the proof: "; all proven by sum.golang.org".
 fn proof(added: &Added) -> String {
     let totals = &added.totals;
     let all = added.added.iter().chain(&added.present);

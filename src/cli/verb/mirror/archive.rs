@@ -19,8 +19,8 @@ use crate::model::plural;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Exit code 6 when something was left out since its checksum does not match, 1 when something
-/// else is wrong or missing.
+/// Writes an archive. Exit code 6 when something was left out because its checksum does not match,
+/// 1 when something else is wrong or missing.
 pub(super) fn export(context: &Context, root: &Path, args: &args::Export) -> Result<u8, Failure> {
     let trust = Trust::find(&context.env).map_err(failed)?;
     let layout = Layout::new(root);
@@ -41,7 +41,8 @@ pub(super) fn export(context: &Context, root: &Path, args: &args::Export) -> Res
     Ok(exit(exported.verified.has_mismatch(), is_ok))
 }
 
-/// Exit code 6 when a checksum or a proof in the archive does not hold: then nothing is taken.
+/// Reads an archive. Exit code 6 when a checksum or a proof in it does not hold; then nothing is
+/// stored.
 pub(super) async fn import(
     context: &Context,
     root: &Path,
@@ -65,7 +66,7 @@ pub(super) async fn import(
     Ok(EXIT_DONE)
 }
 
-/// What is wrong with an archive's content is shown as `verify` shows it.
+/// Creates a failure. Errors in an archive's content are shown in the format of `verify`.
 fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
     let mut message = error.to_string();
     if let ArchiveError::Refused(report) = error {
@@ -77,10 +78,10 @@ fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
     Failure::said(message, exit(error.is_mismatch(), false))
 }
 
-/// Names that are shown; more are counted.
+/// Most names shown; the others are counted.
 const MOST: usize = 10;
 
-/// What was left out and why, then what was written.
+/// Formats what was left out and why, then what was written.
 pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     findings(&mut sheet, &exported.verified.bad, root);
@@ -121,7 +122,7 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
     sheet.finish()
 }
 
-/// Who proves what was taken, and how much it is.
+/// Formats who proves the imported modules, and their amount.
 pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     unproven(&mut sheet, &imported.unproven);

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use crate::cli::args::{Json, parse_span};
 use crate::model::text::parse_size;
 
-/// clap's own line is 94 columns long.
+/// Replaces clap's own line, which is 94 columns long.
 const PRUNE_USAGE: &str = "goroam mirror prune [OPTIONS] --older-than <TIME>
        goroam mirror prune [OPTIONS] --max-size <SIZE>
        goroam mirror prune [OPTIONS] --needed-by <DIR>";

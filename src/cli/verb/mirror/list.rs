@@ -13,7 +13,7 @@ use crate::mirror::{ListedVersion, Listing, Pinned, Prune, Pruned, Trust, Why, l
 use crate::model::plural;
 use std::path::Path;
 
-/// What is in the mirror.
+/// Lists the content of the mirror.
 pub(super) fn run(context: &Context, root: &Path, args: &List) -> Result<u8, Failure> {
     let trust = Trust::find(&context.env).map_err(failed)?;
     let listing = list(root, &args.modules, &trust).map_err(|error| no_mirror(root, &error))?;
@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, root: &Path, args: &List) -> Result<u8, Fai
     Ok(EXIT_DONE)
 }
 
-/// Lets `@latest` say this version; with none, the highest version again.
+/// Makes `@latest` return this version; without one, the highest version again.
 pub(super) fn run_pin(
     context: &Context,
     root: &Path,
@@ -34,7 +34,7 @@ pub(super) fn run_pin(
     Ok(EXIT_DONE)
 }
 
-/// Removes what is old, too much or needed by no project.
+/// Removes versions that are old, exceed the size or are needed by no project.
 pub(super) fn run_prune(context: &Context, root: &Path, args: args::Prune) -> Result<u8, Failure> {
     let what = Prune {
         older_than: args.older_than,
@@ -48,7 +48,7 @@ pub(super) fn run_prune(context: &Context, root: &Path, args: args::Prune) -> Re
     Ok(EXIT_DONE)
 }
 
-/// Each module with its versions, then the totals.
+/// Formats each module with its versions, then the totals.
 pub(in crate::cli) fn mirror_list(listing: &Listing, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let shown = |version: &&ListedVersion| version.zip;
@@ -104,7 +104,7 @@ pub(in crate::cli) fn mirror_list(listing: &Listing, page: &Page) -> String {
     sheet.finish()
 }
 
-/// What went and why, then the sums.
+/// Formats what was removed and why, then the totals.
 pub(in crate::cli) fn mirror_pruned(pruned: &Pruned, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for one in &pruned.removed {
@@ -135,7 +135,7 @@ pub(in crate::cli) fn mirror_pruned(pruned: &Pruned, page: &Page) -> String {
     sheet.finish()
 }
 
-/// What `@latest` says now.
+/// Formats the present result of `@latest`.
 pub(in crate::cli) fn mirror_pinned(pinned: &Pinned, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let module = clean(&pinned.module);

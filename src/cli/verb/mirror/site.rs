@@ -1,5 +1,5 @@
-//! What the mirror's verbs share: which mirror, a message for a person who waits, and how a
-//! failure ends.
+//! Code that the mirror's verbs share: the choice of the mirror, messages for a waiting user, and
+//! failures.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use crate::cli::failure::Failure;
 use crate::cli::render;
 use crate::mirror::AddError;
 
-/// What each of the mirror's verbs is given.
+/// The input of each of the mirror's verbs.
 pub(super) struct Site {
-    /// The mirror's folder; it need not exist.
+    /// The mirror's directory; it may not exist yet.
     pub(super) root: PathBuf,
-    /// It was named by `--mirror`: a command that is shown names it, too.
+    /// Whether `--mirror` named it: then suggested commands name it, too.
     pub(super) is_named: bool,
     /// `[agent] go` of the policy.
     pub(super) go: Option<PathBuf>,
 }
 
-/// Which mirror, and which go.
+/// Finds the mirror and the go command.
 pub(super) fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
     let paths = context.paths()?;
     let loaded = load_policy(&paths, &context.env)?;
@@ -35,12 +35,12 @@ pub(super) fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Fai
     })
 }
 
-/// What a writer says when it has to wait for another one.
+/// Tells the user that a writer waits for another one.
 pub(super) fn waits() {
     say("another goroam writes to this mirror; waiting for it");
 }
 
-/// A line on standard error, if that is a terminal.
+/// Prints a line on standard error, if that is a terminal.
 pub(super) fn say(text: &str) {
     if std::io::stderr().is_terminal() {
         let line = format!("goroam: {}\n", render::clean(text));
@@ -48,12 +48,12 @@ pub(super) fn say(text: &str) {
     }
 }
 
-/// What could not be done, with exit code 1.
+/// Creates a failure with exit code 1.
 pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::said(error.to_string(), EXIT_FAILED)
 }
 
-/// A mirror that cannot be listed.
+/// Creates the failure for a mirror that cannot be listed.
 pub(super) fn no_mirror(root: &Path, error: &std::io::Error) -> Failure {
     failed(format_args!(
         "{}: {error}; `goroam mirror add` makes a mirror, --mirror names one",
@@ -61,7 +61,7 @@ pub(super) fn no_mirror(root: &Path, error: &std::io::Error) -> Failure {
     ))
 }
 
-/// The exit code of a report: 6 with a mismatch, 1 when something else is wrong.
+/// Returns the exit code of a report: 6 with a mismatch, 1 when something else is wrong.
 pub(super) fn exit(has_mismatch: bool, is_ok: bool) -> u8 {
     match (has_mismatch, is_ok) {
         (true, _) => EXIT_MISMATCH,

@@ -17,7 +17,7 @@ use crate::model::plural;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Exit code 6 when a checksum does not match, 1 when something else is wrong.
+/// Verifies the mirror. Exit code 6 when a checksum does not match, 1 when something else is wrong.
 pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Failure> {
     let trust = Trust::find(&context.env).map_err(failed)?;
     let layout = Layout::new(root);
@@ -38,12 +38,12 @@ pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Fa
     Ok(exit(report.has_mismatch(), report.ok))
 }
 
-/// Lines of what is not proven; more are counted.
+/// Most lines of unproven modules; the others are counted.
 const MOST_UNPROVEN: usize = 10;
-/// Milliseconds from which on a speed says something.
+/// Shortest time in milliseconds for which a speed is meaningful.
 const LEAST_MS: u64 = 100;
 
-/// What is wrong, with what to do; then how much was looked at, and who proves it.
+/// Formats what is wrong, with what to do; then the amount that was checked, and who proves it.
 pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     findings(&mut sheet, &report.bad, root);
@@ -55,7 +55,7 @@ pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -
         size(report.bytes),
         duration(report.ms as f64),
     );
-    // Of less time, the start of threads is most.
+    // In a shorter time, starting the threads takes most of it.
     if report.ms >= LEAST_MS {
         let rate = report.bytes.saturating_mul(1000) / report.ms;
         looked.push_str(&format!(" ({}/s)", size(rate)));
@@ -80,7 +80,7 @@ pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -
     sheet.finish()
 }
 
-/// Each with an empty line behind it.
+/// Formats each finding, followed by an empty line.
 pub(super) fn findings(sheet: &mut Sheet, findings: &[Finding], root: &Path) {
     for finding in findings {
         one(sheet, finding, root);
@@ -88,7 +88,7 @@ pub(super) fn findings(sheet: &mut Sheet, findings: &[Finding], root: &Path) {
     }
 }
 
-/// What is not proven, as far as there is room.
+/// Formats the unproven modules, up to a limit.
 pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
     for one in all.iter().take(MOST_UNPROVEN) {
         let text = format!("{}@{} is not proven: {}", one.module, one.version, one.why);

@@ -1,5 +1,5 @@
-//! `goroam status --watch` for a person: one screen, drawn again when something on it changes.
-//! In between everything waits; the only timer is the one for "2 h 04 min".
+//! `goroam status --watch` for a person: one screen, redrawn when something on it changes. Between
+//! changes the program waits; the only timer is the one for "2 h 04 min".
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::mirror::ready::tally;
 use crate::model::plural;
 use crate::model::status::Status;
 
-/// After starting an agent, a user looks at the screen for about this long.
+/// Longest wait between two attempts to find an agent: a user who starts one watches the screen for
+/// about this long.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 const CTRL_C: u8 = 3;
@@ -26,7 +27,7 @@ const CTRL_D: u8 = 4;
 const CTRL_L: u8 = 12;
 const CTRL_Z: u8 = 26;
 
-/// Shows what the agent tells until `q`, Ctrl-C or a signal.
+/// Shows the agent's status until `q`, Ctrl-C or a signal.
 pub(super) async fn run(
     context: &Context,
     watching: Watching,
@@ -58,7 +59,7 @@ pub(super) async fn run(
                 let why = "the agent has ended; this is its last state. Waiting for it to return.";
                 picture.away = Some(why.to_owned());
             }
-            // It has ended, as the screen says already.
+            // The agent has ended; the screen already says so.
             Happening::Agent(Some(Followed::Failed(Error::NoAgent))) => {}
             Happening::Agent(Some(Followed::Failed(error))) => {
                 picture.away = Some(format!("{error}; trying again."));
@@ -76,7 +77,7 @@ pub(super) async fn run(
             }
             Happening::Terminal(Event::Key(CTRL_L)) => screen.forget(),
             Happening::Terminal(Event::Key(_)) => following.ask_now(),
-            // Continued after a stop, the shell has written where we had drawn.
+            // After a stop and a continue, the shell has written over the screen.
             Happening::Terminal(Event::Changed) => screen.forget(),
         }
     }
@@ -84,11 +85,11 @@ pub(super) async fn run(
 
 enum Happening {
     Terminal(Event),
-    /// `None`: it cannot be followed any more.
+    /// `None`: the agent cannot be followed any longer.
     Agent(Option<Followed>),
 }
 
-/// What is shown.
+/// The content of the screen.
 struct Picture {
     glyphs: &'static Glyphs,
     colors: bool,
@@ -114,7 +115,8 @@ impl Picture {
         Ok(screen.show(size, lines, columns_of_painted)?)
     }
 
-    /// How long it stays as it is if nothing happens; `None`: nothing on it grows old.
+    /// Returns how long the screen stays correct if nothing happens; `None`: nothing on it changes
+    /// with time.
     fn stays(&self, page: &Page) -> Option<Duration> {
         self.status.since.map(|since| page.stays(since))
     }
@@ -127,13 +129,14 @@ async fn at(wait: Option<Duration>) {
     }
 }
 
-/// Which variables are shadowed depends on the shell that asks, not on the agent's.
+/// Computes the shadowed variables again: they depend on the asking shell, not on the agent's.
 pub(super) fn of_caller(context: &Context, mut status: Status) -> Status {
     status.shadowed = shadows(&context.env, &status.lines());
     counted(status)
 }
 
-/// "the mirror /m, 41 modules": counted by who looks, and not by the agent each time it tells.
+/// Adds the count: "the mirror /m, 41 modules". The client counts, so that the agent does not have
+/// to for each message.
 fn counted(mut status: Status) -> Status {
     if let Some(from) = &mut status.from
         && let Some(path) = from.strip_prefix("the mirror ")
