@@ -1,5 +1,5 @@
-//! From facts to findings: one for each place that sets a variable, with all that inherit the value
-//! from it.
+//! Turns facts into findings: one for each place that sets a variable, together with all that
+//! inherit the value from it.
 
 use super::facts::{DoctorFacts, EnvFileLine, Kind, Sighting};
 use super::finding::{Code, DoctorFinding, Severity};
@@ -47,7 +47,7 @@ pub fn check(facts: &DoctorFacts) -> Vec<DoctorFinding> {
     found
 }
 
-/// Findings without a fix get this one.
+/// Gives this fix to findings without one.
 fn or_fix(mut found: Vec<DoctorFinding>, fix: &str) -> Vec<DoctorFinding> {
     for finding in found.iter_mut().filter(|one| one.fix.is_empty()) {
         fix.clone_into(&mut finding.fix);
@@ -55,7 +55,7 @@ fn or_fix(mut found: Vec<DoctorFinding>, fix: &str) -> Vec<DoctorFinding> {
     found
 }
 
-/// A variable that goroam writes, set elsewhere.
+/// Reports a variable that goroam writes and another place sets.
 fn shadow(cause: &Cause<'_>, written: Option<&String>) -> DoctorFinding {
     let root = cause.root;
     let (severity, why) = match written {
@@ -78,8 +78,8 @@ fn shadow(cause: &Cause<'_>, written: Option<&String>) -> DoctorFinding {
     finding.about(&root.name).at(&root.place)
 }
 
-/// `go env -w` in a start-up file overrides nothing, but every new terminal runs it again, and
-/// goroam keeps the value since it looks like a change by hand.
+/// Reports `go env -w` in a start-up file: it overrides nothing, but every new terminal runs it
+/// again, and goroam keeps the value because it looks like a change by hand.
 fn rewritten(facts: &DoctorFacts, seen: &Sighting) -> Option<DoctorFinding> {
     facts.written.get(&seen.name)?;
     let Sighting { name, place, .. } = seen;
@@ -101,18 +101,18 @@ fn rewritten(facts: &DoctorFacts, seen: &Sighting) -> Option<DoctorFinding> {
 #[derive(Debug)]
 struct Cause<'f> {
     root: &'f Sighting,
-    /// This shell, the manager, programs that run.
+    /// The places that inherit it: this shell, the manager, running programs.
     echoes: Vec<&'f Sighting>,
 }
 
 impl Cause<'_> {
-    /// What it affects, in words.
+    /// Returns what it affects, in words.
     fn reaches(&self) -> Vec<String> {
         let echoes = self.echoes.iter().map(|echo| &echo.place);
         self.root.reaches.iter().chain(echoes).cloned().collect()
     }
 
-    /// The severity of something wrong with the value: what may not apply is a warning.
+    /// Returns the severity of a fault in the value: a warning if the place is uncertain.
     fn severity(&self, severity: Severity) -> Severity {
         let root = self.root;
         let is_sure = root.certain && !root.foreign || !self.echoes.is_empty();
@@ -123,7 +123,7 @@ impl Cause<'_> {
         }
     }
 
-    /// "GOPROXY is set to off in ~/.bashrc:12"
+    /// Example: "GOPROXY is set to off in ~/.bashrc:12".
     fn says(&self) -> String {
         let Sighting { name, place, .. } = self.root;
         let known = self.root.value.as_deref();
@@ -141,7 +141,7 @@ impl Cause<'_> {
         }
     }
 
-    /// What to do.
+    /// Returns what to do.
     fn fix(&self) -> String {
         let Sighting { name, place, .. } = self.root;
         let kind = self.root.kind;
@@ -201,7 +201,7 @@ fn unset_in_manager(name: &str) -> String {
     }
 }
 
-/// Removes a variable from an open shell.
+/// Returns the command that removes a variable from an open shell.
 fn unset(name: &str) -> String {
     if cfg!(windows) {
         format!("`Remove-Item Env:{name}`")
@@ -210,7 +210,7 @@ fn unset(name: &str) -> String {
     }
 }
 
-/// Where the values agree, files are the cause of what the manager and this shell have, and all of
+/// Groups equal values: files are the cause of what the manager and this shell have, and all of
 /// these are the cause of what running programs have.
 fn causes(facts: &DoctorFacts) -> Vec<Cause<'_>> {
     let mut seen: Vec<&Sighting> = facts.seen.iter().collect();
@@ -234,11 +234,11 @@ fn causes(facts: &DoctorFacts) -> Vec<Cause<'_>> {
     causes
 }
 
-/// Can `echo` have inherited its value from `root`?
+/// Reports whether `echo` can have inherited its value from `root`.
 fn explains(root: &Sighting, echo: &Sighting) -> bool {
     match (root.kind, echo.kind) {
         (Kind::Folder | Kind::Editor, Kind::Manager) => false,
-        // A shell inherits only what an editor sets for its terminals.
+        // A shell in an editor inherits only what the editor sets for its terminals.
         (Kind::Editor, Kind::Here) => root.place.contains("terminal"),
         // Several programs with the same old value are one finding.
         (Kind::Process, Kind::Process) => true,
@@ -246,7 +246,8 @@ fn explains(root: &Sighting, echo: &Sighting) -> bool {
     }
 }
 
-/// A value is inherited from a lower rank only; and what a variable of goroam's is called there.
+/// Returns the rank of a place, and the code for a variable that goroam manages. A value is
+/// inherited only from a lower rank.
 fn rank(kind: Kind) -> (u8, Code) {
     match kind {
         Kind::Shell => (0, Code::ShadowedByShell),

@@ -1,4 +1,4 @@
-//! Looks at everything, in one order: goroam's own state, then what overrides it.
+//! Examines everything in one order: goroam's own state, then what overrides it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub struct DoctorInput {
     pub service: Option<ServiceFacts>,
 }
 
-/// Looks at everything. Changes nothing.
+/// Examines everything. Changes nothing.
 ///
 /// # Errors
 /// When the home directory is unknown.

@@ -1,5 +1,5 @@
-//! What doctor has seen. A fact that is a finding by itself becomes one at once; what sets
-//! variables is judged by `checks`, since one value is often seen in several places.
+//! The facts that doctor has collected. A fact that is a problem on its own becomes a finding at
+//! once. `checks` judges what sets variables, since one value is often seen in several places.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use super::finding::{Code, DoctorFinding, Severity};
 use crate::model::mask;
 use crate::model::status::Status;
 
-/// What doctor has seen.
+/// The facts that doctor has collected.
 #[derive(Debug, Clone, Default)]
 pub struct DoctorFacts {
-    /// What needs no further judgement.
+    /// Findings that need no further judgement.
     pub findings: Vec<DoctorFinding>,
-    /// What was looked at.
+    /// The places that were read.
     pub looked: Vec<String>,
     /// Every place that sets a variable.
     pub seen: Vec<Sighting>,
     /// Start-up files that write into the go env file.
     pub rewrites: Vec<Sighting>,
-    /// The managed variables as they stand in the go env file, credentials removed; `None`: no
-    /// line.
+    /// The values of the managed variables in the go env file, credentials removed; `None` if there
+    /// is no line.
     pub written: BTreeMap<String, Option<String>>,
     /// The go env file that goroam writes, in this environment or by its baseline.
     pub env_file: Option<String>,
@@ -31,7 +31,7 @@ pub struct DoctorFacts {
     pub status: Option<Status>,
     /// Whether an agent answers.
     pub agent: bool,
-    /// Path and version of the go commands on PATH, in its order; one of each version.
+    /// Path and version of the go commands on PATH, in its order; only the first of each version.
     pub go_commands: Vec<(String, String)>,
     /// Values that make go stop.
     pub stops: Vec<Stop>,
@@ -42,7 +42,7 @@ pub struct DoctorFacts {
 }
 
 impl DoctorFacts {
-    /// Notes a place that was looked at, once.
+    /// Records a place that was read, once.
     pub(super) fn looked(&mut self, place: String) {
         if !self.looked.contains(&place) {
             self.looked.push(place);
@@ -102,17 +102,17 @@ pub struct Sighting {
     pub place: String,
     /// What kind of place it is.
     pub kind: Kind,
-    /// It depends on no condition that doctor cannot evaluate.
+    /// False if it depends on a condition that doctor cannot evaluate.
     pub certain: bool,
     /// What it affects.
     pub reaches: Vec<String>,
-    /// In a file of a shell that is not the user's login shell.
+    /// Whether it is in a file of a shell that is not the user's login shell.
     #[serde(skip)]
     pub foreign: bool,
 }
 
 impl Sighting {
-    /// A certain one that affects nothing beyond its place.
+    /// A certain sighting that affects nothing beyond its place.
     pub(super) fn new(name: String, value: Option<&str>, place: String, kind: Kind) -> Sighting {
         Sighting {
             name,
@@ -125,7 +125,7 @@ impl Sighting {
         }
     }
 
-    /// With what it affects.
+    /// Adds what it affects.
     pub(super) fn reaching(mut self, what: &str) -> Sighting {
         self.reaches.push(what.to_owned());
         self
@@ -161,15 +161,15 @@ pub struct Stop {
     pub name: String,
     /// Its value, credentials removed.
     pub value: String,
-    /// It stands in the go env file; else in the OS environment.
+    /// Whether it is in the go env file; otherwise it is in the OS environment.
     pub in_file: bool,
-    /// The flag of GOFLAGS that go refuses, where the value has more than one.
+    /// The flag of GOFLAGS that go refuses, if the value has more than one.
     pub part: Option<String>,
     /// Which commands stop.
     pub scope: Scope,
-    /// What go says, or what was seen.
+    /// go's message, or what goroam observed.
     pub says: String,
-    /// `says` is not go's own text.
+    /// Whether `says` is goroam's text and not go's.
     pub is_seen: bool,
     /// A command that was tried and removes the value from the go env file.
     pub undo: Option<String>,
@@ -178,19 +178,19 @@ pub struct Stop {
 /// Which go commands stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// All that read their settings.
+    /// All commands that read their settings.
     Every,
-    /// Those that build.
+    /// Commands that build.
     Build,
-    /// Those that download.
+    /// Commands that download.
     Download,
     /// `go install`.
     Install,
-    /// All, without a network.
+    /// All commands, if there is no network.
     Offline,
 }
 
-/// The state of the service, as far as doctor needs it.
+/// The parts of the service's state that doctor needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceFacts {
     /// "systemd user unit goroam.service"

@@ -1,17 +1,17 @@
-//! `file:` URLs, and the directories they mean in the form that go.mod takes. Pure.
+//! Translates `file:` URLs into directories in the form that go.mod uses. Pure.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Directories that a relative form may go up; beyond that an absolute form is clearer.
+/// Maximum number of `..` in a relative form; beyond that an absolute form is clearer.
 const MOST_UP: usize = 3;
 
-/// Whether a text is a `file:` URL.
+/// Reports whether a text is a `file:` URL.
 pub(super) fn is_url(text: &str) -> bool {
     text.get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("file:"))
 }
 
-/// The directory that a `file:` URL means, with forward slashes: `/srv/x`, `C:/x`.
+/// Returns the directory of a `file:` URL, with forward slashes: `/srv/x`, `C:/x`.
 pub(super) fn folder_of(url: &str) -> Option<String> {
     let rest = url.get(5..)?;
     let path = match rest.strip_prefix("//") {
@@ -38,8 +38,8 @@ pub(super) fn folder_of(url: &str) -> Option<String> {
     (!plain.is_empty()).then(|| plain.to_owned())
 }
 
-/// What `file://HOST/…` may mean on Unix, where it names no directory: an absolute path without its
-/// slash, or a relative one.
+/// Returns what `file://HOST/…` may mean on Unix, where it names no directory: an absolute path
+/// without its slash, or a relative one.
 pub(super) fn guesses(url: &str) -> Vec<String> {
     let rest = url.get(5..).and_then(|rest| rest.strip_prefix("//"));
     let rest = rest.filter(|rest| has_host(rest)).and_then(percent_decoded);
@@ -49,14 +49,14 @@ pub(super) fn guesses(url: &str) -> Vec<String> {
     })
 }
 
-/// True for `server/share`; false for `/path`, `./path`, `~/path`, `C:/path`.
+/// Returns true for `server/share`; false for `/path`, `./path`, `~/path`, `C:/path`.
 fn has_host(rest: &str) -> bool {
     let host = rest.split(['/', '\\']).next().unwrap_or_default();
     !host.is_empty() && !host.starts_with(['.', '~', '$']) && !host.contains([':', '%'])
 }
 
-/// What to write after `=>` in a go.mod of the directory `from`: relative where it is near, since
-/// that works on every machine; quoted where go would otherwise see two words.
+/// Returns what to write after `=>` in a go.mod of the directory `from`: a relative path if it is
+/// near, since that works on every machine; quoted if go would otherwise see two words.
 pub(super) fn form(folder: &str, from: &Path) -> String {
     let path = PathBuf::from(folder);
     let relative = relative(&path, from).unwrap_or_else(|| {

@@ -1,57 +1,59 @@
-//! Reads files by path, up to a bound; tests put a table in place of the disk.
+//! Reads files by path, with a size limit; tests use a table instead of the disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bounded;
 
-/// The longest file that is read, in bytes. Settings are shorter.
+/// Maximum size of a file in bytes. Settings are shorter.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
-/// The most entries of a directory that are looked at.
+/// Maximum number of entries that are read of a directory.
 const MOST_ENTRIES: usize = 512;
 
 /// Files by path.
 pub(super) trait Files {
-    /// The text of a regular file; `Ok(None)`: there is none.
+    /// Returns the text of a regular file; `Ok(None)` if it does not exist.
     ///
     /// # Errors
     /// When it cannot be read: no permission, too long, a pipe, a loop of symbolic links.
     fn read(&self, path: &Path) -> io::Result<Option<String>>;
 
-    /// The entries of a directory, sorted by name; empty where there is none.
+    /// Returns the entries of a directory, sorted by name; empty if it does not exist.
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
 
-    /// Is there such a file?
+    /// Reports whether the file exists.
     fn is_file(&self, path: &Path) -> bool;
 
-    /// Is there such a directory?
+    /// Reports whether the directory exists.
     fn is_folder(&self, path: &Path) -> bool;
 }
 
-/// The real ones.
+/// The files on the disk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Disk;
 
 impl Disk {
-    /// The bytes of a regular file, as go reads them; `Ok(None)`: there is none.
+    /// Returns the bytes of a regular file, as go reads them; `Ok(None)` if it does not exist.
     ///
     /// # Errors
     /// As [`Files::read`].
     pub(super) fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        // A broken link, or a file in place of a directory on the way: no such file.
+        // A broken link, or a file in the path where a directory is expected, counts as a missing
+        // file.
         match bounded::if_any(bounded::read(path, MOST_BYTES)) {
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
             read => read,
         }
     }
 
-    /// Whether there is anything but a directory: a file, or something that go may take for one.
+    /// Reports whether the path exists and is not a directory: a file, or something that go may
+    /// take for one.
     pub(super) fn is_there(&self, path: &Path) -> bool {
         path.metadata().is_ok_and(|meta| !meta.is_dir())
     }
 
-    /// Why go does not take something with the name of a file for one; `None`: it does, or there is
-    /// nothing.
+    /// Returns why go does not accept the path as a file; `None` if it does, or if nothing exists
+    /// there.
     pub(super) fn no_file(&self, path: &Path) -> Option<&'static str> {
         path.symlink_metadata().ok()?;
         match path.metadata() {
@@ -89,7 +91,7 @@ impl Files for Disk {
     }
 }
 
-/// Windows PowerShell writes its profile in UTF-16 with a byte order mark.
+/// Decodes text. Windows PowerShell writes its profile in UTF-16 with a byte order mark.
 pub(super) fn text(bytes: &[u8]) -> String {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let pairs = rest.chunks_exact(2);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How bad it is; the worst first.
+/// The severity; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -16,7 +16,7 @@ pub enum Severity {
     Note,
 }
 
-/// A word for scripts; `docs/doctor.md` lists every one, in this order.
+/// The code for scripts; `docs/doctor.md` lists all of them, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
@@ -30,7 +30,7 @@ pub enum Code {
     ShadowedByRegistry,
     /// An editor's settings set it.
     ShadowedByEditor,
-    /// A tool sets it in this folder.
+    /// A tool sets it in this directory.
     ShadowedInFolder,
     /// This process has it, and no known file sets it.
     ShadowedHere,
@@ -90,7 +90,7 @@ pub enum Code {
     ValueRefused,
     /// The build or module cache, at its usual place, cannot be written.
     CacheUnwritable,
-    /// A list of modules has a pattern that matches none.
+    /// A list of modules has a pattern that matches no module.
     PatternMatchesNothing,
     /// A line of the go env file that go ignores.
     EnvLineIgnored,
@@ -100,7 +100,7 @@ pub enum Code {
     GoproxyBuildCache,
     /// `GONOSUMDB=*`
     GonosumdbAll,
-    /// A variable that no go command reads.
+    /// No go command reads this variable.
     NothingReads,
     /// go refuses something in go.mod or go.work.
     GomodInvalid,
@@ -118,15 +118,15 @@ pub enum Code {
     ToolchainFetched,
     /// vendor/ does not agree with go.mod.
     VendorOutdated,
-    /// In the module cache: not a go.mod, or a different one than was published.
+    /// In the module cache: not a go.mod, or not the one that was published.
     CacheMod,
-    /// Not an `.info`, or that of another version.
+    /// Not an `.info`, or the `.info` of another version.
     CacheInfo,
-    /// Not a zip, or a different one than was published.
+    /// Not a zip, or not the one that was published.
     CacheZip,
-    /// Not a hash, or not that of the zip.
+    /// Not a hash, or not the hash of the zip.
     CacheZiphash,
-    /// An unpacked module that was changed, or written only in part.
+    /// An unpacked module that was changed, or is incomplete.
     CacheTree,
     /// Not a list of versions.
     CacheList,
@@ -136,23 +136,23 @@ pub enum Code {
     SumdbLatest,
 }
 
-/// As scripts read it: `shadowed-by-shell`.
+/// The form for scripts: `shadowed-by-shell`.
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
-/// One thing that is wrong, or worth knowing.
+/// One problem, or one thing that is useful to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DoctorFinding {
-    /// A word for scripts: `shadowed-by-shell`.
+    /// The code for scripts: `shadowed-by-shell`.
     pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// The variable that it is about.
     pub name: Option<String>,
-    /// Where: a file with its line, a process, a registry value.
+    /// The place: a file with its line, a process, a registry value.
     pub place: Option<String>,
     /// What is wrong, in one sentence.
     pub says: String,
@@ -160,13 +160,13 @@ pub struct DoctorFinding {
     pub why: String,
     /// What it affects: kinds of shells, this shell, running programs.
     pub reaches: Vec<String>,
-    /// What to do about it.
+    /// How to fix it.
     #[serde(rename = "mend")]
     pub fix: String,
 }
 
 impl DoctorFinding {
-    /// Without a variable and a place.
+    /// Creates a finding without a variable and a place.
     pub(super) fn new(
         code: Code,
         severity: Severity,
@@ -186,13 +186,13 @@ impl DoctorFinding {
         }
     }
 
-    /// At a place.
+    /// Sets the place.
     pub(super) fn at(mut self, place: impl Into<String>) -> DoctorFinding {
         self.place = Some(place.into());
         self
     }
 
-    /// About a variable.
+    /// Sets the variable.
     pub(super) fn about(mut self, name: &str) -> DoctorFinding {
         self.name = Some(name.to_owned());
         self

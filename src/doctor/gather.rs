@@ -1,4 +1,5 @@
-//! Reads every place that may set a variable. Everything is bounded; unreadable places are noted.
+//! Reads every place that may set a variable. Everything has a limit; unreadable places are
+//! recorded.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -102,7 +103,7 @@ impl Look<'_> {
             let folder = self.short(path.parent().unwrap_or(&path));
             let reaches = format!("shells with direnv in {folder}");
             for export in startup.exports() {
-                // Only where direnv is installed, and allowed to.
+                // Applies only if direnv is installed and allowed to read the file.
                 let certain = false;
                 let seen = sighting(export, Kind::Folder, &reaches, self.home);
                 merge(&mut self.facts.seen, Sighting { certain, ..seen });
@@ -138,7 +139,7 @@ impl Look<'_> {
                 (Kind::Login, _) => "every login",
                 (Kind::Editor, true) => "terminals of the editor",
                 (Kind::Editor, false) => "the editor",
-                // Every fish shell has them, whatever its files say.
+                // Every fish shell has these variables, whatever its files set.
                 (Kind::Shell, _) if is_fish => "fish shells",
                 (Kind::Shell, _) => "shells that read it",
                 _ if name.ends_with(".toml") => "shells with mise",
@@ -175,7 +176,7 @@ impl Look<'_> {
     }
 }
 
-/// A line of a file.
+/// Turns a line of a file into a sighting.
 fn sighting(setting: Setting, kind: Kind, reaches: &str, home: &Path) -> Sighting {
     let mut place = format!("{}:{}", short(&setting.file, home), setting.line);
     if !setting.key.is_empty() && kind == Kind::Editor {

@@ -13,14 +13,15 @@ use super::format;
 use crate::environment::Environment;
 use crate::model::mask;
 
-/// They answer in some 10 ms; a manager that hangs must not hang the doctor.
+/// Time limit for an answer. They answer in some 10 ms; doctor must not hang with a manager that
+/// hangs.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Asks what this system has.
+/// Asks the manager of this system.
 pub(super) async fn look(facts: &mut DoctorFacts, env: &Environment, names: &BTreeSet<String>) {
     if cfg!(target_os = "linux") {
-        // It listens there, with or without D-Bus. Another runtime directory has another manager,
-        // or none: then there is nothing to ask.
+        // The manager listens there, with or without D-Bus. If there is another runtime directory,
+        // its manager is another one, or does not exist: then there is nothing to ask.
         let folder = env.path("XDG_RUNTIME_DIR").unwrap_or_default();
         if folder.is_absolute() && folder.join("systemd/private").exists() {
             let place = "the systemd user manager";
@@ -61,7 +62,7 @@ fn add(facts: &mut DoctorFacts, name: String, value: &str, place: &str) {
     facts.seen.push(seen);
 }
 
-/// What a program prints; a failure is reported.
+/// Returns the output of a program; reports a failure.
 async fn ask(facts: &mut DoctorFacts, place: &str, program: &str, args: &[&str]) -> Option<String> {
     let mut command = Command::new(program);
     let command = command.args(args).stdin(Stdio::null()).kill_on_drop(true);

@@ -8,8 +8,8 @@
 //!
 //! No file is executed, whatever language it is in, and credentials are removed from every value.
 //!
-//! May import: model, policy, gomod, gocmd, state, agent, ipc, paths, environment,
-//! meter, vendoring, and of the mirror its layout and proofs.
+//! May import: model, policy, gomod, gocmd, state, agent, ipc, paths, environment, meter,
+//! vendoring, and from the mirror its layout and proofs.
 
 mod cache;
 mod checks;

@@ -1,5 +1,6 @@
-//! How go asks servers from this shell, and where that is not what was meant: proxy variables
-//! that go reads differently, a GOAUTH that makes go stop, certificates that it does not trust.
+//! How go connects to servers from this shell, and what differs from the user's intention: proxy
+//! variables that go reads differently, a GOAUTH that makes go stop, certificates that go does not
+//! trust.
 
 use super::facts::DoctorFacts;
 use super::finding::{Code, DoctorFinding, Severity};
@@ -54,7 +55,7 @@ pub(super) fn look(
             "go does not trust the CA of target {}: {files}",
             target.name
         );
-        // go's own roots verified the certificate when the agent saw it last.
+        // go's own roots verified the certificate when the agent last saw it.
         let mut seen = facts.status.iter().flat_map(|status| &status.targets);
         let proven = seen.any(|seen| {
             seen.name == target.name && seen.up == Some(true) && !seen.reason.contains(DISTRUSTED)
@@ -73,7 +74,7 @@ pub(super) fn look(
     distrusted
 }
 
-/// The first go on PATH is the one that this shell runs.
+/// Returns the release of the first go on PATH, which this shell runs.
 fn release(facts: &DoctorFacts) -> GoRelease {
     let first = facts.go_commands.first();
     let version = first.and_then(|(_, version)| GoVersion::parse(&format!("go{version}")));
@@ -82,7 +83,7 @@ fn release(facts: &DoctorFacts) -> GoRelease {
     })
 }
 
-/// Checks GOAUTH of this shell, else of the go env file.
+/// Checks GOAUTH of this shell, or else of the go env file.
 pub(super) fn goauth(facts: &mut DoctorFacts, env: &Environment) {
     if !release(facts).has_goauth() {
         return;

@@ -48,7 +48,7 @@ pub(super) async fn look(
         }
         Err(error) => {
             let mut status = session.as_ref().map(Session::status);
-            // An agent that runs and does not answer well says why.
+            // A running agent that answers badly gives the reason.
             if let Some(status) = &mut status
                 && !matches!(error, agent::Error::NoAgent)
             {
@@ -82,8 +82,8 @@ async fn ask(paths: &Paths) -> Result<Status, agent::Error> {
     }
 }
 
-/// The file that goroam writes: the one that it has changed, else the one that go uses where
-/// GOENV is not set.
+/// Returns the file that goroam writes: the one that it has changed, or else the one that go uses
+/// if GOENV is not set.
 fn env_file(
     facts: &mut DoctorFacts,
     env: &Environment,
@@ -111,7 +111,7 @@ fn env_file(
                 Err(error) => format!("{}: {error}", file.path.display()),
             }
         }
-        // The place that sets GOENV has a finding of its own.
+        // The place that sets GOENV has its own finding.
         Err(error) if env.get("GOENV").is_some() => {
             if let Some(status) = status {
                 status.troubles.retain(|known| *known != error.to_string());
@@ -124,13 +124,13 @@ fn env_file(
     facts.add(Code::NoEnvFile, Error, error, "", fix);
 }
 
-/// The file, its directory, or the nearest existing directory, where it cannot be written, by the
-/// rules of the code that writes it (`gocmd::copy`).
+/// Returns the first of these that cannot be written: the file, its directory, or the nearest
+/// existing directory. Uses the rules of the code that writes the file (`gocmd::copy`).
 fn read_only(file: &EnvFile) -> Option<String> {
-    // A new file replaces what a link leads to.
+    // A new file replaces the target of a link, not the link.
     let path = dunce::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
-    // A mode without any `w` is the user's intention, even where root could write. On Windows
-    // the attribute has another meaning for directories.
+    // A mode without any `w` is the user's intention, even if root could write. On Windows the
+    // attribute has another meaning for directories.
     let is_intended = |path: &Path| {
         let meta = path.metadata();
         meta.is_ok_and(|meta| meta.permissions().readonly() && !(cfg!(windows) && meta.is_dir()))
@@ -139,13 +139,13 @@ fn read_only(file: &EnvFile) -> Option<String> {
     let file = Some(path.as_path()).filter(|path| path.exists());
     let nearest = folder.ancestors().find(|path| path.exists());
     let mut all = file.into_iter().chain(nearest);
-    // What is missing is made in a directory of any mode.
+    // A missing directory is created, whatever the mode of its parent.
     let is_intended = |path: &Path| folder.exists() && is_intended(path);
     let refused = all.find(|path| is_intended(path) || trust::may_write(path).is_err());
     refused.map(|path| path.display().to_string())
 }
 
-/// The go commands on PATH, and the one that goroam would run.
+/// Finds the go commands on PATH, and the one that goroam would run.
 pub(super) async fn go(
     facts: &mut DoctorFacts,
     env: &Environment,
@@ -164,7 +164,7 @@ pub(super) async fn go(
     match find::find(named, env).await {
         Ok(command) => Some(command),
         Err(error) => {
-            // One on PATH is enough for the user.
+            // A go command on PATH is enough for the user.
             if facts.go_commands.is_empty() || named.is_some() {
                 let fix = "install Go, or set `go` in [agent]";
                 facts.add(Code::NoGo, Error, error.to_string(), "", fix);
@@ -174,8 +174,9 @@ pub(super) async fn go(
     }
 }
 
-/// Path and version of each go command on PATH, in its order; the first of each version. The
-/// version is read from `GOROOT/VERSION`, without running go. Shims of version managers have none.
+/// Returns path and version of each go command on PATH, in its order; only the first of each
+/// version. Reads the version from `GOROOT/VERSION`, without running go. Shims of version managers
+/// have none.
 fn on_path(env: &Environment) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     let path = env.get("PATH").unwrap_or_default();
@@ -200,10 +201,10 @@ fn on_path(env: &Environment) -> Vec<(String, String)> {
     found
 }
 
-/// Without an agent, nothing does what the user expects of goroam.
+/// Without an agent, goroam does not do what the user expects.
 const NOTHING_REACTS: &str = "Nothing reacts when the network changes.";
 
-/// Reports what the agent and the service say. A target in `distrusted` has a finding already.
+/// Reports the state of the agent and the service. A target in `distrusted` already has a finding.
 pub(super) fn report(
     facts: &mut DoctorFacts,
     distrusted: &[String],
@@ -238,7 +239,7 @@ pub(super) fn report(
     }
     let is_installed = service.is_some_and(|service| service.installed);
     match &status {
-        // A service that does not run the agent has a finding of its own.
+        // A service that does not run the agent has its own finding.
         _ if !facts.agent && is_installed => {}
         _ if !facts.agent => {
             let fix = "run `goroam service install`, or `goroam agent` in a terminal";
@@ -267,7 +268,7 @@ pub(super) fn report(
         None => {}
     }
     let Some(service) = service else { return };
-    // An agent that is started in another way needs no service.
+    // An agent that was started in another way needs no service.
     if !service.installed && facts.agent {
         let says = "goroam does not start at login";
         facts.add(
@@ -281,7 +282,7 @@ pub(super) fn report(
     if !service.installed {
         return;
     }
-    // A trouble says more about why it does not run.
+    // A trouble of the service explains better why it does not run.
     if !service.running && !facts.agent && service.troubles.is_empty() {
         let says = format!("{} is installed but not running", service.kind);
         let fix = "run `goroam service start`; `goroam service logs` shows why it ended";

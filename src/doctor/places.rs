@@ -9,9 +9,9 @@ use super::files::Files;
 use super::format::{self, Setting};
 use crate::environment::Environment;
 
-/// Directories above the current one that are looked at.
+/// Maximum number of directories that are searched: the current one and those above it.
 const MOST_ABOVE: usize = 32;
-/// Files that are looked for.
+/// Maximum number of files to look for.
 const MOST: usize = 2000;
 
 /// Reads one kind of file.
@@ -34,12 +34,12 @@ pub(super) struct Folders {
     /// Where applications keep their settings: `~/.config`, `~/Library/Application Support`,
     /// `%AppData%`.
     applications: PathBuf,
-    /// The current one.
+    /// The current directory.
     here: PathBuf,
 }
 
 impl Folders {
-    /// By the rules of each system.
+    /// Finds them by the rules of each system.
     pub(super) fn of(env: &Environment, home: &Path, here: &Path) -> Folders {
         let config = env
             .path("XDG_CONFIG_HOME")
@@ -61,13 +61,13 @@ impl Folders {
         }
     }
 
-    /// The current directory and those above it.
+    /// Returns the current directory and those above it.
     pub(super) fn above(&self) -> impl Iterator<Item = &Path> {
         self.here.ancestors().take(MOST_ABOVE)
     }
 }
 
-/// The directories that the first part of a path of [`FILES`] stands for.
+/// Returns the directories for the first part of a path in [`FILES`].
 fn bases(name: &str, folders: &Folders) -> Vec<PathBuf> {
     let Folders {
         home,
@@ -101,14 +101,14 @@ fn bases(name: &str, folders: &Folders) -> Vec<PathBuf> {
     vec![one]
 }
 
-/// What `SETTINGS` in a path stands for.
+/// The meaning of `SETTINGS` in a path.
 const SETTINGS: &str = "{settings,profiles/*/settings}.json";
 
-/// All files. `{a,b}` stands for either, `*` for any text
-/// within a name, the first part for a directory:
+/// All files. `{a,b}` stands for either, `*` for any text within a name, the first part for a
+/// directory:
 ///
-/// - CONFIG is `~/.config`, APPS where applications keep their settings ([`Folders`]), TOOL the
-///   first, on Windows the second;
+/// - CONFIG is `~/.config`, APPS the directory where applications keep their settings
+///   ([`Folders`]), TOOL is CONFIG, on Windows APPS;
 /// - HERE is the current directory, ABOVE it and each one above it.
 const FILES: [(Kind, Reader, &[&str]); 13] = [
     (
@@ -149,7 +149,7 @@ const FILES: [(Kind, Reader, &[&str]); 13] = [
             "APPS/{Cursor,Windsurf}/User/SETTINGS",
             "~/.var/app/com.visualstudio.code/config/Code/User/SETTINGS",
             "~/.var/app/com.vscodium.codium/config/VSCodium/User/SETTINGS",
-            // On a machine that is used from another one.
+            // The settings on a machine that is used remotely.
             "~/.vscode-server{,-insiders}/data/Machine/SETTINGS",
             "~/.{vscodium,cursor,windsurf}-server/data/Machine/SETTINGS",
             "~/.local/share/code-server/User/SETTINGS",
@@ -194,7 +194,7 @@ const FILES: [(Kind, Reader, &[&str]); 13] = [
         format::elisp,
         &[
             "~/{.emacs,.emacs.el,.spacemacs,.doom.d/config.el}",
-            // What `doom env` has saved of a shell's variables is in `.local/env`.
+            // `.local/env` has the shell's variables that `doom env` has saved.
             "~/.emacs.d/{init.el,early-init.el,.local/env}",
             "CONFIG/emacs/{init.el,early-init.el,.local/env}",
             "CONFIG/doom/config.el",
@@ -212,7 +212,7 @@ const FILES: [(Kind, Reader, &[&str]); 13] = [
     ),
 ];
 
-/// All of them; most do not exist.
+/// Returns all of them; most do not exist.
 pub(super) fn all(files: &dyn Files, folders: &Folders) -> Vec<SettingsFile> {
     let mut found: Vec<SettingsFile> = Vec::new();
     let mut add = |path: PathBuf, kind, reader| {
@@ -221,7 +221,7 @@ pub(super) fn all(files: &dyn Files, folders: &Folders) -> Vec<SettingsFile> {
         }
     };
     for (kind, reader, group) in FILES {
-        // Nothing reads these on Windows, though a home directory may have them.
+        // Nothing reads these files on Windows, though a home directory may contain them.
         if cfg!(windows) && kind == Kind::Login {
             continue;
         }
@@ -240,7 +240,7 @@ pub(super) fn all(files: &dyn Files, folders: &Folders) -> Vec<SettingsFile> {
     found
 }
 
-/// `a{b,c}` as `ab` and `ac`.
+/// Expands `a{b,c}` to `ab` and `ac`.
 fn alternatives(pattern: &str) -> Vec<String> {
     let parts = pattern.split_once('{');
     let Some((before, (inner, after))) =
@@ -253,8 +253,8 @@ fn alternatives(pattern: &str) -> Vec<String> {
         .collect()
 }
 
-/// The paths below a directory that a pattern stands for. Only one with a `*` asks whether they
-/// exist.
+/// Returns the paths below a directory that match a pattern. Checks whether they exist only if the
+/// pattern has a `*`.
 fn expanded(files: &dyn Files, base: &Path, pattern: &str) -> Vec<PathBuf> {
     let (name, rest) = match pattern.split_once('/') {
         Some((name, rest)) => (name, Some(rest)),

@@ -1,5 +1,5 @@
 //! Running programs that have a variable, on Linux: `/proc/PID/environ` holds the environment that
-//! a process was started with. macOS hides it, Windows shows it only with a debugger's rights.
+//! a process was started with. macOS hides it; Windows shows it only with a debugger's rights.
 
 /// Does nothing: other systems do not show the environment.
 #[cfg(not(target_os = "linux"))]
@@ -26,18 +26,20 @@ mod linux {
     use super::super::facts::{DoctorFacts, Kind, Sighting};
     use super::super::format;
 
-    /// `/proc/PID/comm` of programs that start go commands, or programs that do.
+    /// Names, as in `/proc/PID/comm`, of programs that start go commands, directly or through other
+    /// programs.
     const NAMES: &str = "gopls,dlv,dlv-dap,go,code,code-insiders,codium,cursor,windsurf,code-server,\
                          goland,goland64,idea,idea64,zed,zed-editor,nvim,vim,vi,emacs,hx,helix,\
                          subl,sublime_text,tmux: server,screen,zellij,goroam-tray,dbus-daemon,\
                          dbus-broker-lau,gnome-shell,plasmashell,kded5,kded6,sway,Hyprland,\
                          golangci-lint,air";
-    /// A go command that runs for so many seconds serves something; others end in a moment.
+    /// A go command that runs for this many seconds is a server; others end quickly.
     const LONG: i64 = 30;
-    /// Linux bounds an environment to a quarter of the stack limit; this is enough.
+    /// Maximum size in bytes. Linux limits an environment to a quarter of the stack limit; this is
+    /// enough.
     const MOST_BYTES: u64 = 1 << 20;
 
-    /// Looks at editors, language servers, debuggers and multiplexers of the same user, the oldest
+    /// Examines editors, language servers, debuggers and multiplexers of the same user, the oldest
     /// first. A `gopls` without the variable is fine: each go command that it starts reads the file
     /// again.
     pub(crate) fn look(facts: &mut DoctorFacts, home: &Path, names: &BTreeSet<String>) {
@@ -52,7 +54,8 @@ mod linux {
         };
         let mut pids: Vec<u32> = entries.filter_map(pid).collect();
         pids.sort();
-        // An editor is a dozen processes: the first one is reported, with the number of the others.
+        // An editor has a dozen processes: only the first is reported, with the number of the
+        // others.
         let mut found: Vec<(String, Sighting, usize)> = Vec::new();
         for pid in pids {
             let Some((program, place)) = program(pid) else {
@@ -79,7 +82,7 @@ mod linux {
         facts.seen.extend(found);
     }
 
-    /// The name of a program that is looked at, and how it is shown.
+    /// Returns the name of a program that is examined, and its displayed name.
     fn program(pid: u32) -> Option<(String, String)> {
         let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
         let name = comm.trim_end().to_owned();
@@ -114,11 +117,12 @@ mod linux {
         Some((name, place))
     }
 
-    /// The variables that it was started with; none with another home, where go reads another file.
+    /// Returns the variables that it was started with; none if it has another home, where go reads
+    /// another file.
     fn variables(pid: u32, home: &Path, names: &BTreeSet<String>) -> Vec<(String, String)> {
         let mut bytes = Vec::new();
         let file = std::fs::File::open(format!("/proc/{pid}/environ"));
-        // A process that ends just now has none.
+        // A process that is ending has none.
         if file
             .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes))
             .is_err()
@@ -132,13 +136,13 @@ mod linux {
     }
 
     fn started(pid: u32) -> Option<Timestamp> {
-        // When the system was started, in seconds since 1970 (proc_stat(5)).
+        // The boot time of the system, in seconds since 1970 (proc_stat(5)).
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
         let boot: i64 = boot.trim().parse().ok()?;
-        // Field 22 of proc_pid_stat(5), in clock ticks since then.
+        // Field 22 of proc_pid_stat(5): clock ticks since boot.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in brackets may hold anything.
+        // The name in brackets may contain any character.
         let (_, rest) = stat.rsplit_once(')')?;
         let ticks: i64 = rest.split_whitespace().nth(19)?.parse().ok()?;
         // SAFETY: sysconf takes a number and touches nothing.

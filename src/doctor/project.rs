@@ -1,5 +1,5 @@
-//! The project: go.mod, go.work, go.sum and vendor of a directory, and what go says about it as a
-//! whole. Nothing is built, downloaded or written.
+//! Examines a project: go.mod, go.work, go.sum and vendor of a directory, and go's own opinion of
+//! the whole. Builds, downloads and writes nothing.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,21 +19,21 @@ use crate::gomod::{At, Newcomer, Replace, go_version, go_work, is_conflict_marke
 use crate::vendoring::{self, VendorCode};
 use Severity::{Error, Note, Warning};
 
-/// Directories above a directory that may hold its go.mod.
+/// Maximum number of parent directories that are searched for a go.mod.
 const MOST_ABOVE: usize = 64;
-/// Modules of one workspace that are looked at.
+/// Maximum number of modules of one workspace that are read.
 const MOST_MODULES: usize = 200;
-/// Flaws of one go.sum that are reported.
+/// Maximum number of faults of one go.sum that are reported.
 const MOST_FLAWS: usize = 12;
-/// `go list -m` takes 20 ms.
+/// Time limit; `go list -m` takes 20 ms.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Lines of go's output that are shown, and their characters.
+/// Maximum number of lines of go's output that are shown, and of characters.
 const MOST_LINES: usize = 3;
 const MOST_CHARS: usize = 300;
 /// The first go whose directives goroam does not know.
 const UNKNOWN_GO: &str = "1.28";
 
-/// Looks at the project that contains a directory, if one does.
+/// Examines the project that contains a directory, if there is one.
 pub(super) async fn look(
     facts: &mut DoctorFacts,
     env: &Environment,
@@ -49,8 +49,8 @@ pub(super) async fn look(
         read: Vec::new(),
     };
     let main = look.project(folder);
-    // A go that stops at its settings says nothing about the project, and what it stops at first
-    // has a finding of its own already.
+    // A go that stops at its settings gives no information about the project, and the setting at
+    // which it stops already has its own finding.
     let is_stopped = |stop: &super::facts::Stop| stop.scope == Scope::Every;
     let is_stopped = look.facts.stops.iter().any(is_stopped);
     let is_known = look.found.iter().any(|one| one.severity == Error);
@@ -76,7 +76,7 @@ struct Look<'l> {
     read: Vec<(String, GoMod)>,
 }
 
-/// The code for what is wrong with a whole file.
+/// Returns the code for a fault of a whole file.
 fn code_of(place: &str) -> Code {
     match name_of(place) {
         "go.mod" | "go.work" => Code::GomodInvalid,
@@ -107,7 +107,7 @@ impl Look<'_> {
         short(path, self.home)
     }
 
-    /// The place of the file that decides: go.work, else go.mod. `None`: there is no project.
+    /// Returns the place of the main file: go.work, or else go.mod. `None`: there is no project.
     fn project(&mut self, folder: &Path) -> Option<String> {
         let value = |name: &str| {
             let set = self.env.get(name).filter(|value| !value.is_empty());
@@ -121,7 +121,7 @@ impl Look<'_> {
             let found = found.and_then(|path| path.parent());
             for above in above().take_while(|folder| Some(*folder) != found) {
                 let path = above.join(name);
-                // A directory of that name may well hold projects.
+                // A directory of that name may contain projects.
                 if !folder.starts_with(&path) {
                     self.not_a_file(&path);
                 }
@@ -162,14 +162,14 @@ impl Look<'_> {
         Some(main)
     }
 
-    /// Reads a go.work: the go.mod files of the modules that it uses. `module`: the one of the
-    /// directory.
+    /// Reads a go.work and returns the go.mod files of the modules that it uses. `module`: the
+    /// go.mod of the directory.
     fn workspace(&mut self, path: &Path, module: Option<PathBuf>) -> Vec<PathBuf> {
         let Some(text) = self.text(path) else {
             return module.into_iter().collect();
         };
         let work = go_work::parse(&text);
-        // What it has in common with a go.mod.
+        // The parts that a go.work shares with a go.mod.
         let file = GoMod {
             go: work.go,
             toolchain: work.toolchain,
@@ -203,7 +203,7 @@ impl Look<'_> {
         used
     }
 
-    /// Reports what any go refuses in a go.mod or go.work.
+    /// Reports what every go refuses in a go.mod or go.work.
     fn module_file(&mut self, path: &Path, file: &GoMod, is_work: bool) {
         let place = self.short(path);
         let start = self.found.len();
@@ -215,7 +215,7 @@ impl Look<'_> {
         }
         for fault in refusals(&file.faults, &file.unknown) {
             let place = format!("{place}:{}", fault.line);
-            // One finding for a line: that of the replacement says what to write.
+            // One finding for each line: the finding about the replacement says what to write.
             let mut replaces = self.found.iter().skip(start);
             if !replaces.any(|known| known.place.as_ref() == Some(&place)) {
                 let says = format!("go refuses {place}: {}", fault.message);
@@ -225,7 +225,7 @@ impl Look<'_> {
         }
     }
 
-    /// What is wrong with a `replace` by a directory.
+    /// Reports a faulty `replace` by a directory.
     fn replace(&mut self, place: &str, file: &Path, replace: &Replace, is_required: bool) {
         let from = file.parent().unwrap_or(file);
         let (old, new) = (&replace.old.path, replace.new.path.as_str());
@@ -279,7 +279,7 @@ impl Look<'_> {
         self.add(Code::ReplaceMissing, severity, place, says, why, fix);
     }
 
-    /// The go.sum beside a go.mod.
+    /// Checks the go.sum beside a go.mod.
     fn sums_of(&mut self, module_file: &Path, module: &GoMod) {
         let path = module_file.with_file_name("go.sum");
         let place = self.short(&path);
@@ -292,7 +292,7 @@ impl Look<'_> {
                 local && replace.old.path == one.module.path
             })
         };
-        // vendor/ needs none; directories of this machine have no hash.
+        // vendor/ needs no go.sum; directories of this machine have no hash.
         let vendored = Disk.is_file(&path.with_file_name("vendor").join("modules.txt"));
         let unread = path.symlink_metadata().is_ok();
         if !vendored && !unread && !module.require.iter().all(is_local) {
@@ -304,7 +304,7 @@ impl Look<'_> {
         }
     }
 
-    /// What is wrong with a go.sum. git's conflict markers belong together and are one finding.
+    /// Reports faults of a go.sum. git's conflict markers belong together and are one finding.
     fn sums(&mut self, place: &str, text: &str) {
         let mut marked = false;
         for Flaw { line, what } in go_sum::flaws(text, MOST_FLAWS) {
@@ -347,7 +347,7 @@ impl Look<'_> {
         }
     }
 
-    /// The versions and directives that the project requires, and the go command on PATH.
+    /// Compares the versions and directives that the project requires with the go command on PATH.
     fn versions(&mut self) {
         let Some((path, has)) = self.facts.go_commands.first() else {
             return;
@@ -363,13 +363,13 @@ impl Look<'_> {
         let (toolchain, permit) = match (self.env.get("GOTOOLCHAIN"), line) {
             (Some(set), _) => (set.to_owned(), "unset GOTOOLCHAIN in this shell"),
             (None, Some(line)) => (line.value.clone(), "run `go env -u GOTOOLCHAIN`"),
-            // Of $GOROOT/go.env, which is the distribution's.
+            // The value is from $GOROOT/go.env, which belongs to the distribution.
             (None, None) => {
                 let permit = "run `go env -w GOTOOLCHAIN=auto`";
                 (shipped().unwrap_or_default(), permit)
             }
         };
-        // Before 1.21 a go line downloaded nothing.
+        // Before 1.21 a go line did not cause a download.
         let fetches = go_version::at_least(&has, "1.21");
         let may_fetch = matches!(toolchain.as_str(), "" | "auto") || toolchain.ends_with("+auto");
         let read = std::mem::take(&mut self.read);
@@ -382,7 +382,7 @@ impl Look<'_> {
             })
         });
         let wanted = wanted.max_by(|one, other| go_version::compare(one.0, other.0));
-        // The go that will read the project.
+        // The version of the go that will read the project.
         let newer = wanted.filter(|(wanted, _)| fetches && !go_version::at_least(&has, wanted));
         let reads = newer.as_ref().map_or(has.as_str(), |(wanted, _)| wanted);
         for (place, file) in &read {
@@ -405,7 +405,7 @@ impl Look<'_> {
                 };
                 self.add(Code::GomodInvalid, Error, &place, says, why, fix);
             }
-            // git's markers are faults of the file already.
+            // git's markers are already reported as faults of the file.
             let unknown = file.unknown.iter().filter(|one| {
                 !is_conflict_marker(&one.value) && !go_version::at_least(reads, UNKNOWN_GO)
             });
@@ -433,7 +433,7 @@ impl Look<'_> {
         }
     }
 
-    /// What `goroam vendor check` says without a zip to compare with, which is as fast as reading
+    /// Reports what `goroam vendor check` finds without the zips, which is as fast as reading
     /// modules.txt.
     fn vendor(&mut self, folder: &Path) {
         let Ok(project) = vendoring::VendorProject::find(folder, self.env) else {
@@ -467,7 +467,7 @@ impl Look<'_> {
         self.found.push(finding);
     }
 
-    /// Reports what has the name of a file and is not one: a directory, a broken link.
+    /// Reports a path that has the name of a file but is not one: a directory, a broken link.
     fn not_a_file(&mut self, path: &Path) {
         let Some(what) = Disk.no_file(path) else {
             return;
@@ -500,7 +500,7 @@ impl Look<'_> {
         self.add(code_of(&place), severity, &place, says, why, fix);
     }
 
-    /// The text of a file of the project. Reports an encoding that go cannot read.
+    /// Returns the text of a file of the project. Reports an encoding that go cannot read.
     fn text(&mut self, path: &Path) -> Option<String> {
         let place = self.short(path);
         match Disk.bytes(path) {
@@ -553,8 +553,8 @@ impl Look<'_> {
     }
 }
 
-/// What go says where it stops at the project itself: a workspace that names a missing module, two
-/// modules of one name, a vendor directory that does not fit.
+/// Returns go's message if it stops at the project itself: a workspace that names a missing module,
+/// two modules of one name, an inconsistent vendor directory.
 async fn ask(
     facts: &DoctorFacts,
     env: &Environment,
@@ -576,7 +576,7 @@ async fn ask(
     };
     let written = facts.line("GOFLAGS").map(|line| line.value.as_str());
     let flags = env.get("GOFLAGS").or(written).unwrap_or_default();
-    // With -mod=mod it would write.
+    // With -mod=mod, go would write.
     let args: &[&str] = if flag(flags, "mod") == Some("mod") {
         &["list", "-m", "-mod=readonly"]
     } else {

@@ -1,7 +1,7 @@
-//! Reads start-up files of sh, bash, zsh and fish command by command and runs none of them: which
-//! variables they export, and what they write with `go env -w`. No condition is evaluated: a
-//! command in a block, or behind `&&` or `||`, is a "may". What the shell made of it is seen in its
-//! environment.
+//! Reads start-up files of sh, bash, zsh and fish command by command, without running them: which
+//! variables they export, and what they write with `go env -w`. Does not evaluate conditions: a
+//! command in a block, or after `&&` or `||`, is uncertain ("may"). The result in the running shell
+//! is visible in its environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,21 +10,21 @@ use super::files::Files;
 use super::format::{Book, Setting};
 use crate::model::pattern::glob_match;
 
-/// The longest word that is known, in bytes, and the most variables.
+/// Maximum length of a known word in bytes, and maximum number of variables.
 const LONGEST: usize = 4096;
 const MOST_VARIABLES: usize = 1000;
-/// Files of one start, and how deep they may read each other.
+/// Maximum number of files of one start, and maximum depth to which they may read each other.
 const MOST_FILES: usize = 256;
 const DEEPEST_FILE: usize = 8;
-/// Blocks in blocks.
+/// Maximum depth of blocks.
 const DEEPEST_BLOCK: usize = 64;
-/// Stands in a word for what only running it would tell.
+/// Represents, in a word, a part that is known only at run time.
 const UNKNOWN: char = '\0';
 
-/// Whether a command is carried out.
+/// Whether a command is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Runs {
-    /// Not for the shell itself: a function that is defined, a subshell, a pipe.
+    /// Not in the shell itself: a function definition, a subshell, a pipe.
     No,
     May,
     Yes,
@@ -34,14 +34,14 @@ use Runs::{May, No, Yes};
 
 type Values = BTreeMap<String, String>;
 
-/// The value of a variable. One of go's that no line has set is empty: where it comes from otherwise
-/// has a finding of its own.
+/// Returns the value of a variable. A go variable that no line has set counts as empty: if it comes
+/// from another place, that place has its own finding.
 fn value<'v>(values: &'v Values, name: &str) -> &'v str {
     let value = values.get(name).map(String::as_str);
     value.unwrap_or(if name.starts_with("GO") { "" } else { "\0" })
 }
 
-/// A text, from a place in it.
+/// A text and the current position in it.
 struct Source<'t> {
     rest: &'t str,
     line: usize,
@@ -50,7 +50,7 @@ struct Source<'t> {
     documents: Vec<String>,
 }
 
-/// What may stand behind a command.
+/// What may follow a command.
 const ENDS: [&str; 14] = [
     "\n", "&&", "||", ";;&", ";;", ";&", ";", "|&", "|", "&|", "&!", "&", "(", ")",
 ];
@@ -78,7 +78,7 @@ impl<'t> Source<'t> {
         rest.is_some()
     }
 
-    /// The words of the next command, its line, and what ends it; `None`: there is none.
+    /// Returns the words of the next command, its line, and what ends it; `None` at the end.
     fn command(&mut self, values: &Values) -> Option<(Vec<String>, usize, &'static str)> {
         let (mut words, mut line) = (Vec::new(), self.line);
         loop {
@@ -98,7 +98,7 @@ impl<'t> Source<'t> {
                 self.redirection(values);
                 continue;
             }
-            // Else arithmetic, a pattern, `f ()`.
+            // Otherwise `(` starts arithmetic, a pattern or `f ()`.
             let is_subshell = words.is_empty() && !self.is_fish && !self.rest.starts_with("((");
             let end = ENDS.into_iter().find(|end| self.rest.starts_with(end));
             if let Some(end) = end.filter(|end| is_subshell || *end != "(") {
@@ -126,7 +126,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// `>file`, `2>&1`, `<<END`, `<(command)`
+    /// Reads `>file`, `2>&1`, `<<END`, `<(command)`.
     fn redirection(&mut self, values: &Values) {
         let is_document = !self.is_fish && self.eat("<<") && !self.eat("<");
         self.take_while(|c| matches!(c, '<' | '>' | '&' | '|' | '!' | '-'));
@@ -147,7 +147,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// The value of the word that begins here.
+    /// Returns the value of the word that starts here.
     fn word(&mut self, values: &Values) -> String {
         let mut out = String::new();
         let mut is_quoted = false;
@@ -185,7 +185,7 @@ impl<'t> Source<'t> {
                     out.push(UNKNOWN);
                 }
                 ('(', _) if !is_quoted => {
-                    // `*.sh(N)` of zsh is known.
+                    // `*.sh(N)` of zsh is a known word.
                     if self.is_fish || out.is_empty() || out.ends_with('=') {
                         out.push(UNKNOWN);
                     }
@@ -201,7 +201,7 @@ impl<'t> Source<'t> {
         out
     }
 
-    /// Up to the closing `'`. What escapes of letters and digits stand for is not known.
+    /// Reads up to the closing `'`. The meaning of escaped letters and digits is unknown.
     fn single(&mut self, has_escapes: bool, out: &mut String) {
         while let Some(c) = self.next().filter(|c| *c != '\'') {
             let is_escape = !self.is_fish || self.rest.starts_with(['\'', '\\']);
@@ -215,7 +215,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// What stands behind a `$`.
+    /// Reads what follows a `$`.
     fn reference(&mut self, next: char, values: &Values, out: &mut String) {
         match next {
             '(' => {
@@ -228,7 +228,7 @@ impl<'t> Source<'t> {
                 let inner = self.skip_to('}');
                 let end = inner.find(|c| !is_part_of_name(c)).unwrap_or(inner.len());
                 let (name, rest) = inner.split_at(end);
-                // go takes an empty value for unset, so `-` is the same as `:-` here.
+                // For go, an empty value is the same as not set, so `-` is the same as `:-` here.
                 let other = rest.trim_start_matches(':').strip_prefix(['-', '=']);
                 match (value(values, name), other) {
                     // A default in a default is not followed.
@@ -256,8 +256,8 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// Past the character that closes what is open, with regard to quotes, nesting and comments;
-    /// returns what stood before it.
+    /// Skips past the character that closes the open construct, with regard to quotes, nesting and
+    /// comments; returns the text before it.
     fn skip_to(&mut self, close: char) -> &'t str {
         let from = self.rest;
         let mut open = vec![close];
@@ -287,14 +287,14 @@ impl<'t> Source<'t> {
     }
 }
 
-/// The open blocks of a text, and what stands before the next command.
+/// The open blocks of a text, and what precedes the next command.
 struct Flow {
-    /// What closes each block, and whether its commands are carried out.
+    /// What closes each block, and whether its commands are executed.
     open: Vec<(&'static str, Runs)>,
     whole: Runs,
-    /// By what stands between the last command and the next.
+    /// Whether the next command is executed, by the operator before it.
     joined: Runs,
-    /// The next block is the body of a function.
+    /// Whether the next block is the body of a function.
     is_function: bool,
     is_fish: bool,
 }
@@ -321,10 +321,10 @@ impl Flow {
         }
     }
 
-    /// The words of a command behind the keywords that open and close blocks.
+    /// Returns the words of a command after the keywords that open and close blocks.
     fn without_keywords<'w>(&mut self, mut words: &'w [&'w str]) -> &'w [&'w str] {
         match words {
-            // zsh runs a function without a name at once.
+            // zsh runs a function without a name immediately.
             ["function", "{", ..] => words = words.get(1..).unwrap_or_default(),
             ["function", ..] if self.is_fish => {
                 self.open("end", No);
@@ -363,20 +363,20 @@ pub(super) struct Startup<'f> {
     exported: BTreeSet<String>,
     /// `set -a`
     exports_all: bool,
-    /// Files that were read.
+    /// The files that were read.
     pub(super) read: Vec<PathBuf>,
-    /// Files that exist and cannot be read, with why.
+    /// Files that exist but cannot be read, and why.
     pub(super) unread: Vec<(PathBuf, String)>,
-    /// What it writes into the go env file.
+    /// What the files write into the go env file.
     pub(super) written: Vec<Setting>,
     depth: usize,
-    /// Of the command that is read, and whether it is carried out for certain.
+    /// The line of the current command; `certain`: whether it is executed for certain.
     line: usize,
     certain: bool,
 }
 
 impl<'f> Startup<'f> {
-    /// With the variables that it has before the first file.
+    /// Starts with the variables that the shell has before the first file.
     pub(super) fn new(
         files: &'f dyn Files,
         names: &'f BTreeSet<String>,
@@ -401,24 +401,24 @@ impl<'f> Startup<'f> {
         }
     }
 
-    /// What it exports in the end.
+    /// Returns what the shell exports at the end.
     pub(super) fn exports(&self) -> Vec<Setting> {
         let exported = |one: &&Setting| self.exported.contains(&one.name);
         self.book.found.iter().filter(exported).cloned().collect()
     }
 
-    /// The value of a variable, where it is known.
+    /// Returns the value of a variable if it is known.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         known(value(&self.values, name))
     }
 
-    /// Reads a file; whether it exists and can be read.
+    /// Reads a file; returns whether it exists and can be read.
     pub(super) fn file(&mut self, path: &Path) -> bool {
         self.source(path, true)
     }
 
     fn source(&mut self, path: &Path, certain: bool) -> bool {
-        // The second time a file sets nothing else: that ends circles.
+        // Reading a file a second time sets nothing new: this check ends cycles.
         if self.read.iter().any(|known| known == path) {
             return true;
         }
@@ -464,7 +464,7 @@ impl<'f> Startup<'f> {
                 ["return" | "exit", ..] if runs == Yes => return,
                 ["for" | "select", name, words @ ..] => {
                     flow.open("done", May);
-                    // `for f in ~/d/*.sh`: a pattern that `source` looks up.
+                    // `for f in ~/d/*.sh`: `source` expands the pattern.
                     let value = match words {
                         ["in", one] => one,
                         _ => "\0",
@@ -473,7 +473,7 @@ impl<'f> Startup<'f> {
                 }
                 ["switch", ..] if self.is_fish => flow.open("end", May),
                 ["case", ..] if !self.is_fish => flow.open("esac", May),
-                // What they set is gone with the pipe.
+                // What these commands set is lost when the pipe ends.
                 _ if runs == No || matches!(end, "|" | "|&" | "&") => {}
                 words => {
                     (self.line, self.certain) = (line, runs == Yes);
@@ -488,18 +488,18 @@ impl<'f> Startup<'f> {
             flow.joined = match end {
                 "&&" | "||" => May,
                 "|" | "|&" => No,
-                // An empty line does not end what `&&` has begun.
+                // An empty line does not end a list that `&&` has started.
                 "" | "\n" if words.is_empty() => flow.joined,
                 _ => Yes,
             };
         }
     }
 
-    /// A command that is no part of a block.
+    /// Reads a command that does not belong to a block construct.
     fn simple(&mut self, words: &[&str]) {
         let is_prefix = |word: &&&str| !self.is_fish && assignment(word).is_some();
         let assigned = words.iter().take_while(is_prefix).count();
-        // `A=b command`: gone with the command.
+        // `A=b command`: the assignment applies only to that command.
         let Some((command, args)) = words.get(assigned..).unwrap_or_default().split_first() else {
             for (name, value) in words.iter().filter_map(|word| assignment(word)) {
                 self.assign(name, value);
@@ -520,7 +520,7 @@ impl<'f> Startup<'f> {
                 }
             }
             "go" => {
-                // What it writes is no variable of the shell.
+                // What go writes is not a variable of the shell.
                 let written = args.strip_prefix(&["env", "-w"]).unwrap_or_default();
                 let mut book = Book::new(self.book.names);
                 book.file.clone_from(&self.book.file);
@@ -534,8 +534,8 @@ impl<'f> Startup<'f> {
         }
     }
 
-    /// The files that a word names; a pattern in its last part is looked up. A name alone is looked
-    /// for on PATH by the shell.
+    /// Returns the files that a word names; expands a pattern in its last part. The shell looks up
+    /// a name without a slash on PATH.
     fn paths(&self, word: &str) -> Vec<PathBuf> {
         match word.rsplit_once('/') {
             _ if !word.starts_with('/') || known(word).is_none() => Vec::new(),
@@ -559,7 +559,7 @@ impl<'f> Startup<'f> {
         let value = known.map(str::to_owned);
         self.book.set(name, value, line, self.certain);
         if self.values.contains_key(name) || self.values.len() < MOST_VARIABLES {
-            // Under a condition it has this value, or the one before.
+            // Under a condition the variable has this value or the previous one.
             let value = known.filter(|_| self.certain).unwrap_or("\0");
             self.values.insert(name.to_owned(), value.to_owned());
         }
@@ -571,7 +571,7 @@ impl<'f> Startup<'f> {
         }
     }
 
-    /// No longer set, or no longer exported.
+    /// Handles a variable that is no longer set, or no longer exported.
     fn unset(&mut self, name: &str) {
         self.book.unset(name, self.certain);
         self.values.remove(name);
@@ -580,7 +580,7 @@ impl<'f> Startup<'f> {
         }
     }
 
-    /// `export`, `declare -x`
+    /// Reads `export` and `declare -x`.
     fn declare(&mut self, is_export: bool, args: &[&str]) {
         let flags = || args.iter().filter(|arg| arg.starts_with('-'));
         let has = |flag| flags().any(|flags| flags.contains(flag));
@@ -601,7 +601,7 @@ impl<'f> Startup<'f> {
         }
     }
 
-    /// `set -gx NAME value…`, `set -e NAME`
+    /// Reads `set -gx NAME value…` and `set -e NAME`.
     fn set_of_fish(&mut self, args: &[&str]) {
         let count = args.iter().take_while(|arg| arg.starts_with('-')).count();
         let (flags, rest) = args.split_at(count);
@@ -622,12 +622,12 @@ impl<'f> Startup<'f> {
     }
 }
 
-/// A value of which every part is known.
+/// Returns the value if every part of it is known.
 fn known(value: &str) -> Option<&str> {
     (!value.contains(UNKNOWN) && value.len() <= LONGEST).then_some(value)
 }
 
-/// `NAME=value` in its two halves. What `NAME+=value` comes to is not known.
+/// Splits `NAME=value`. The result of `NAME+=value` is unknown.
 fn assignment(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let (name, value) = match name.strip_suffix('+') {
@@ -643,14 +643,15 @@ fn is_part_of_name(c: char) -> bool {
     c == '_' || c.is_ascii_alphanumeric()
 }
 
-// Files of these shells are named as Unix names files.
+// These shells' files have Unix paths.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
     use super::super::files::Table;
     use super::*;
 
-    /// What a file exports as GOPROXY: `value@line`, `(may)` behind it, `?` for an unknown value.
+    /// Returns what a file exports as GOPROXY: `value@line`, with `(may)` if uncertain, and `?` for
+    /// an unknown value.
     fn seen(is_fish: bool, text: &str) -> String {
         let table = Table::of(&[
             ("/h/rc", text),
@@ -759,7 +760,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever a file holds: no panic, no endless loop.
+        /// No text causes a panic or an endless loop.
         #[test]
         fn no_text_is_too_odd(
             words in proptest::collection::vec(

@@ -1,4 +1,4 @@
-//! The ways in which shells start: which files each reads, and what it has exported in the end.
+//! The ways in which shells start: which files each reads, and what it has exported at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use super::files::Files;
 use super::shell::Startup;
 use crate::environment::Environment;
 
-/// All ways in which a user's shells start: in words, the shell's name as in `$SHELL` (empty: every
-/// login, whatever the shell), and what it has read.
+/// Returns all ways in which a user's shells start: a description, the shell's name as in `$SHELL`
+/// (empty: every login, whatever the shell), and the state after its files were read.
 pub(super) fn starts<'f>(
     files: &'f dyn Files,
     env: &Environment,
@@ -17,7 +17,8 @@ pub(super) fn starts<'f>(
 ) -> [(&'static str, &'static str, Startup<'f>); 5] {
     let shown = home.to_string_lossy();
     let mut given = vec![("HOME", shown.as_ref())];
-    // What is not set here is not set there: `${XDG_CONFIG_HOME:-$HOME/.config}`.
+    // A variable that is not set here counts as not set at the start:
+    // `${XDG_CONFIG_HOME:-$HOME/.config}`.
     for name in ["USER", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
         given.push((name, env.get(name).unwrap_or_default()));
     }
@@ -51,7 +52,7 @@ pub(super) fn starts<'f>(
     first_of.iter().any(|name| login.file(&home.join(name)));
 
     let mut terminal = new(false);
-    // Debian's is compiled into bash, Red Hat's is read by the user's own file.
+    // Debian's path is compiled into bash; on Red Hat the user's own file reads the system's file.
     terminal.file(Path::new("/etc/bash.bashrc"));
     terminal.file(&home.join(".bashrc"));
 
@@ -68,8 +69,8 @@ pub(super) fn starts<'f>(
 
     let mut fish = new(true);
     let own = config.join("fish");
-    // conf.d of all directories in the order of the names, the user's file in the place of a
-    // system's of the same name; then the system's config.fish, then the user's.
+    // conf.d of all directories in the order of the names, where the user's file replaces a system
+    // file of the same name; then the system's config.fish, then the user's.
     let system = ["/usr/share/fish/vendor_conf.d", "/etc/fish/conf.d"].map(PathBuf::from);
     let folders = system.into_iter().chain([own.join("conf.d")]);
     let parts = folders.flat_map(|folder| with_ending(&folder, "fish"));

@@ -1,5 +1,5 @@
-//! Reads the lines of the go env file, and asks go about the value of each variable, one by one, in
-//! a temporary directory: which values make go stop, and which command removes them.
+//! Reads the lines of the go env file, and runs go with the value of each variable, one by one, in
+//! a temporary directory: finds the values that make go stop, and the command that removes each.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,18 +18,18 @@ use crate::policy::{Severity, check_value, goflags_words};
 use crate::trust;
 use crate::vendoring::Shelves;
 
-/// Every go command, or most, refuses bad values of these.
+/// All or most go commands refuse bad values of these variables.
 const EVERY: &str = "GOTOOLCHAIN GOPATH GO111MODULE GOFLAGS GOROOT GOWORK GOEXPERIMENT GOFIPS140";
-/// Commands that build refuse bad values of these.
+/// Commands that build refuse bad values of these variables.
 const BUILD: &str = "GOOS GOARCH GOAMD64 GO386 GOARM GOARM64 GOMIPS GOMIPS64 GOPPC64 GORISCV64 \
                      GOWASM GOTMPDIR";
-/// Variables that are looked for, besides those of `values` and those that the policy manages.
+/// Variables that are checked in addition to those of `values` and those that the policy manages.
 pub(super) const NAMES: &str = "GOCACHEPROG GOPATH GOWORK GOEXPERIMENT GOFIPS140 GOOS GOARCH GOAMD64 \
                                 GOTMPDIR GOCACHE GOMODCACHE GOBIN GOSUMDB GOVCS XDG_CONFIG_HOME";
-/// So many values are checked.
+/// Maximum number of values that are checked.
 const MOST: usize = 64;
 
-/// A variable with its value as it is written.
+/// A variable with its unchanged value.
 #[derive(Clone, PartialEq, Eq)]
 struct Set {
     name: String,
@@ -37,7 +37,7 @@ struct Set {
     in_file: bool,
 }
 
-/// Notes the lines of the go env file and the values that make go stop.
+/// Records the lines of the go env file and the values that make go stop.
 pub(super) async fn look(facts: &mut DoctorFacts, env: &Environment, go: Option<&GoCommand>) {
     let located = EnvFile::locate(env).ok();
     let file = located.as_ref().and_then(|file| file.read().ok()?);
@@ -79,7 +79,7 @@ pub(super) async fn look(facts: &mut DoctorFacts, env: &Environment, go: Option<
     default_caches(facts, env, go).await;
 }
 
-/// Notes each line, and reports those that go ignores. The values as they are written.
+/// Records each line, and reports those that go ignores. Returns the unchanged values.
 fn lines(facts: &mut DoctorFacts, file: &[u8], place: &str) -> Vec<Set> {
     let mut all: Vec<Set> = Vec::new();
     for (number, line) in file.split(|byte| *byte == b'\n').enumerate() {
@@ -116,11 +116,12 @@ fn lines(facts: &mut DoctorFacts, file: &[u8], place: &str) -> Vec<Set> {
     all
 }
 
-/// Why go ignores a line that looks like a setting (`cfg.readEnvFile`); `None`: it does not.
+/// Returns why go ignores a line that looks like a setting (`cfg.readEnvFile`); `None` if it does
+/// not ignore it.
 fn ignored(line: &str) -> Option<&'static str> {
     let (before, _) = line.split_once('=')?;
     if line.starts_with(|c: char| c.is_ascii_uppercase()) {
-        // `GOPROXY = off` sets a variable that is called "GOPROXY ".
+        // `GOPROXY = off` sets a variable with the name "GOPROXY ".
         let has_space = before.ends_with([' ', '\t']);
         return has_space.then_some("go takes the space before = for a part of the name.");
     }
@@ -138,7 +139,7 @@ fn ignored(line: &str) -> Option<&'static str> {
     })
 }
 
-/// Notes directories that GOPROXY names and that hold compiled objects instead of modules.
+/// Records directories in GOPROXY that hold compiled objects instead of modules.
 fn build_caches(facts: &mut DoctorFacts, env: &Environment) {
     let own = env.path("GOCACHE");
     let line = facts.line("GOPROXY").map(|line| &line.value);
@@ -152,7 +153,7 @@ fn build_caches(facts: &mut DoctorFacts, env: &Environment) {
             return false;
         };
         let real = dunce::canonicalize(&path).unwrap_or_else(|_| path.clone());
-        // cache/cache.go:Open keeps both of them there.
+        // cache/cache.go:Open creates both files there.
         let has_marks = ["trim.txt", "README"]
             .iter()
             .all(|name| Disk.is_file(&real.join(name)));
@@ -168,13 +169,13 @@ fn build_caches(facts: &mut DoctorFacts, env: &Environment) {
     facts.module_cache = cache.map(|path| path.to_string());
 }
 
-/// Reports caches at their default place that go cannot write: after a `sudo go build`, for one.
+/// Reports caches at their default place that go cannot write, for example after a `sudo go build`.
 async fn default_caches(facts: &mut DoctorFacts, env: &Environment, go: &GoCommand) {
     let Ok(values) = run::values(go, env, &["GOCACHE", "GOMODCACHE"]).await else {
         return;
     };
     for (name, folder) in values {
-        // A value that is set has its own finding.
+        // A value that the user has set has its own finding.
         let is_same = |stop: &Stop| stop.value == folder || stop.name == "GOPATH";
         let is_known = facts.stops.iter().any(is_same);
         let Some(why) = write_trouble(Path::new(&folder)).filter(|_| !is_known) else {
@@ -194,7 +195,7 @@ async fn default_caches(facts: &mut DoctorFacts, env: &Environment, go: &GoComma
     }
 }
 
-/// What can be judged without go.
+/// Judges what can be judged without go.
 fn by_grammar(set: &Set) -> Option<Stop> {
     let (name, value) = (set.name.as_str(), set.value.as_str());
     let is_relative = !value.starts_with('/') && !Path::new(value).is_absolute();
@@ -241,7 +242,7 @@ impl Set {
         }
     }
 
-    /// One whose reason is not go's own text.
+    /// Creates a stop whose reason is not go's own text.
     fn seen(&self, scope: Scope, says: String) -> Stop {
         Stop {
             is_seen: true,
@@ -257,14 +258,14 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// A toolchain that GOTOOLCHAIN names and that is neither this go, nor in PATH, nor in the
+    /// Reports a toolchain in GOTOOLCHAIN that is not this go, is not in PATH and is not in the
     /// module cache: go downloads it first.
     async fn unfetched(&self, set: &Set) -> Option<Stop> {
         let name = set.value.split('+').next().unwrap_or_default();
         let version = of_toolchain(name).filter(|_| set.name == "GOTOOLCHAIN")?;
         let own = self.go.version.text.as_str();
         let own = own.strip_prefix("go").unwrap_or(own);
-        // A go before 1.21 downloads none.
+        // A go before 1.21 downloads no toolchain.
         if version == own || set.value.ends_with("+path") || !at_least(own, "1.21") {
             return None;
         }
@@ -296,7 +297,7 @@ impl Asker<'_> {
         std::env::split_paths(self.env.get("PATH").unwrap_or_default())
     }
 
-    /// Can the system run the first word of a command line as a program?
+    /// Reports whether the system can run the first word of a command line as a program.
     fn runs(&self, line: &str) -> bool {
         let words = goflags_words(line).unwrap_or_default();
         let Some(program) = words.first() else {
@@ -311,13 +312,13 @@ impl Asker<'_> {
         }
     }
 
-    /// What go says about a value alone; for GOFLAGS, about each flag.
+    /// Returns go's message about a value alone; for GOFLAGS, about each flag.
     async fn stops(&self, set: &Set) -> Vec<Stop> {
         let name = set.name.as_str();
         let (errand, scope) = match name {
             _ if is_one_of(EVERY, name) => (Errand::List, Scope::Every),
             "GOTMPDIR" => return Vec::new(),
-            // A program that exists is not started.
+            // goroam does not start a program that exists.
             "GOCACHEPROG" if !self.runs(&set.value) => (Errand::List, Scope::Build),
             _ if is_one_of(BUILD, name) => (Errand::Build, Scope::Build),
             _ => return Vec::new(),
@@ -329,7 +330,7 @@ impl Asker<'_> {
         let mut found = Vec::new();
         for word in words {
             let part = word != set.value;
-            // Quoted, a flag with a space in it is one word to go, too.
+            // In quotes, a flag that contains a space is one word for go, too.
             let one = match (part && word.contains([' ', '\t']), word.contains('\'')) {
                 (true, false) => format!("'{word}'"),
                 (true, true) => format!("\"{word}\""),
@@ -349,12 +350,13 @@ impl Asker<'_> {
             true => self.trial.stops(line.as_bytes(), &[], errand).await,
             false => self.trial.stops(b"", &vars, errand).await,
         }?;
-        // A go that stops without the value as well does not stop because of it.
+        // If go also stops without the value, the value is not the cause.
         let without = self.trial.stops(b"", &[], errand).await;
         without.is_none().then_some(says)
     }
 
-    /// A command that removes the line from the file, as it was tried on a copy; `None`: none does.
+    /// Returns a command that removes the line from the file, tested on a copy; `None` if there is
+    /// none.
     async fn undo(&self, file: &[u8], name: &str, others: &[String]) -> Option<String> {
         let here = EVERY
             .split(' ')
@@ -364,7 +366,7 @@ impl Asker<'_> {
         let mut all: Vec<(&str, String)> = others.iter().filter_map(|name| pin(name)).collect();
         all.dedup_by(|one, other| one.0 == other.0);
         let mut tries: Vec<Vec<(&str, String)>> = vec![Vec::new()];
-        // Windows' shells have another syntax for that.
+        // The shells of Windows have another syntax for variables before a command.
         if !cfg!(windows) {
             tries.extend(pin(name).map(|pin| vec![pin]));
             tries.push(all);
@@ -382,7 +384,7 @@ impl Asker<'_> {
         None
     }
 
-    /// A value of the OS environment with which go does not read the file's.
+    /// Returns a value for the OS environment that keeps go from reading the file's value.
     fn pin(&self, name: &str) -> Option<String> {
         Some(match name {
             "GOTOOLCHAIN" => "local".to_owned(),
@@ -397,7 +399,7 @@ impl Asker<'_> {
 
 fn shown_pin((name, value): &(&str, String)) -> String {
     match *name {
-        // The trial has another home.
+        // The trial has a different home directory.
         "GOPATH" => "GOPATH=\"$HOME/go\"".to_owned(),
         name => format!("{name}={}", quoted(value)),
     }
@@ -419,7 +421,7 @@ fn is_one_of(names: &str, name: &str) -> bool {
     names.split(' ').any(|one| one == name)
 }
 
-/// Flags that name programs, or files of one project, are not tried.
+/// Reports whether a flag is tried. Flags that name programs, or files of one project, are not.
 fn is_asked(word: &str) -> bool {
     let flag = word.trim_start_matches('-');
     let name = flag.split('=').next().unwrap_or_default();
@@ -429,8 +431,8 @@ fn is_asked(word: &str) -> bool {
     )
 }
 
-/// Why go cannot write its files into this directory, or make it; `None`: nothing prevents it, as
-/// far as is known. Entries right below a cache may belong to another user.
+/// Returns why go cannot write its files into this directory, or create it; `None` if no obstacle
+/// is known. Entries directly below a cache may belong to another user.
 fn write_trouble(directory: &Path) -> Option<String> {
     if !directory.is_absolute() {
         return None;
@@ -439,7 +441,7 @@ fn write_trouble(directory: &Path) -> Option<String> {
         let shown = path.display();
         match path.metadata() {
             Ok(meta) if !meta.is_dir() => return Some(format!("{shown} is not a directory")),
-            // The kernel makes these: no user can make a directory there.
+            // The kernel creates these: no user can create a directory there.
             Ok(_) if is_of_kernel(path) => {
                 return Some(format!("no directory can be made in {shown}"));
             }
@@ -466,7 +468,7 @@ fn write_trouble(directory: &Path) -> Option<String> {
     None
 }
 
-/// What go writes to first, in the build cache and in the module cache.
+/// The paths that go writes to first, in the build cache and in the module cache.
 const BELOW: [&str; 3] = ["00", "cache", "cache/download"];
 
 fn is_of_kernel(path: &Path) -> bool {

@@ -1,5 +1,5 @@
-//! Judges the values of go's variables: those that go refuses, those that harm, those that have
-//! no effect, and those that change what goroam's settings mean. Pure.
+//! Judges the values of go's variables: those that go refuses, those that do harm, those that have
+//! no effect, and those that change the meaning of goroam's settings. Pure.
 
 use std::path::Path;
 
@@ -12,23 +12,24 @@ use crate::model::pattern;
 use crate::model::public_code::public_as_shown;
 use Severity::{Error, Note, Warning};
 
-/// Variables that are judged here, whether or not the policy manages them.
+/// Variables that are judged here, whether the policy manages them or not.
 pub(super) const NAMES: &str = "GOENV GOFLAGS GOROOT GO111MODULE GOTOOLCHAIN GOPROXY GOPRIVATE \
                                 GONOPROXY GOINSECURE GONOSUMDB GONOSUMCHECK GONOVERIFY";
 
-/// A variable as one place sets it.
+/// A variable and its value in one place.
 pub(super) struct Value<'f> {
     pub(super) facts: &'f DoctorFacts,
     pub(super) name: &'f str,
     /// `None`: known only at run time.
     pub(super) value: Option<&'f str>,
     pub(super) place: &'f str,
-    /// A line of the go env file; else of the OS environment.
+    /// Whether it is a line of the go env file; otherwise it is from the OS environment.
     pub(super) in_file: bool,
 }
 
 impl Value<'_> {
-    /// What is wrong with the value wherever it is set. Where `fix` is empty, the value must go.
+    /// Returns faults of the value that do not depend on its place. If `fix` is empty, the value
+    /// must be removed.
     pub(super) fn faults(&self) -> Vec<DoctorFinding> {
         let Some(value) = self.value else {
             return Vec::new();
@@ -37,7 +38,7 @@ impl Value<'_> {
         found.extend(match self.name {
             "GOPROXY" => self.proxy(value),
             "GONOSUMDB" | "GOPRIVATE" => self.public_code(value),
-            // Names that GONOSUMDB had in drafts and in advice that is older than Go 1.13.
+            // Names of GONOSUMDB in drafts, and in advice from the time before Go 1.13.
             "GONOSUMCHECK" | "GONOVERIFY" => {
                 let says = self.says("has no effect: no go command reads that variable");
                 let why = "GOPRIVATE or GONOSUMDB names modules that go does not look up in the \
@@ -66,8 +67,8 @@ impl Value<'_> {
         found
     }
 
-    /// What the value does to goroam's settings, and to every project. Where `fix` is empty, the
-    /// value must go.
+    /// Returns the value's effects on goroam's settings, and on every project. If `fix` is empty,
+    /// the value must be removed.
     pub(super) fn meanings(&self, says: &str) -> Vec<DoctorFinding> {
         let finding = |code, severity, why: &str, fix: &str| {
             vec![self.finding(code, severity, says, why, fix)]
@@ -82,7 +83,7 @@ impl Value<'_> {
             let found = elsewhere.and_then(|value| self.config_home(value, says));
             return found.into_iter().collect();
         }
-        // A value that makes go stop has its own finding.
+        // A value that makes go stop already has its own finding.
         if self.stops().next().is_some() {
             return Vec::new();
         }
@@ -93,7 +94,7 @@ impl Value<'_> {
                 let fix = "delete that line; set the variable where the shell starts";
                 finding(Code::NothingReads, Note, why, fix)
             }
-            // The same file by its name is not another one.
+            // The value names the file that goroam writes.
             ("GOENV", Some(value)) if own == Some(value) => Vec::new(),
             ("GOENV", Some("off")) => {
                 let why =
@@ -101,7 +102,7 @@ impl Value<'_> {
                 finding(Code::GoenvElsewhere, Error, why, "")
             }
             ("GOENV", value) => {
-                // A value that is not known may well name that very file.
+                // An unknown value may name that same file.
                 let (severity, reads) = match value {
                     Some(_) => (Error, "reads"),
                     None => (Warning, "may read"),
@@ -142,20 +143,20 @@ impl Value<'_> {
         finding.about(self.name).at(self.place)
     }
 
-    /// `GOPROXY=off in ~/.bashrc:12 does this`
+    /// Example: `GOPROXY=off in ~/.bashrc:12 does this`.
     fn says(&self, what: &str) -> String {
         let value = self.value.unwrap_or("?");
         format!("{}={value} in {} {what}", self.name, self.place)
     }
 
-    /// What go stops at in this value.
+    /// Returns what makes go stop in this value.
     fn stops(&self) -> impl Iterator<Item = &Stop> {
         let is_here = |stop: &&Stop| stop.in_file == self.in_file && stop.name == self.name;
         let stops = self.facts.stops.iter().filter(is_here);
         stops.filter(|stop| self.in_file || self.value == Some(stop.value.as_str()))
     }
 
-    /// A value that makes go stop.
+    /// Reports a value that makes go stop.
     fn refused(&self, stop: &Stop) -> DoctorFinding {
         let name = self.name;
         let (what, severity) = match stop.scope {
@@ -215,12 +216,12 @@ impl Value<'_> {
         found
     }
 
-    /// `os.UserConfigDir`: with another directory, go reads another go env file.
+    /// Reports another directory for `os.UserConfigDir`: go then reads another go env file.
     fn config_home(&self, value: &str, says: &str) -> Option<DoctorFinding> {
         let folder = Path::new(value);
         let file = folder.join("go/env");
         let own = self.facts.env_file.as_deref();
-        // macOS and Windows have directories of their own.
+        // macOS and Windows have their own directories.
         let is_unused = cfg!(windows) || cfg!(target_vendor = "apple");
         if is_unused || own.is_some_and(|own| Path::new(own) == file) {
             return None;
@@ -235,13 +236,13 @@ impl Value<'_> {
         } else {
             format!("It is relative: go refuses that and reads no go env file, not even {own}.")
         };
-        // GOENV names a file, whatever the directory.
+        // GOENV names a file directly, so the directory does not matter.
         let has_goenv = self.facts.seen.iter().any(|one| one.name == "GOENV");
         let severity = if has_goenv { Warning } else { Error };
         Some(self.finding(Code::GoenvElsewhere, severity, says, why, ""))
     }
 
-    /// Patterns that exclude public code from verification.
+    /// Reports patterns that exclude public code from verification.
     fn public_code(&self, value: &str) -> Option<DoctorFinding> {
         let public = public_as_shown(value);
         if public.is_empty() {
@@ -275,7 +276,7 @@ impl Value<'_> {
             };
             return Some(self.finding(Code::GoproxyBuildCache, Error, says, why, fix));
         }
-        // go puts https:// before what has a slash and no scheme.
+        // go adds https:// before a text that has a slash and no scheme.
         let starts = ["~", "$", "./", "../"];
         let is_host = |part: &&str| starts.iter().any(|start| part.starts_with(start));
         let (part, what) = match (Chain::parse(value), parts().find(is_host)) {
@@ -304,8 +305,8 @@ impl Value<'_> {
     }
 }
 
-/// The value of a flag in GOFLAGS, where the last one counts: `vendor` of `-mod=vendor`, empty
-/// without a value.
+/// Returns the value of a flag in GOFLAGS, where the last one counts: `vendor` for `-mod=vendor`,
+/// empty if it has no value.
 pub(super) fn flag<'v>(flags: &'v str, name: &str) -> Option<&'v str> {
     flags.split_whitespace().rev().find_map(|flag| {
         let flag = flag.trim_matches(['"', '\'']).trim_start_matches('-');
@@ -316,7 +317,7 @@ pub(super) fn flag<'v>(flags: &'v str, name: &str) -> Option<&'v str> {
     })
 }
 
-/// Which values the variable accepts.
+/// Returns the values that the variable accepts.
 fn form(name: &str) -> &'static str {
     match name {
         "GOTOOLCHAIN" => "It takes auto, local, path, or a version as in go1.24.0.",
@@ -337,14 +338,14 @@ fn form(name: &str) -> &'static str {
     }
 }
 
-/// Whether this pattern matches every module (`module.MatchPrefixPatterns`). `*/*` excludes only
-/// paths of one element, which go cannot download.
+/// Reports whether this pattern matches every module (`module.MatchPrefixPatterns`). `*/*` excludes
+/// only paths of one element, which go cannot download.
 fn is_all(glob: &str) -> bool {
     let mut elements = glob.trim_end_matches('/').split('/');
     elements.all(|element| !element.is_empty() && element.bytes().all(|b| b == b'*'))
 }
 
-/// The `file:///` form of a directory that was spelled in another way.
+/// Returns the `file:///` form of a directory that is written in another form.
 fn right_form(part: &str) -> Option<String> {
     let folder = if file_url::is_url(part) {
         file_url::folder_of(part)?

@@ -1,4 +1,4 @@
-//! Looks at all of it, with as many threads as there are processors.
+//! Examines the whole module cache, with as many threads as there are processors.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,18 +13,18 @@ use crate::meter::Meter;
 use crate::mirror::Tree;
 use crate::pool;
 
-/// What is asked.
+/// Options of the examination.
 #[derive(Debug)]
 pub struct CacheWish {
     /// The caller's environment.
     pub env: Environment,
-    /// The project whose go.sum is believed, too.
+    /// The project whose go.sum is also used as a record.
     pub project: PathBuf,
-    /// Hash every zip: as slow as the disk, or as SHA-256.
+    /// Whether to hash every zip: as slow as the disk, or as SHA-256.
     pub hash: bool,
 }
 
-/// Looks at all of the module cache. Changes nothing. The meter counts modules.
+/// Examines the whole module cache. Changes nothing. The meter counts modules.
 ///
 /// # Errors
 /// When the module cache is not found.

@@ -1,5 +1,6 @@
-//! Judges the files of each version. Intact versions are read once; one with a flaw is read again
-//! under go's lock, to its end, to prove the flaw and to see what of the version is still good.
+//! Judges the files of each version. Intact versions are read once. A version with a flaw is read
+//! again to the end, under go's lock, to prove the flaw and to find which of its files are still
+//! good.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -21,33 +22,34 @@ use crate::gomod::zip::ModZip;
 use crate::mirror::verify::{read_zip, zip_fault};
 use crate::mirror::{Files, Module};
 
-/// go takes a `.mod` that begins so for absent (`modfetch/cache.go:oldVgoPrefix`).
+/// go treats a `.mod` with this prefix as missing (`modfetch/cache.go:oldVgoPrefix`).
 const OLD_VGO: &[u8] = b"//vgo 0.0.";
-/// The longest of the other small files, in bytes; with an `Origin` an `.info` has some 400.
+/// Maximum size of the other small files in bytes; an `.info` with an `Origin` has some 400.
 const MOST_SMALL: u64 = 1 << 20;
-/// The longest `list`, in bytes.
+/// Maximum size of a `list` in bytes.
 const MOST_LIST: u64 = 16 << 20;
-/// Files of one module; go's own limit is 500 MiB in all.
+/// Maximum number of files in one module; go's own limit is 500 MiB in total.
 const MOST_FILES: usize = 500_000;
 
-/// Judges one module after the other.
+/// Judges modules one by one.
 #[derive(Debug)]
 pub(super) struct Judge<'j> {
     pub(super) place: &'j Place,
     pub(super) records: &'j Records<'j>,
-    /// Every zip is to be hashed.
+    /// Whether to hash every zip.
     pub(super) hash: bool,
 }
 
 impl Judge<'_> {
-    /// The `list` and all versions of a module.
+    /// Judges the `list` and all versions of a module.
     pub(super) fn module(&self, path: &str, module: &Module) -> CacheReport {
         let mut report = CacheReport {
             versions: module.versions.len(),
             ..CacheReport::default()
         };
         let list = self.place.layout.list(path).ok().filter(|_| module.list);
-        // go writes it from the names of the files beside it. No version yet, no line.
+        // go writes the list from the names of the files beside it. Without a version it has no
+        // line.
         if let Some(path) = list
             && let Some(bytes) = report.read(&path, MOST_LIST)
             && let Some(fault) = form::foreign(&bytes).filter(|_| !bytes.is_empty())
@@ -86,11 +88,11 @@ struct Look<'l> {
     lock: PathBuf,
 }
 
-/// What was read of a version, with the small files as they were.
+/// What was read of a version, with the content of its small files.
 struct Seen<'s> {
     stored: StoredVersion<'s>,
     go_mod: Option<Vec<u8>>,
-    /// What `.ziphash` says.
+    /// The hash in `.ziphash`.
     noted: Option<String>,
     flaws: Vec<Flaw>,
 }
@@ -102,7 +104,7 @@ impl<'l> Look<'l> {
         self.report.hashed += usize::from(hash && self.files.zip.is_some());
         let mut has_zip_flaw = false;
         if !seen.flaws.is_empty() {
-            // go may have been about to write them: looked at again while it does not.
+            // go may have been writing them: they are read again while go's lock is held.
             let _held = lock::file(&self.lock).ok();
             seen = self.read(true);
             let is_zip = |flaw: &Flaw| {
@@ -111,7 +113,7 @@ impl<'l> Look<'l> {
             };
             has_zip_flaw = seen.flaws.iter().any(is_zip);
             for flaw in &seen.flaws {
-                // What becomes of the zip decides that of its note, too.
+                // The finding about the zip also covers its `.ziphash`.
                 let is_note = flaw.file == VersionFile::ZipHash;
                 if !is_note || !has_zip_flaw {
                     self.flaw(&seen, flaw.file, &flaw.fault);
@@ -119,13 +121,13 @@ impl<'l> Look<'l> {
                 has_zip_flaw |= is_note;
             }
         }
-        // Looked at with the zips alone, since it takes as long again.
+        // Only examined when zips are hashed, since it takes as long again.
         if hash && !has_zip_flaw {
             self.unpacked();
         }
     }
 
-    /// Where a file of the version is; `None`: there is none.
+    /// Returns the path of a file of the version; `None` if it does not exist.
     fn path(&self, file: VersionFile) -> Option<PathBuf> {
         let there = match file {
             VersionFile::Info => self.files.info,
@@ -140,7 +142,7 @@ impl<'l> Look<'l> {
         self.report.read(&self.path(file)?, most)
     }
 
-    /// Reads the files, the zip to its end only where it is to be hashed.
+    /// Reads the files; reads the zip to the end only if it is to be hashed.
     fn read(&mut self, hash: bool) -> Seen<'l> {
         let module = self.module;
         let go_mod = self.small(VersionFile::Mod, MOST_MOD);
@@ -179,15 +181,16 @@ impl<'l> Look<'l> {
         let judgement = stored::judge(&stored);
         let form_is_good = matches!(&stored.go_mod, Some(Ok(stored)) if stored.form.is_ok());
         let counts = |flaw: &Flaw| match &flaw.fault {
-            // That the database has not been asked is no fault of the cache.
+            // It is not a fault of the cache if the database has not been asked.
             FileFault::Unproven(_) | FileFault::Forged(_) => false,
             FileFault::Differs { by, sure, .. } => match (by, flaw.file) {
-                // A wrong line of a go.sum is not either.
+                // A wrong line of a go.sum is not one, either.
                 (Source::GoSum(_), VersionFile::Mod) => !judgement.mod_is_proven,
                 (Source::GoSum(_), VersionFile::Zip) => !judgement.zip_is_proven,
-                // Without a zip the tree could tell, but go asks neither.
+                // Without a zip the unpacked tree could show which one is wrong, but go checks
+                // neither.
                 (Source::GoSum(_), VersionFile::ZipHash) => *sure || self.files.zip.is_some(),
-                // The zip may hold another one, or none.
+                // The zip may hold another go.mod, or none.
                 (Source::Zip, VersionFile::Mod) => !form_is_good,
                 _ => true,
             },
@@ -205,7 +208,7 @@ impl<'l> Look<'l> {
     fn flaw(&mut self, seen: &Seen<'_>, file: VersionFile, fault: &FileFault) {
         let Some(path) = self.path(file) else { return };
         let (mut says, sure) = match fault {
-            // Small files were noted when they were read.
+            // Unreadable small files are already in the report.
             FileFault::Unreadable(why) => return self.report.unread(&path, why),
             FileFault::Unproven(_) | FileFault::Forged(_) => return,
             FileFault::Broken { why, .. } => (why.clone(), true),
@@ -216,8 +219,8 @@ impl<'l> Look<'l> {
                 ..
             } => {
                 let says = format!("hashes to {found}, but was {expected} when it was stored");
-                // Zip and tree against the note: one of the two sides was changed, and both are
-                // whole.
+                // If zip and tree agree, but not with `.ziphash`, one side was changed, and it is
+                // not known which.
                 let tree = self.tree().and_then(|tree| self.tree_hash(&tree).ok());
                 (says, tree.as_ref() != Some(found))
             }
@@ -292,10 +295,10 @@ impl<'l> Look<'l> {
                 (Code::CacheZip, why, Vec::new())
             }
             VersionFile::ZipHash if !sure => return,
-            // Only the note goes: go hashes the zip again, or fetches it.
+            // Only `.ziphash` is removed: go hashes the zip again, or downloads it.
             VersionFile::ZipHash => {
                 let mut removes = piece(&stored(&seen.stored.zip_hash));
-                // Without a zip the tree is all there is of the version.
+                // Without a zip, the tree is the only copy of the version.
                 if self.files.zip.is_none() {
                     removes.extend(self.bad_tree(None));
                 }
@@ -307,7 +310,8 @@ impl<'l> Look<'l> {
         self.add(code, &path, &says, why, removes);
     }
 
-    /// A go.mod that its author has published so: removing it would bring it again.
+    /// Reports a go.mod that its author published in this form: after a removal, go would download
+    /// the same one.
     fn published_so(&mut self, path: &Path, form: &str) {
         let says = format!("{form}, as the go.mod in its zip does");
         let why = "go fails with “parsing go.mod” in every project that needs it: it was published \
@@ -317,10 +321,12 @@ impl<'l> Look<'l> {
         self.report.add(broken, Vec::new());
     }
 
-    /// What goes with a zip: its note, and the tree unless it is proven good.
+    /// Returns what is removed together with a zip: its `.ziphash`, and the tree unless it is
+    /// proven good.
     fn without_zip(&self, seen: &Seen<'_>, path: &Path) -> (&'static str, Vec<io::Result<Piece>>) {
         let tree = self.bad_tree(seen.noted.as_deref());
-        // A tree that is what the note says needs the note, or go would take it for a half one.
+        // A tree that matches `.ziphash` needs that file; without it go would consider the tree
+        // incomplete.
         let keeps_note = tree.is_none() && self.tree().is_some() && seen.noted.is_some();
         let note = self.path(VersionFile::ZipHash).filter(|_| !keeps_note);
         let bytes = seen
@@ -343,8 +349,8 @@ impl<'l> Look<'l> {
         (why, note.into_iter().chain(tree).chain([zip]).collect())
     }
 
-    /// The tree that go builds from: what `go mod verify` calls modified, after a power cut or
-    /// by an editor.
+    /// Judges the tree that go builds from. After a power cut or an editor's change, `go mod
+    /// verify` calls it modified.
     fn unpacked(&mut self) {
         let Some(path) = self.tree() else {
             return;
@@ -352,12 +358,12 @@ impl<'l> Look<'l> {
         if self.tree_is_good(&path) {
             return;
         }
-        // go may have been at it.
+        // go may have been writing it.
         let held = lock::file(&self.lock).ok();
         if held.is_some() && self.tree_is_good(&path) {
             return;
         }
-        // Whether the note is the right one is for the zip or the records to say.
+        // The zip or the records decide whether `.ziphash` is correct.
         let Some(noted) = self.noted() else { return };
         let zip = self.path(VersionFile::Zip);
         let h1 = zip.and_then(|zip| read_zip(self.module, &zip).ok()?.h1);
@@ -378,7 +384,8 @@ impl<'l> Look<'l> {
         );
     }
 
-    /// A tree that go does not use, or about which nothing is known here, is no fault.
+    /// Reports whether the tree is good. A tree that go does not use, or that cannot be judged, is
+    /// not a fault.
     fn tree_is_good(&mut self, path: &Path) -> bool {
         let partial = self.lock.with_extension("partial");
         let Some(noted) = self.noted().filter(|_| !partial.exists()) else {
@@ -386,7 +393,7 @@ impl<'l> Look<'l> {
         };
         match self.tree_hash(path) {
             Ok(hash) => hash == noted,
-            // A link, or a name that no module holds.
+            // A link, or a name that a module cannot contain.
             Err(error) if error.kind() == io::ErrorKind::Other => false,
             Err(error) => {
                 self.report.unread(path, &error);
@@ -395,8 +402,8 @@ impl<'l> Look<'l> {
         }
     }
 
-    /// The tree, where it is not what the records or a note of good form say. One of which
-    /// nothing is known stays: without a note go unpacks it again.
+    /// Returns the tree if it contradicts the records or a well-formed `.ziphash`. A tree about
+    /// which nothing is known stays: without `.ziphash` go unpacks it again.
     fn bad_tree(&self, noted: Option<&str>) -> Option<io::Result<Piece>> {
         let path = self.tree()?;
         let hash = self.tree_hash(&path).ok()?;
@@ -410,7 +417,7 @@ impl<'l> Look<'l> {
         wrong.then(|| Piece::of(path, None))
     }
 
-    /// The tree that go has unpacked: `$GOMODCACHE/MODULE@VERSION`.
+    /// Returns the tree that go has unpacked: `$GOMODCACHE/MODULE@VERSION`.
     fn tree(&self) -> Option<PathBuf> {
         let version = escape_version(&self.module.version).ok()?;
         let name = format!("{}@{version}", escape_path(&self.module.path).ok()?);
@@ -420,7 +427,7 @@ impl<'l> Look<'l> {
         meta.is_dir().then_some(path)
     }
 
-    /// The `h1:` of what is in the tree, as `go mod verify` has it (`dirhash.HashDir`).
+    /// Returns the `h1:` of the tree's content, as `go mod verify` computes it (`dirhash.HashDir`).
     fn tree_hash(&self, folder: &Path) -> io::Result<String> {
         let mut files = Vec::new();
         let mut folders = vec![(folder.to_owned(), self.module.to_string())];
@@ -455,12 +462,12 @@ impl<'l> Look<'l> {
         hash_sums(files.collect()).map_err(io::Error::other)
     }
 
-    /// What `.ziphash` says now.
+    /// Returns the current hash in `.ziphash`.
     fn noted(&mut self) -> Option<String> {
         form::zip_hash(&self.small(VersionFile::ZipHash, MOST_SMALL)?).ok()
     }
 
-    /// How the hash of a zip, or of the tree that was unpacked from it, compares with the records.
+    /// Compares the hash of a zip, or of the tree that was unpacked from it, with the records.
     fn compare(&self, hash: &str) -> Comparison {
         let records = self.judge.records;
         let answer = records.answer(self.module, Some(hash), None);

@@ -1,6 +1,6 @@
-//! The locks that go takes: `cache/download/MODULE/@v/VERSION.lock` while it fetches or unpacks
-//! a version (`modfetch/cache.go:lockVersion`), a checksum database's files themselves
-//! (`lockedfile.Edit`). Both are flock, on Windows LockFileEx, as the standard library's are.
+//! The locks that go takes: `cache/download/MODULE/@v/VERSION.lock` while it downloads or unpacks a
+//! version (`modfetch/cache.go:lockVersion`), and the files of a checksum database themselves
+//! (`lockedfile.Edit`). Both use flock, on Windows LockFileEx, as the standard library does.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use crate::bounded;
 
-/// A go that fetches holds its lock as long as the server pleases.
+/// Maximum time to wait for a lock: a downloading go holds its lock as long as the server takes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// In between somebody else may get it.
+/// Time between two attempts; in between another process may get the lock.
 const PACE: Duration = Duration::from_millis(20);
 
-/// Takes go's lock on a version; made where there is none, as go makes it.
+/// Takes go's lock on a version; creates the lock file if it does not exist, as go does.
 ///
 /// # Errors
 /// When it cannot be opened, or another go command holds it for 10 s.
@@ -24,14 +24,14 @@ pub(super) fn version(path: &Path) -> io::Result<File> {
     wait(bounded::open_lock(&options, path)?)
 }
 
-/// Takes the lock on a file that is there: one that go writes in its place, or a lock of its own.
+/// Takes the lock on an existing file: one that go writes in place, or a lock file.
 ///
 /// # Errors
-/// The same.
+/// The same as for `version`.
 pub(super) fn file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let both = bounded::open_lock(options.read(true).write(true), path);
-    // A lock needs no right to write, except on NFS.
+    // A lock needs no write permission, except on NFS.
     let file = both.or_else(|_| bounded::open_lock(OpenOptions::new().read(true), path))?;
     wait(file)
 }

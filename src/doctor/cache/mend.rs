@@ -1,8 +1,8 @@
-//! Takes out what was found broken, and nothing else.
+//! Removes what was found broken, and nothing else.
 //!
-//! A file is moved aside in its folder first, then looked at once more: a go that has just put
-//! a good one there gets it back. The names are those of go's own leftovers, which any go
-//! passes over and in part cleans up: `VERSION.mod123.tmp`, `M@V.tmp-123`.
+//! A file is first renamed in its directory, then checked once more: if go has just replaced it
+//! with a good one, it is renamed back. The names are those of go's own temporary files, which
+//! every go ignores and sometimes deletes: `VERSION.mod123.tmp`, `M@V.tmp-123`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::bounded::{if_any, read_no_link};
 use crate::gomod::sum::sum_of;
 use crate::state::file;
 
-/// Removes what is broken, and nothing else. The report says what became of each.
+/// Removes what is broken, and nothing else. Records the outcome for each entry in the report.
 pub fn mend_cache(report: &mut CacheReport) {
     for broken in &mut report.broken {
         if broken.outcome == Outcome::Found {
@@ -52,9 +52,9 @@ fn said(path: &Path, error: &dyn std::fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }
 
-/// No way to it leads out of the cache.
+/// Checks that the path does not lead out of the cache.
 fn inside(piece: &Piece, bounds: &Path) -> Result<(), String> {
-    // A project's file was reached by the project.
+    // A project's go.sum was found through the project, not through the cache.
     if piece.line.is_some() {
         return Ok(());
     }
@@ -65,7 +65,7 @@ fn inside(piece: &Piece, bounds: &Path) -> Result<(), String> {
             let why = "a symbolic link leads there from the module cache";
             Err(said(&piece.path, &why))
         }
-        // It is gone, and so is the file.
+        // The directory does not exist, so the file does not exist either.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(said(folder, &error)),
     }
@@ -81,7 +81,7 @@ fn remove(piece: &Piece) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     let is_folder = piece.stamp.is_dir();
-    // A name beside it that go takes for a leftover of its own.
+    // A name in the same directory that go takes for one of its own temporary files.
     let mut aside = path.as_os_str().to_owned();
     let own = std::process::id();
     aside.push(match is_folder {
@@ -105,14 +105,14 @@ fn remove(piece: &Piece) -> io::Result<()> {
     }
 }
 
-/// Where nobody has put another one meanwhile.
+/// Renames it back, unless another process has created a new one in the meantime.
 fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
     let is_folder = stamp(aside).is_ok_and(|meta| meta.is_dir());
     match std::fs::hard_link(aside, path) {
         _ if is_folder => std::fs::rename(aside, path),
         Ok(()) => remove_file(aside),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_file(aside),
-        // No hard links on this file system.
+        // This file system has no hard links.
         Err(_) => std::fs::rename(aside, path),
     }
 }
@@ -128,12 +128,13 @@ fn remove_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// As go does it (`modfetch/fetch.go:RemoveAll`): its folders are read-only.
+/// Removes a directory as go does (`modfetch/fetch.go:RemoveAll`): directories in the cache are
+/// read-only.
 fn remove_folder(folder: &Path) -> io::Result<()> {
     writable(folder)?;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        // Of a link the link itself, whatever it leads to.
+        // Removes a link itself, never its target.
         match entry.file_type()?.is_dir() {
             true => remove_folder(&entry.path())?,
             false => remove_file(&entry.path())?,
@@ -158,11 +159,11 @@ fn writable(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, permissions)
 }
 
-/// Writes a go.sum again without this line (`MODULE VERSION/go.mod HASH`); every other byte stays.
-/// go takes its lock on it for that, too (`modfetch.WriteGoSum`).
+/// Removes this line (`MODULE VERSION/go.mod HASH`) from a go.sum; every other byte stays. Takes
+/// the same lock on the file as go does (`modfetch.WriteGoSum`).
 ///
 /// # Errors
-/// When it cannot be written; then it is as it was.
+/// When it cannot be written; it then stays unchanged.
 fn take_line(path: &Path, line: &str) -> io::Result<()> {
     let locked = lock::file(path)?;
     let Some(bytes) = if_any(read_no_link(path, MOST_GO_SUM))? else {
@@ -181,7 +182,7 @@ fn take_line(path: &Path, line: &str) -> io::Result<()> {
         return Ok(());
     }
     let permissions = std::fs::metadata(path)?.permissions();
-    // On Windows nothing is renamed over a file that is open; the lock is given up for that moment.
+    // On Windows an open file cannot be replaced by a rename; the lock is released for that moment.
     let _locked = Some(locked).filter(|_| !cfg!(windows));
     file::replace(path, &kept)?;
     std::fs::set_permissions(path, permissions)

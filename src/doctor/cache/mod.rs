@@ -1,17 +1,17 @@
-//! The poison guard: what lies broken in the module cache, and how it is removed.
+//! Finds broken entries in the module cache, and removes them.
 //!
-//! After a captive portal a login page may be kept as a module's go.mod, after a crash a file
-//! may hold zeros; go then fails on every network until somebody deletes the right file, or all
-//! of them (golang/go#43313).
+//! After a captive portal a login page may be stored as a module's go.mod, after a crash a file
+//! may hold zeros. go then fails on every network until the user deletes the right file, or the
+//! whole cache (golang/go#43313).
 //!
 //! ```text
 //! the tree of a mirror → judge: what the files hold against the records → Broken
-//!   → mend: the lock that go uses, a second look, aside, gone
+//!   → mend: take go's lock, check again, rename, delete
 //! ```
 //!
-//! What is named is proven bad: it has no form that go could read, or its hash is not what the
-//! checksum database or go.sum says. A good entry is never removed: a file is moved aside
-//! first and put back where it is another one than was judged.
+//! Everything that is reported is proven bad: go cannot parse it, or its hash contradicts the
+//! checksum database or go.sum. A good entry is never removed: a file is renamed first, and
+//! renamed back if it is not the one that was judged.
 
 mod examine;
 mod judge;

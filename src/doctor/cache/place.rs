@@ -1,4 +1,4 @@
-//! Where the module cache is, by go's rules (`cfg.go:gopathDir`, `cfg.go:GOMODCACHE`).
+//! Finds the module cache by go's rules (`cfg.go:gopathDir`, `cfg.go:GOMODCACHE`).
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use crate::gocmd::{EnvFile, EnvText};
 use crate::mirror::{Layout, Trust};
 use crate::model::SumDb;
 
-/// Why the module cache is not found.
+/// Why the module cache was not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CacheError {
-    /// Nothing says where it is.
+    /// No variable and no default names it.
     #[error("module cache not found: neither GOMODCACHE, GOPATH nor HOME is set")]
     Unset,
-    /// go refuses that, too.
+    /// The path is relative, which go refuses, too.
     #[error("{name}={value} is relative, and go takes an absolute path only")]
     Relative {
         /// GOMODCACHE or GOPATH.
@@ -23,21 +23,21 @@ pub enum CacheError {
     },
 }
 
-/// Where things are.
+/// The locations of the module cache and its records.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// `$GOMODCACHE`, without symbolic links.
     pub(super) cache: PathBuf,
     /// `$GOMODCACHE/cache/download`
     pub(super) layout: Layout,
-    /// `$GOPATH/pkg/sumdb`: the tree head of each database that go saw last.
+    /// `$GOPATH/pkg/sumdb`: the last tree head that go saw of each database.
     pub(super) heads: Option<PathBuf>,
-    /// GOSUMDB and GONOSUMDB; `None`: go could not use them.
+    /// GOSUMDB and GONOSUMDB; `None` if go could not use them.
     pub(super) trust: Option<Trust>,
 }
 
 impl Place {
-    /// From the environment, then the go env file, then go's defaults.
+    /// Reads the environment, then the go env file, then go's defaults.
     pub(super) fn find(env: &Environment) -> Result<Place, CacheError> {
         let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok());
         let file: EnvText = file.flatten().unwrap_or_default();
@@ -45,7 +45,7 @@ impl Place {
             let written = file.get(name).filter(|value| !value.is_empty());
             env.get(name).or(written).map(str::to_owned)
         };
-        // The first folder of a list is the one that go writes to.
+        // go writes to the first directory of the list.
         let gopath = value("GOPATH").and_then(|list| std::env::split_paths(&list).next());
         let gopath = gopath.or_else(|| Some(env.home()?.join("go")));
         let named = value("GOMODCACHE").map(PathBuf::from);
@@ -58,7 +58,7 @@ impl Place {
             let value = cache.display().to_string();
             return Err(CacheError::Relative { name, value });
         }
-        // The cache itself may well be a link; within it none is followed.
+        // The cache directory itself may be a link; links inside it are not followed.
         let real = |path: &Path| dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let cache = real(&cache);
         Ok(Place {
@@ -69,7 +69,7 @@ impl Place {
         })
     }
 
-    /// A checksum database of this name, where its key is known.
+    /// Returns the checksum database of this name, if its key is known.
     pub(super) fn database(&self, name: &str) -> Option<SumDb> {
         let own = self.trust.as_ref().map(|trust| trust.sumdb.clone());
         let mut known = own.into_iter().chain(SumDb::parse("sum.golang.org"));
@@ -77,7 +77,7 @@ impl Place {
     }
 }
 
-// Where go looks elsewhere is for the tests of `Environment` to say.
+// The tests of `Environment` cover the other locations.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -92,7 +92,7 @@ mod tests {
             own.into_iter().chain(more.iter().copied()).collect()
         };
         let found = |more: &[(&str, &str)]| Place::find(&env(more)).map(|place| place.cache);
-        // Where nothing is there yet, no link is resolved either.
+        // A link can be resolved only if its target exists.
         std::fs::create_dir_all(at("go/pkg/mod")).unwrap();
         assert_eq!(found(&[]), Ok(at("go/pkg/mod")));
         std::fs::create_dir_all(at(".config/go")).unwrap();

@@ -1,5 +1,5 @@
-//! What a file must hash to, as far as it is known here: from the project's go.sum, and from
-//! what the checksum database has told this cache before.
+//! The known hashes of a file: from the project's go.sum, and from the answers of the checksum
+//! database that this cache has stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -15,23 +15,23 @@ use crate::gomod::stored::{Claim, DatabaseAnswer};
 use crate::gomod::sum::{LookupRecord, escape_path, escape_version};
 use crate::mirror::sumdb::{Proofs, Sums};
 
-/// Folders above a folder that may hold its go.mod.
+/// Maximum number of parent directories that are searched for a go.mod.
 const MOST_ABOVE: usize = 64;
 
-/// The longest answer of a checksum database, in bytes; a true one has some 600.
+/// Maximum size of a checksum database's answer in bytes; a real one has some 600.
 const MOST_LOOKUP: u64 = 64 << 10;
 
-/// The longest go.sum that is read, in bytes; that of kubernetes has 100 KB.
+/// Maximum size of a go.sum in bytes; that of kubernetes has 100 KB.
 pub(super) const MOST_GO_SUM: u64 = 32 << 20;
 
-/// Everything that is known.
+/// All known hashes.
 #[derive(Debug)]
 pub(super) struct Records<'p> {
     place: &'p Place,
-    /// The lines of go.sum, with the file and the number of each.
+    /// The lines of go.sum, each with its file and line number.
     lines: BTreeMap<ModuleVersion, Vec<(Claim, PathBuf, usize)>>,
-    /// The checksum databases of which the cache keeps something. Their proofs are read only where
-    /// a file disagrees with them.
+    /// The checksum databases that the cache has files of. Their proofs are read only if a file
+    /// contradicts them.
     databases: BTreeMap<String, OnceLock<Option<Proofs>>>,
 }
 
@@ -53,18 +53,19 @@ impl<'p> Records<'p> {
                 Ok(found.map(|line| (line, path.clone(), at + 1)).collect())
             };
             let parsed: Result<Vec<_>, _> = text.lines().enumerate().map(parse).collect();
-            // One with conflict markers is no proof of anything.
+            // A go.sum with conflict markers proves nothing.
             all.extend(parsed.unwrap_or_default().into_iter().flatten());
         }
-        // One page for all: a portal's answer that was taken down as the go.mod of several
-        // modules. An unchanged fork shares its go.mod, too; so this only is no proof any more.
+        // If several modules have the same go.mod hash, a portal's login page may have been
+        // recorded for all of them. An unchanged fork also shares its go.mod, so such a line is
+        // not proven wrong either: it only no longer counts as a proof.
         let mut owners: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (line, ..) in all.iter().filter(|(line, ..)| line.of == Hashed::GoMod) {
             let owners = owners.entry(&line.hash).or_default();
             owners.insert(&line.module.path);
         }
-        // A line that the database has not confirmed holds whatever answered then, be it a portal
-        // or a tag that has been moved since.
+        // A line that the database has not confirmed may come from any server: a portal, or a tag
+        // that was moved later.
         let trust = place.trust.as_ref();
         let is_checked = |path: &str| trust.is_some_and(|trust| trust.not_asked(path).is_none());
         let mut lines: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -89,9 +90,9 @@ impl<'p> Records<'p> {
         }
     }
 
-    /// What the databases' answers in the cache state about files of these hashes. Agreement needs
-    /// no proof, since nothing is removed for it. What contradicts a file must be signed, and
-    /// proven by the tiles.
+    /// Returns what the cached answers of the databases state about files with these hashes. An
+    /// answer that agrees needs no proof, since nothing is removed because of it. An answer that
+    /// contradicts a file must be signed, and proven by the tiles.
     pub(super) fn answer(
         &self,
         module: &ModuleVersion,
@@ -132,7 +133,7 @@ impl<'p> Records<'p> {
         DatabaseAnswer::NotAsked("the cache holds no answer about it".to_owned())
     }
 
-    /// What a database has answered about a version.
+    /// Returns a database's cached answer about a version.
     fn lookup(&self, name: &str, module: &ModuleVersion) -> Option<Vec<u8>> {
         let path = escape_path(&module.path).ok()?;
         let version = escape_version(&module.version).ok()?;
@@ -141,14 +142,14 @@ impl<'p> Records<'p> {
         read_no_link(&file, MOST_LOOKUP).ok()
     }
 
-    /// What the project's go.sum states about a version.
+    /// Returns what the project's go.sum states about a version.
     pub(super) fn claims(&self, module: &ModuleVersion) -> Vec<Claim> {
         let lines = self.lines.get(module).into_iter().flatten();
         lines.map(|(claim, ..)| claim.clone()).collect()
     }
 
-    /// The lines that have this hash for a go.mod: those that were written when a page was taken
-    /// for one.
+    /// Returns the go.sum lines that have this go.mod hash: go wrote them when it recorded a login
+    /// page as a go.mod.
     pub(super) fn lines_with(&self, module: &ModuleVersion, hash: &str) -> Vec<io::Result<Piece>> {
         let lines = self.lines.get(module).into_iter().flatten();
         let same = lines.filter(|(claim, ..)| claim.of == Hashed::GoMod && claim.hash == hash);
@@ -159,7 +160,7 @@ impl<'p> Records<'p> {
     }
 }
 
-/// A line as go.sum and the databases have it.
+/// Formats a line as in go.sum and in the databases.
 fn line(module: &ModuleVersion, of: Hashed, hash: &str) -> String {
     let end = match of {
         Hashed::Zip => "",
@@ -168,7 +169,7 @@ fn line(module: &ModuleVersion, of: Hashed, hash: &str) -> String {
     format!("{} {}{end} {hash}", module.path, module.version)
 }
 
-/// The go.sum files of the project that a folder lies in.
+/// Returns the go.sum files of the project that contains a directory.
 fn sums_of(folder: &Path) -> Vec<PathBuf> {
     let above = || folder.ancestors().take(MOST_ABOVE);
     let beside = |marker: &str, sum: &str| {

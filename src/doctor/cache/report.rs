@@ -1,5 +1,5 @@
-//! What was found, as scripts get it, and which files were judged, so that no other one is removed
-//! in their place.
+//! The findings, in the form that scripts read. Also identifies each judged file, so that no other
+//! file is removed instead.
 
 use std::fmt;
 use std::fs::Metadata;
@@ -17,18 +17,18 @@ use crate::gomod::sum::{Sum, sum_of};
 pub struct CacheReport {
     /// `$GOMODCACHE`.
     pub cache: String,
-    /// How many versions of modules have something in it.
+    /// Number of module versions that have at least one file.
     pub versions: usize,
-    /// How many zips were hashed.
+    /// Number of zips that were hashed.
     pub hashed: usize,
-    /// What is broken, by its place.
+    /// Broken entries, sorted by path.
     pub broken: Vec<Broken>,
-    /// What could not be looked at, and why.
+    /// Paths that could not be read, and why.
     pub unread: Vec<(String, String)>,
 }
 
 impl CacheReport {
-    /// All of a file; what cannot be read is noted.
+    /// Reads a whole file; records it as unreadable on failure.
     pub(super) fn read(&mut self, path: &Path, most: u64) -> Option<Vec<u8>> {
         let read = if_any(read_no_link(path, most));
         read.unwrap_or_else(|error| {
@@ -37,7 +37,7 @@ impl CacheReport {
         })
     }
 
-    /// Notes what could not be looked at.
+    /// Records a path that could not be read.
     pub(super) fn unread(&mut self, path: &Path, why: &dyn fmt::Display) {
         let entry = (path.display().to_string(), why.to_string());
         if !self.unread.contains(&entry) {
@@ -45,7 +45,7 @@ impl CacheReport {
         }
     }
 
-    /// Adds what is broken, with what is to be removed.
+    /// Adds a broken entry, with the files to remove.
     pub(super) fn add(&mut self, mut broken: Broken, removes: Vec<io::Result<Piece>>) {
         match removes.into_iter().collect() {
             Ok(removes) => broken.removes = removes,
@@ -59,7 +59,7 @@ impl CacheReport {
         self.broken.push(broken);
     }
 
-    /// Everything could be looked at, and nothing is broken, or nothing any more.
+    /// Reports whether everything could be read and nothing is broken any more.
     pub fn is_well(&self) -> bool {
         let gone = |broken: &Broken| broken.outcome == Outcome::Removed;
         self.unread.is_empty() && self.broken.iter().all(gone)
@@ -69,34 +69,34 @@ impl CacheReport {
 /// A broken entry.
 #[derive(Debug, Serialize)]
 pub struct Broken {
-    /// A word for scripts.
+    /// The code for scripts.
     pub code: Code,
-    /// `MODULE@VERSION`; null: it is of no one module.
+    /// `MODULE@VERSION`; null if it does not belong to a single module.
     pub module: Option<String>,
-    /// The file that is broken.
+    /// The broken file.
     pub place: String,
     /// What is wrong with it.
     pub says: String,
-    /// What go does about it.
+    /// The effect on go.
     pub why: String,
-    /// What fetches it again.
+    /// How it is downloaded again.
     pub mend: String,
-    /// What is to be removed, in this order, and nothing else.
+    /// What to remove, in this order, and nothing else.
     pub removes: Vec<Piece>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why it is still there, where it was to be removed.
+    /// Why it was not removed.
     pub because: Option<String>,
-    /// The lock that go holds while it works on them; `None`: the file itself.
+    /// The lock that go holds while it works on these files; `None`: the file itself is the lock.
     #[serde(skip)]
     pub(super) lock: Option<PathBuf>,
-    /// The folder that no way to them may lead out of.
+    /// The directory that must contain the files after links are resolved.
     #[serde(skip)]
     pub(super) bounds: PathBuf,
 }
 
 impl Broken {
-    /// Of no one module, and without anything to be removed.
+    /// Creates an entry without a module and without files to remove.
     pub(super) fn new(code: Code, place: &Path, says: &str, why: &str, bounds: &Path) -> Broken {
         Broken {
             code,
@@ -114,28 +114,28 @@ impl Broken {
     }
 }
 
-/// What became of a broken entry.
+/// The outcome for a broken entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It was named, and is still there.
+    /// Reported only; it still exists.
     Found,
-    /// It is gone; go fetches it again.
+    /// Removed; go downloads it again.
     Removed,
-    /// It is still there, though it was to be removed, or it cannot be told what would have to.
+    /// It still exists: its removal failed, or it is not known which file is wrong.
     Kept,
 }
 
-/// What is to be removed.
+/// A file, directory or line to remove.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Only this line of it: its number, from 1, and its text.
+    /// If set, remove only this line: its number, from 1, and its text.
     pub line: Option<(usize, String)>,
-    /// Which one it is.
+    /// Identifies the file that was judged.
     pub(super) stamp: Metadata,
-    /// The SHA-256 of what was judged, where that is short.
+    /// The SHA-256 of the judged content, for short files.
     pub(super) bytes: Option<Sum>,
 }
 
@@ -156,7 +156,7 @@ impl fmt::Display for Piece {
 }
 
 impl Piece {
-    /// A file whose bytes were read, or the whole of a folder.
+    /// A file with the bytes that were read, or a whole directory.
     pub(super) fn of(path: PathBuf, bytes: Option<&[u8]>) -> io::Result<Piece> {
         Ok(Piece {
             stamp: stamp(&path)?,
@@ -174,7 +174,7 @@ impl Piece {
     }
 }
 
-/// What is at a path; a link is refused, not followed.
+/// Returns the metadata of a path; refuses a link and does not follow it.
 pub(super) fn stamp(path: &Path) -> io::Result<Metadata> {
     let meta = std::fs::symlink_metadata(path)?;
     match meta.is_symlink() {
@@ -183,7 +183,7 @@ pub(super) fn stamp(path: &Path) -> io::Result<Metadata> {
     }
 }
 
-/// Whether a file is still the one that was judged, and not another one in its place.
+/// Reports whether a file is still the one that was judged, and was not replaced.
 pub(super) fn is_same_file(judged: &Metadata, now: &Metadata) -> bool {
     #[cfg(unix)]
     let inode = |meta: &Metadata| {

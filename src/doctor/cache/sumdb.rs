@@ -1,5 +1,5 @@
-//! What is kept of checksum databases: answers and tiles in the cache, the last tree head in
-//! GOPATH. go stops at a broken one of them until it is deleted.
+//! Files of checksum databases: answers and tiles in the cache, the last tree head in GOPATH. If
+//! one of them is broken, go stops until it is deleted.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,9 +13,9 @@ use crate::gomod::form::foreign;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, Tile, TreeHead};
 use crate::model::{SumDb, VerifierKey};
 
-/// The longest of these files, in bytes: a tile has 8 KiB.
+/// Maximum size of these files in bytes: a tile has 8 KiB.
 const MOST: u64 = 64 << 10;
-/// Folders in folders.
+/// Maximum depth of directories.
 const DEEPEST: usize = 64;
 
 /// Reports what is broken, and returns the names of the databases.
@@ -26,7 +26,7 @@ pub(super) fn look(place: &Place, report: &mut CacheReport) -> BTreeSet<String> 
         let below = below(&root, path);
         if let Some((name, tile)) = below.split_once("/tile/") {
             names.insert(name.to_owned());
-            // Others (those of the records themselves) go does not read.
+            // go does not read the other tiles (those with the records themselves).
             if let Some(tile) = Tile::parse(&format!("tile/{tile}")) {
                 let wrong = |bytes: &[u8]| {
                     let (own, right) = (bytes.len(), tile.length());
@@ -75,12 +75,12 @@ fn broken(
 ) -> Option<Broken> {
     let read = || {
         let bytes = read_no_link(path, MOST).ok()?;
-        // An empty file is one that go is about to write.
+        // go is about to write an empty file.
         let says = wrong(&bytes).filter(|_| !bytes.is_empty())?;
         Some((bytes, says))
     };
     read()?;
-    // go writes these in their place: looked at again while it does not.
+    // go writes these files in place: they are read again under go's lock.
     let _lock = lock::file(path).ok()?;
     let (bytes, says) = read()?;
     let why = if code == Code::SumdbLatest {
@@ -102,7 +102,7 @@ fn broken(
     })
 }
 
-/// Each file below a folder; links are not followed.
+/// Visits each file below a directory; does not follow links.
 fn each(
     folder: &Path,
     depth: usize,
@@ -125,16 +125,17 @@ fn each(
     }
 }
 
-/// A checksum database's answer about a version (`x/mod/sumdb/client.go:Lookup`).
+/// Checks a database's answer about a version (`x/mod/sumdb/client.go:Lookup`). Returns what is
+/// wrong.
 fn lookup(bytes: &[u8]) -> Option<String> {
     let is_wrong = LookupRecord::parse(bytes).is_err();
     let says = foreign(bytes).unwrap_or("holds no record of a checksum database");
     is_wrong.then(|| says.to_owned())
 }
 
-/// `$GOPATH/pkg/sumdb/NAME/latest`: the tree head that go saw last; empty before the first.
-/// Without the database's key only the form is checked. A head that another key has signed is
-/// not broken: it may belong to another database of the same name.
+/// Checks `$GOPATH/pkg/sumdb/NAME/latest`: the last tree head that go saw; empty before the first.
+/// Returns what is wrong. Without the database's key, only the form is checked. A head that another
+/// key has signed is not broken: it may belong to another database of the same name.
 fn latest(bytes: &[u8], key: Option<&VerifierKey>) -> Option<String> {
     let read = || -> Result<TreeHead, NoteError> {
         let note = Note::parse(bytes)?;

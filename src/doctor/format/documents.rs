@@ -1,4 +1,4 @@
-//! Documents with a grammar of their own: JSON with comments, TOML (mise, Helix), JetBrains' XML,
+//! Documents with their own grammar: JSON with comments, TOML (mise, Helix), JetBrains' XML,
 //! property lists.
 
 use std::collections::BTreeSet;
@@ -10,10 +10,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::setting::{Book, Setting};
 
-/// `[env]` of mise, `environment` and `config.env` of Helix' language servers.
+/// Reads `[env]` of mise, and `environment` and `config.env` of Helix' language servers.
 pub(crate) fn toml(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
-    // A document with faults is read as far as it goes; the parser bounds its depth.
+    // A document with errors is read up to the first one; the parser limits the depth.
     let (document, _) = DeTable::parse_recoverable(text);
     table(document.get_ref(), text, &mut Vec::new(), &mut book);
     book.found
@@ -43,7 +43,7 @@ fn table(table_: &DeTable<'_>, text: &str, path: &mut Vec<String>, book: &mut Bo
     }
 }
 
-/// A literal text; mise's templates (`{{…}}`) are known only when it runs.
+/// Returns a literal text; mise's templates (`{{…}}`) are known only when it runs.
 fn string(value: &DeValue<'_>) -> Option<String> {
     if let DeValue::Table(inner) = value {
         let (_, value) = inner.iter().find(|(key, _)| key.get_ref() == "value")?;
@@ -53,8 +53,8 @@ fn string(value: &DeValue<'_>) -> Option<String> {
     text.map(str::to_owned)
 }
 
-/// GoLand and IDEA: the environment of Go modules (component `VgoProject`; before 2020 a
-/// `<proxy>`), and `<env name= value=>` of run configurations.
+/// Reads settings of GoLand and IDEA: the environment of Go modules (component `VgoProject`; before
+/// 2020 a `<proxy>`), and `<env name= value=>` of run configurations.
 pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     let mut component = String::new();
@@ -79,7 +79,7 @@ pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
                 }
             }
             ("RunManager", "env") => {
-                // Only what is run with it has it.
+                // Applies only to programs that are run with this configuration.
                 if let Some((name, value)) = pair("name") {
                     book.set_in("a run configuration", &name, Some(value), line, false);
                 }
@@ -90,8 +90,8 @@ pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     book.found
 }
 
-/// A LaunchAgent that sets a variable for all programs: `launchctl setenv NAME value`, as words of
-/// its own or in the words of a shell.
+/// Reads a LaunchAgent that sets a variable for all programs: `launchctl setenv NAME value`, as
+/// separate arguments or inside a shell command.
 pub(crate) fn launch_agent(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     let strings = tags(text)
@@ -119,11 +119,11 @@ pub(crate) fn launch_agent(text: &str, names: &BTreeSet<String>) -> Vec<Setting>
     book.found
 }
 
-/// The line of each tag, what stands between its brackets, and what follows it up to the next one.
-/// Comments are none.
+/// Returns for each tag its line, the text between its brackets, and the text up to the next tag.
+/// Skips comments.
 fn tags(text: &str) -> Vec<(usize, &str, &str)> {
     let mut found = Vec::new();
-    // Counted on the way: a megabyte may hold a hundred thousand tags.
+    // Lines are counted incrementally: a megabyte may hold a hundred thousand tags.
     let (mut line, mut rest) = (1, text);
     while let Some((before, inner)) = rest.split_once('<') {
         line += before.matches('\n').count();
@@ -141,7 +141,7 @@ fn tags(text: &str) -> Vec<(usize, &str, &str)> {
     found
 }
 
-/// The value of `name="…"`.
+/// Returns the value of `name="…"`.
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let mut rest = tag;
     loop {
@@ -171,17 +171,17 @@ fn unescaped(text: &str) -> String {
     text
 }
 
-/// The line, from 1, in which an offset lies.
+/// Returns the line of an offset, counted from 1.
 pub(super) fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or_default();
     1 + before.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// The variables within settings that hold an environment: `go.toolsEnvVars`, `gopls.build.env`,
-/// `terminal.integrated.env.linux`, Zed's and Sublime's `env`.
+/// Returns the variables in settings that hold an environment: `go.toolsEnvVars`,
+/// `gopls.build.env`, `terminal.integrated.env.linux`, Zed's and Sublime's `env`.
 pub(crate) fn environments(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
-    // The parser bounds the depth of what it reads. A text with faults is no settings.
+    // The parser limits the depth. A text with errors has no settings.
     let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
     if let Some(value) = parsed.ok().and_then(|parsed| parsed.value) {
         json(&value, text, &mut Vec::new(), &mut book);
@@ -200,16 +200,16 @@ fn json<'v>(value: &'v Value<'v>, text: &str, path: &mut Vec<&'v str>, book: &mu
     {
         let name = member.name.as_str();
         let part = |wanted: &str| path.iter().any(|part| part.contains(wanted));
-        // A tool server of an assistant runs no go for its user. null removes a variable, which is
-        // what goroam would ask for.
+        // An assistant's tool server runs no go for the user. null removes a variable, which is
+        // what goroam would recommend.
         if let Value::StringLit(value) = &member.value
             && holds_variables(&path.join("."))
             && !part("mcp")
             && !part("context_servers")
         {
-            // Only what is started with such a configuration has it.
+            // Applies only to programs that are started with such a configuration.
             let certain = !part("launch") && !part("tasks");
-            // `${env:HOME}`, `${workspaceFolder}`: the editor's to know.
+            // Only the editor knows the values of `${env:HOME}` and `${workspaceFolder}`.
             let known = (!value.value.contains("${")).then(|| value.value.to_string());
             let line = line_of(text, value.start());
             book.set_in(&path.join("."), name, known, line, certain);
@@ -220,7 +220,8 @@ fn json<'v>(value: &'v Value<'v>, text: &str, path: &mut Vec<&'v str>, book: &mu
     }
 }
 
-/// Does a setting of this path hold variables? Terminals have one for each system.
+/// Reports whether the setting at this path holds variables. Terminals have one setting for each
+/// system.
 fn holds_variables(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or_default();
     if path.contains("terminal.integrated.env.") {
@@ -331,7 +332,7 @@ mod tests {
             brief(jetbrains(&text, &names())),
             ["200001: Go modules GOPROXY=off"]
         );
-        // Lines counted anew for each tag take minutes.
+        // Counting lines from the start for each tag would take minutes.
         assert!(began.elapsed() < std::time::Duration::from_secs(10));
     }
 

@@ -1,5 +1,5 @@
-//! Files that hold variables, each format with a pure reader: text in, settings out. Nothing
-//! is carried out, and no text is too odd.
+//! Readers for files that hold variables, one pure reader for each format: text in, settings out.
+//! They execute nothing and accept any text.
 
 mod documents;
 mod plain;

@@ -1,12 +1,12 @@
-//! `NAME=value` lines: environment.d, /etc/environment, `~/.pam_environment`, what
-//! `show-environment` prints, `/proc/PID/environ`.
+//! Formats with `NAME=value` lines: environment.d, /etc/environment, `~/.pam_environment`, the
+//! output of `show-environment`, `/proc/PID/environ`.
 
 use std::collections::BTreeSet;
 
 use super::setting::{Book, Setting};
 
-/// environment.d(5), and close enough to what pam_env(8) makes of /etc/environment, which
-/// takes an `export` in front as well.
+/// Reads environment.d(5). This is also close to how pam_env(8) reads /etc/environment, which may
+/// have `export` before the name.
 pub(crate) fn assignments(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     let mut lines = text.lines().enumerate();
@@ -29,10 +29,10 @@ pub(crate) fn assignments(text: &str, names: &BTreeSet<String>) -> Vec<Setting> 
     book.found
 }
 
-/// How these files write the user's home.
+/// The forms in which these files refer to the user's home.
 const HOMES: [&str; 3] = ["${HOME}", "$HOME", "@{HOME}"];
 
-/// A value with the home in the place of its name.
+/// Replaces references to the home by its path.
 pub(crate) fn with_home(value: &str, home: &str) -> String {
     let mut value = value.to_owned();
     for name in HOMES {
@@ -41,8 +41,7 @@ pub(crate) fn with_home(value: &str, home: &str) -> String {
     value
 }
 
-/// Quotes around it and comments behind it taken away; `None`: it holds a reference to anything
-/// but the home.
+/// Removes quotes around the value. `None`: it holds a reference to anything but the home.
 fn unquoted(value: &str) -> Option<String> {
     let inner = ['"', '\'']
         .into_iter()
@@ -51,7 +50,7 @@ fn unquoted(value: &str) -> Option<String> {
     (!with_home(value, "").contains('$')).then(|| value.to_owned())
 }
 
-/// `~/.pam_environment`: `NAME DEFAULT=value OVERRIDE=value`, or the plain form.
+/// Reads `~/.pam_environment`: `NAME DEFAULT=value OVERRIDE=value`, or the plain form.
 pub(crate) fn pam(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     for (number, line) in text.lines().enumerate() {
@@ -80,7 +79,7 @@ pub(crate) fn pam(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     book.found
 }
 
-/// What `systemctl --user show-environment` prints: values with odd characters stand in
+/// Reads the output of `systemctl --user show-environment`: values with special characters are in
 /// `$'…'`.
 pub(crate) fn shown(text: &str, names: &BTreeSet<String>) -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| {
@@ -104,8 +103,8 @@ fn unescaped(text: &str) -> String {
     kept.collect()
 }
 
-/// fish's universal variables: `SETUVAR --export GOPROXY:https\x3a//a\x2cdirect`. The elements of
-/// a list are joined with spaces, as fish exports them.
+/// Reads fish's universal variables: `SETUVAR --export GOPROXY:https\x3a//a\x2cdirect`. Joins the
+/// elements of a list with spaces, as fish exports them.
 pub(crate) fn fish_variables(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     for (number, line) in text.lines().enumerate() {
@@ -114,14 +113,14 @@ pub(crate) fn fish_variables(text: &str, names: &BTreeSet<String>) -> Vec<Settin
         if let Some((name, value)) = rest.and_then(|rest| rest.split_once(':'))
             && let Some(value) = without_escapes(value)
         {
-            // Elements of a list are parted by U+001E.
+            // U+001E separates the elements of a list.
             book.set(name, Some(value.replace('\u{1e}', " ")), number + 1, true);
         }
     }
     book.found
 }
 
-/// `\x3a`, `\u20ac`, `\\`
+/// Decodes `\x3a`, `\u20ac`, `\\`.
 fn without_escapes(value: &str) -> Option<String> {
     let mut text = Vec::new();
     let mut bytes = value.bytes();
@@ -150,7 +149,7 @@ fn without_escapes(value: &str) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// What stands in `/proc/PID/environ`.
+/// Reads the content of `/proc/PID/environ`.
 #[cfg(any(target_os = "linux", test))]
 pub(crate) fn environ(bytes: &[u8], names: &BTreeSet<String>) -> Vec<(String, String)> {
     let pairs = bytes.split(|byte| *byte == 0).filter_map(|entry| {
@@ -161,7 +160,7 @@ pub(crate) fn environ(bytes: &[u8], names: &BTreeSet<String>) -> Vec<(String, St
     pairs.collect()
 }
 
-/// What `reg query KEY` prints: `    GOPROXY    REG_SZ    https://…`.
+/// Reads the output of `reg query KEY`: `    GOPROXY    REG_SZ    https://…`.
 pub(crate) fn registry(text: &str, names: &BTreeSet<String>) -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| {
         let line = line.trim();

@@ -1,16 +1,16 @@
-//! Languages of editors and of other shells, line by line: PowerShell, Nushell, Vim, Lua, Emacs
-//! Lisp. Only what a line says by itself; within a block it is a "may".
+//! Reads languages of editors and of other shells line by line: PowerShell, Nushell, Vim, Lua,
+//! Emacs Lisp. Each line is read alone; a setting within a block is marked as uncertain ("may").
 
 use std::collections::BTreeSet;
 
 use super::setting::{Book, Setting, literal};
 
-/// How the value stands behind a form.
+/// How the value is written after a form.
 #[derive(Debug, Clone, Copy)]
 enum Style {
     /// `"value"`
     Quoted,
-    /// The same, or a word without quotes.
+    /// `"value"`, or a word without quotes.
     Word,
     /// The rest of a quoted text.
     Rest,
@@ -18,24 +18,24 @@ enum Style {
 
 use Style::{Quoted, Rest, Word};
 
-/// What stands before a value. `NAME` is the variable, a blank is any number of blanks, `'` is
-/// either quote; the case does not matter.
+/// The text before a value. `NAME` stands for the variable, a space for any number of spaces, `'`
+/// for either quote; upper and lower case are equal.
 type Form = (&'static str, Style);
 
 struct Language {
     comment: &'static str,
-    /// What stands around a comment of several lines.
+    /// The delimiters of a comment of several lines.
     comments: Option<(&'static str, &'static str)>,
-    /// First words of lines that open and close blocks; else braces do.
+    /// The first words of lines that open and close blocks; `None`: braces do.
     blocks: Option<(&'static [&'static str], &'static [&'static str])>,
     set: &'static [Form],
     unset: &'static [&'static str],
-    /// What opens a table of variables, and the forms in it.
+    /// The texts that open a table of variables.
     tables: &'static [&'static str],
     in_table: &'static [Form],
 }
 
-/// Nothing is set, `#` begins a comment.
+/// Sets nothing; `#` starts a comment.
 const PLAIN: Language = Language {
     comment: "#",
     comments: None,
@@ -46,7 +46,7 @@ const PLAIN: Language = Language {
     in_table: &[],
 };
 
-/// A profile of PowerShell.
+/// Reads a profile of PowerShell.
 pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
         comments: Some(("<#", "#>")),
@@ -60,7 +60,7 @@ pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
         unset: &["Remove-Item Env:NAME", "rm Env:NAME"],
         ..PLAIN
     };
-    // Parameters are given by their places or by their names.
+    // Parameters are given by position or by name.
     let same = [
         ("-Path ", ""),
         ("-Value ", ""),
@@ -73,7 +73,7 @@ pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     language.read(&text, names)
 }
 
-/// `config.nu`, `env.nu`.
+/// Reads `config.nu` and `env.nu`.
 pub(crate) fn nushell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
         set: &[("$env.NAME =", Word)],
@@ -85,7 +85,7 @@ pub(crate) fn nushell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     language.read(text, names)
 }
 
-/// `.vimrc`, `init.vim`.
+/// Reads `.vimrc` and `init.vim`.
 pub(crate) fn vim(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let opens: &[&str] = &["if", "function", "function!", "for", "while", "augroup"];
     let language = Language {
@@ -102,7 +102,7 @@ pub(crate) fn vim(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     language.read(text, names)
 }
 
-/// `init.lua` and what it requires.
+/// Reads `init.lua` and the files that it requires.
 pub(crate) fn lua(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
         comment: "--",
@@ -119,7 +119,7 @@ pub(crate) fn lua(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     language.read(text, names)
 }
 
-/// `init.el`; and `(("GOPROXY=…" …)`, as `doom env` writes it.
+/// Reads `init.el`, and `(("GOPROXY=…" …)`, as `doom env` writes it.
 pub(crate) fn elisp(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
         comment: ";",
@@ -143,7 +143,7 @@ impl Language {
             None => text.to_owned(),
         };
         let mut depth = 0_usize;
-        // Where a table was opened, and whether what it holds is certain.
+        // The depth at which a table was opened, and whether its content is certain.
         let mut table: Option<(usize, bool)> = None;
         for (number, line) in text.lines().enumerate() {
             let line = without_comment(line.trim_start(), self.comment);
@@ -154,7 +154,7 @@ impl Language {
             let is_if = |word| line.trim_start_matches('(').starts_with(word);
             let certain = depth == 0 && !conditions.into_iter().any(is_if);
             if let Some(opens) = self.tables.iter().find(|opens| line.contains(**opens)) {
-                // A brace opens data, which is no command.
+                // The brace opens data, not a block of commands.
                 table = table.or(Some((depth, certain || opens.ends_with('{'))));
             }
             let in_table = self.in_table.iter().zip(table.iter().cycle());
@@ -205,7 +205,7 @@ impl Language {
     }
 }
 
-/// What stands behind a form in a line, without blanks before it.
+/// Returns the text after a form in a line, without leading spaces.
 fn behind<'l>(line: &'l str, form: &str, name: &str) -> Option<&'l str> {
     let form = form.replace("NAME", name);
     let fits = |at: usize| {
@@ -227,7 +227,7 @@ fn behind<'l>(line: &'l str, form: &str, name: &str) -> Option<&'l str> {
     let found = line.char_indices().find_map(|(at, _)| {
         let before = line.get(..at)?.chars().next_back();
         let rest = fits(at)?;
-        // `MYGOPROXY` and `GOPROXY_OLD` are others.
+        // `MYGOPROXY` and `GOPROXY_OLD` are other variables.
         let is_longer = form.starts_with(is_part) && before.is_some_and(is_part)
             || form.ends_with(is_part) && rest.starts_with(is_part);
         (!is_longer).then_some(rest)
@@ -235,7 +235,7 @@ fn behind<'l>(line: &'l str, form: &str, name: &str) -> Option<&'l str> {
     found.map(str::trim_start)
 }
 
-/// A quoted text, or a word without quotes and references.
+/// Returns a quoted text, or a word without quotes and references.
 fn word(text: &str) -> Option<String> {
     if text.starts_with(['"', '\'']) {
         return literal(text);
@@ -245,7 +245,7 @@ fn word(text: &str) -> Option<String> {
     plain.then(|| word.to_owned())
 }
 
-/// A line up to its comment; a sign within quotes begins none.
+/// Returns a line up to its comment; a comment sign within quotes does not count.
 fn without_comment<'l>(line: &'l str, sign: &str) -> &'l str {
     let mut quote = None;
     for (at, c) in line.char_indices() {
@@ -253,7 +253,7 @@ fn without_comment<'l>(line: &'l str, sign: &str) -> &'l str {
         match quote {
             Some(open) if c == open => quote = None,
             Some(_) => {}
-            // In Vim, `"` begins both a comment and a text.
+            // In Vim, `"` starts both a comment and a text.
             None if begins && (at == 0 || sign != "\"") => {
                 return line.get(..at).unwrap_or_default();
             }
@@ -264,7 +264,7 @@ fn without_comment<'l>(line: &'l str, sign: &str) -> &'l str {
     line
 }
 
-/// Comments over several lines, taken out; their line ends stay.
+/// Removes comments of several lines; keeps their line ends.
 fn without_blocks(text: &str, open: &str, close: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

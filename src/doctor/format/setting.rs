@@ -1,25 +1,24 @@
-//! What a file sets, in the order of its lines.
+//! The settings of a file, in the order of its lines.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Lines of one file that are kept.
+/// Maximum number of settings that are kept of one file.
 const MOST: usize = 1000;
 
 /// A variable that a file sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
-    /// Where it stands, if that is not the file that was read.
+    /// The file that has the line, if it is not the file that was read.
     pub(crate) file: PathBuf,
     pub(crate) name: String,
-    /// `None`: known only when it runs.
+    /// `None`: known only at run time.
     pub(crate) value: Option<String>,
-    /// From 1.
+    /// The line, counted from 1.
     pub(crate) line: usize,
-    /// The setting that holds it: `go.toolsEnvVars`; empty where the file is nothing but
-    /// variables.
+    /// The setting that holds it: `go.toolsEnvVars`; empty if the file contains only variables.
     pub(crate) key: String,
-    /// No condition.
+    /// Whether it is set without a condition.
     pub(crate) certain: bool,
 }
 
@@ -28,12 +27,12 @@ pub(crate) struct Setting {
 pub(crate) struct Book<'n> {
     pub(crate) names: &'n BTreeSet<String>,
     pub(crate) found: Vec<Setting>,
-    /// [`Setting::file`] of what follows.
+    /// [`Setting::file`] of the settings that are added next.
     pub(crate) file: PathBuf,
 }
 
 impl<'n> Book<'n> {
-    /// An empty one that keeps these names and no others.
+    /// An empty book that keeps only these names.
     pub(crate) fn new(names: &'n BTreeSet<String>) -> Book<'n> {
         Book {
             names,
@@ -42,17 +41,18 @@ impl<'n> Book<'n> {
         }
     }
 
-    /// Is it one of the names? On Windows the case does not matter, and others do not care.
+    /// Reports whether it is one of the names. On Windows go ignores the case of names; here the
+    /// case must match on every system.
     pub(super) fn wants(&self, name: &str) -> bool {
         self.names.contains(name)
     }
 
-    /// A line that sets a variable. go takes an empty value for unset.
+    /// Adds a line that sets a variable. For go, an empty value is the same as not set.
     pub(crate) fn set(&mut self, name: &str, value: Option<String>, line: usize, certain: bool) {
         self.set_in("", name, value, line, certain);
     }
 
-    /// The same within a setting.
+    /// Adds a line within a setting that sets a variable.
     pub(super) fn set_in(
         &mut self,
         key: &str,
@@ -81,7 +81,7 @@ impl<'n> Book<'n> {
         }
     }
 
-    /// A line that takes one away.
+    /// Adds a line that removes a variable.
     pub(crate) fn unset(&mut self, name: &str, certain: bool) {
         self.found.retain(|one| !certain || one.name != name);
         for one in self.found.iter_mut().filter(|one| one.name == name) {
@@ -90,7 +90,7 @@ impl<'n> Book<'n> {
     }
 }
 
-/// `"text"`, `'text'` or a bare word at the beginning; `None` where it is neither, or holds
+/// Returns the content of `"text"` or `'text'` at the beginning; `None` if it is neither, or holds
 /// something that only the program knows (`$x`).
 pub(super) fn literal(text: &str) -> Option<String> {
     let text = text.trim_start();
