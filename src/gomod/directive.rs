@@ -1,28 +1,28 @@
 //! The grammar that go.mod and go.work share: words, strings, `//` comments, blocks
-//! (`golang.org/x/mod/modfile/read.go`). No token goes over the end of a line, so that a line
-//! which go cannot read costs that line only.
+//! (`golang.org/x/mod/modfile/read.go`). No token crosses the end of a line, so a line that go
+//! cannot read affects that line only.
 //!
-//! What go.mod and go.work have in common: strings, versions, `go`, `toolchain`, `replace`
+//! Also the parts that go.mod and go.work share: strings, versions, `go`, `toolchain`, `replace`
 //! (`golang.org/x/mod/modfile/rule.go`).
 
 use super::semver::{self, ModuleVersion};
 
-/// A value and the line that it stands in.
+/// A value and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At<T> {
-    /// What is written.
+    /// The value as written.
     pub value: T,
     /// Its line's number, from 1.
     pub line: usize,
 }
 
-/// What go refuses a file for.
+/// A reason why go refuses a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct Fault {
     /// The line's number, from 1.
     pub line: usize,
-    /// Why, in go's words.
+    /// The reason, in go's words.
     pub message: String,
 }
 
@@ -35,14 +35,15 @@ impl Fault {
     }
 }
 
-/// What git leaves of a conflict.
+/// Reports whether the line is a conflict marker of git.
 pub fn is_conflict_marker(line: &str) -> bool {
     let marks = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
     marks.iter().any(|mark| line.starts_with(mark))
 }
 
-/// What any go refuses a go.mod or go.work for, in the order of the lines: its faults, and git's
-/// marks among the directives that are not known. Others of these may be a newer go's.
+/// Returns the reasons why every go refuses a go.mod or go.work, in the order of the lines: the
+/// faults, and git's conflict markers among the unknown directives. The other unknown directives
+/// may belong to a newer go.
 pub fn refusals(faults: &[Fault], unknown: &[At<String>]) -> Vec<Fault> {
     let mut all = faults.to_vec();
     for verb in unknown
@@ -61,18 +62,18 @@ pub fn refusals(faults: &[Fault], unknown: &[At<String>]) -> Vec<Fault> {
 pub(super) struct Statement {
     /// `require`, `go` …
     pub(super) verb: String,
-    /// What follows it, as written (quotes included).
+    /// The words after it, as written (quotes included).
     pub(super) words: Vec<String>,
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub(super) line: usize,
-    /// The comment behind it, without `//`.
+    /// The comment after it, without `//`.
     pub(super) comment: Option<String>,
 }
 
-/// A file, taken apart.
+/// A parsed file.
 #[derive(Debug, Default)]
 pub(super) struct Statements {
-    /// In their order.
+    /// The directives, in their order.
     pub(super) all: Vec<Statement>,
     /// Blocks whose name is not in `blocks`; `ParseLax` ignores them.
     pub(super) unknown: Vec<At<String>>,
@@ -80,10 +81,10 @@ pub(super) struct Statements {
     pub(super) faults: Vec<Fault>,
 }
 
-/// Takes a file apart; `blocks` are the directives that may be written as a block.
+/// Splits a file into directives; `blocks` are the directives that may be written as a block.
 pub(super) fn statements(text: &str, blocks: &[&str]) -> Statements {
     let mut out = Statements::default();
-    // The block that the lines are in: its name, and where it began.
+    // The block that contains the present line: its name, and the line where it began.
     let mut block: Option<(String, usize)> = None;
     for (number, text) in text.split('\n').enumerate() {
         let line = number + 1;
@@ -134,7 +135,7 @@ pub(super) fn statements(text: &str, blocks: &[&str]) -> Statements {
     out
 }
 
-/// The words of one line, and the comment behind them.
+/// Returns the words of one line, and the comment after them.
 fn tokens(line: &str) -> Result<(Vec<String>, Option<String>), String> {
     let mut words = Vec::new();
     let mut rest = line;
@@ -157,7 +158,7 @@ fn tokens(line: &str) -> Result<(Vec<String>, Option<String>), String> {
     }
 }
 
-/// How long a string is that starts here, with its quotes.
+/// Returns the length of a string that starts here, with its quotes.
 fn string(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -172,7 +173,7 @@ fn string(text: &str, quote: char) -> Option<usize> {
     None
 }
 
-/// How long a word is that starts here (`isIdent`).
+/// Returns the length of a word that starts here (`isIdent`).
 fn word(text: &str) -> Result<usize, String> {
     for (at, c) in text.char_indices() {
         if text[at..].starts_with("/*") {
@@ -192,8 +193,8 @@ fn word(text: &str) -> Result<usize, String> {
     Ok(text.len())
 }
 
-/// What Go's `unicode.IsPrint` rejects, except white space: control and format characters and
-/// those for private use, among them the byte order mark.
+/// Reports characters that Go's `unicode.IsPrint` rejects, except white space: control and format
+/// characters and those for private use, among them the byte order mark.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -204,28 +205,28 @@ fn is_invisible(c: char) -> bool {
             | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// `replace OLD [VERSION] => NEW [VERSION]`. One that go refuses is here too, with why.
+/// `replace OLD [VERSION] => NEW [VERSION]`. A line that go refuses is included, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replace {
-    /// What is replaced; the version is empty where all of them are.
+    /// The replaced module; the version is empty if all versions are replaced.
     pub old: ModuleVersion,
-    /// By what: a module and its version, or a folder (as written) and no version.
+    /// The replacement: a module and its version, or a directory (as written) and no version.
     pub new: ModuleVersion,
     /// The line's number, from 1.
     pub line: usize,
-    /// Why go refuses it, in go's words. Then `old` and `new` are only what was to be made out.
+    /// Why go refuses it, in go's words. Then `old` and `new` hold only what could be parsed.
     pub error: Option<String>,
 }
 
 impl Replace {
-    /// Is it by a folder on this machine?
+    /// Reports whether the replacement is a directory on this machine.
     pub fn is_local(&self) -> bool {
         is_directory(&self.new.path)
     }
 }
 
-/// Is this a folder and no module path (`modfile.IsDirectoryPath`)? Windows' spellings count
-/// on every system.
+/// Reports whether this is a directory and not a module path (`modfile.IsDirectoryPath`). Windows'
+/// spellings count on every system.
 pub fn is_directory(path: &str) -> bool {
     let bytes = path.as_bytes();
     let drive = bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':';
@@ -236,7 +237,7 @@ pub fn is_directory(path: &str) -> bool {
     dots || drive || path.starts_with(['/', '\\'])
 }
 
-/// The one word of `verb WORD` as it is written, `usage` being go's complaint otherwise.
+/// Returns the one word of `verb WORD` as written; otherwise fails with go's complaint, `usage`.
 fn one<'a>(statement: &'a Statement, usage: &str) -> Result<&'a str, String> {
     match statement.words.as_slice() {
         [word] => Ok(word),
@@ -244,12 +245,12 @@ fn one<'a>(statement: &'a Statement, usage: &str) -> Result<&'a str, String> {
     }
 }
 
-/// The same without its quotes.
+/// Does the same, without the word's quotes.
 pub(super) fn only(statement: &Statement, usage: &str) -> Result<String, String> {
     unquote(one(statement, usage)?)
 }
 
-/// `go VERSION`.
+/// Parses `go VERSION`.
 pub(super) fn go(statement: &Statement) -> Result<String, String> {
     let version = one(statement, "go directive expects exactly one argument")?;
     if super::go_version::is_directive(version) {
@@ -260,7 +261,7 @@ pub(super) fn go(statement: &Statement) -> Result<String, String> {
     ))
 }
 
-/// `go VERSION` of a dependency.
+/// Checks `go VERSION` of a dependency.
 pub(super) fn lax_go(statement: &Statement) -> Result<(), String> {
     match statement.words.as_slice() {
         [version] if super::go_version::is_lax_directive(version) => Ok(()),
@@ -275,11 +276,11 @@ pub struct Newcomer {
     pub line: usize,
     /// `toolchain`, `tool` …
     pub verb: &'static str,
-    /// The first go that takes it: `1.21`.
+    /// The first go that accepts it: `1.21`.
     pub since: &'static str,
 }
 
-/// Those that go.mod and go.work have in common.
+/// Returns those that go.mod and go.work have in common.
 pub(super) fn newcomers(
     go: Option<&At<String>>,
     toolchain: Option<&At<String>>,
@@ -295,7 +296,7 @@ pub(super) fn newcomers(
     all
 }
 
-/// These lines of a directive that go takes since this version.
+/// Returns these lines of a directive, with the version since which go accepts it.
 pub(super) fn lines_since<'a, T: 'a>(
     lines: impl IntoIterator<Item = &'a At<T>>,
     verb: &'static str,
@@ -305,7 +306,7 @@ pub(super) fn lines_since<'a, T: 'a>(
     lines.map(|line| Newcomer { line, verb, since }).collect()
 }
 
-/// `toolchain NAME`.
+/// Parses `toolchain NAME`.
 pub(super) fn toolchain(statement: &Statement) -> Result<String, String> {
     let name = one(
         statement,
@@ -320,7 +321,7 @@ pub(super) fn toolchain(statement: &Statement) -> Result<String, String> {
     ))
 }
 
-/// `godebug KEY=VALUE`.
+/// Parses `godebug KEY=VALUE`.
 pub(super) fn godebug(statement: &Statement) -> Result<(String, String), String> {
     let usage = "usage: godebug key=value";
     let word = one(statement, usage)?;
@@ -331,7 +332,7 @@ pub(super) fn godebug(statement: &Statement) -> Result<(String, String), String>
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// `require` and `exclude`: a module and its version, and why go refuses it.
+/// Parses `require` and `exclude`: returns a module and its version, and why go refuses it.
 pub(super) fn module_version(statement: &Statement) -> (ModuleVersion, Option<String>) {
     let verb = &statement.verb;
     let raw = |at: usize| statement.words.get(at).map_or("", |word| word.as_str());
@@ -363,7 +364,7 @@ pub(super) fn replace(statement: &Statement) -> Replace {
         error: None,
     };
     out.error = checked(&mut out, words, arrow).err();
-    // In `file:///srv/x` a comment begins at `//`. Whoever explains the line wants all of it.
+    // In `file:///srv/x` a comment begins at `//`. A message about the line needs all of the text.
     if let (true, Some(cut)) = (out.new.path.ends_with(':'), &statement.comment) {
         let rest = cut.split_whitespace().next().unwrap_or_default();
         out.new.path.push_str("//");
@@ -409,7 +410,7 @@ fn checked(out: &mut Replace, words: &[String], arrow: usize) -> Result<(), Stri
     Ok(())
 }
 
-/// A version that must fit its path's `/vN`.
+/// Parses a version that must match its path's `/vN`.
 fn versioned(verb: &str, path: &str, word: &str) -> (String, Option<String>) {
     let (version, error) = canonical(verb, path, word);
     if error.is_some() {
@@ -422,7 +423,7 @@ fn versioned(verb: &str, path: &str, word: &str) -> (String, Option<String>) {
     (version, error.map(|why| format!("{verb} {path}: {why}")))
 }
 
-/// `modfile.parseVersion` with no fixer: `v1.2` becomes `v1.2.0`.
+/// `modfile.parseVersion` without a fixer: `v1.2` becomes `v1.2.0`.
 fn canonical(verb: &str, path: &str, word: &str) -> (String, Option<String>) {
     let bad = |why: &str| format!("{verb} {path}: version {word:?} invalid: {why}");
     match unquote(word) {
@@ -434,7 +435,7 @@ fn canonical(verb: &str, path: &str, word: &str) -> (String, Option<String>) {
     }
 }
 
-/// The `/v2` or `.v2` at the end of a path, or nothing; `None` where go refuses the path
+/// Returns the `/v2` or `.v2` at the end of a path, or nothing; `None` if go refuses the path
 /// (`module.SplitPathVersion`).
 pub(super) fn path_major(path: &str) -> Option<&str> {
     if path.starts_with("gopkg.in/") {
@@ -513,14 +514,15 @@ fn unescape(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// A character by so many more digits of its number, of which this is the beginning.
+/// Parses a character that is written as a number; `first` is its first digit, `digits` the number
+/// of further digits.
 fn code(rest: &mut std::str::Chars<'_>, first: u32, radix: u32, digits: u32) -> Option<char> {
     let mut digit = |code: u32, _| {
         let digit = rest.next()?.to_digit(radix)?;
         code.checked_mul(radix)?.checked_add(digit)
     };
     let code = (0..digits).try_fold(first, &mut digit)?;
-    // A single byte above ASCII would be half a character, which no module path holds.
+    // A single byte above ASCII would be an incomplete character; no module path holds one.
     char::from_u32(code).filter(|c| digits > 2 || c.is_ascii())
 }
 

@@ -1,5 +1,6 @@
-//! Judges the form of the small files of a module version: `.mod`, `.info` and `.ziphash`. Pure:
-//! bytes in; what is wrong with them out, as the rest of a sentence that starts with the file.
+//! Checks the form of the small files of a module version: `.mod`, `.info` and `.ziphash`. Pure:
+//! takes bytes and returns what is wrong with them, as the rest of a sentence that starts with the
+//! file.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -10,7 +11,7 @@ use super::semver::ModuleVersion;
 
 /// The longest `.mod`, in bytes; go's own limit (`modfetch/codehost.MaxGoMod`).
 pub const MOST_MOD: u64 = 16 << 20;
-/// The longest `.info`, in bytes. One with an `Origin` has 400.
+/// The longest `.info`, in bytes. One with an `Origin` has about 400.
 pub const MOST_INFO: u64 = 64 << 10;
 /// The longest `.ziphash`, in bytes.
 pub const MOST_ZIP_HASH: u64 = 1 << 10;
@@ -18,13 +19,13 @@ pub const MOST_ZIP_HASH: u64 = 1 << 10;
 /// `h1:` and the base64 of 32 bytes (`modfetch/fetch.go:isValidSum`).
 const SUM_LENGTH: usize = 47;
 
-/// A module's go.mod must be one that go reads in a dependency. Which path it names does not
-/// matter: a fork that `replace` names may keep the name of what it was forked from.
+/// Checks that a module's go.mod is one that go can read in a dependency. The path that it names
+/// does not matter: a fork that `replace` names may keep the name of the original.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn go_mod(bytes: &[u8]) -> Result<(), String> {
-    // go passes over lines that it does not know, so a page may hold a module line.
+    // go ignores lines that it does not know, so a web page may hold a module line.
     if is_web_page(bytes) {
         return Err("holds an HTML page".to_owned());
     }
@@ -39,7 +40,8 @@ pub fn go_mod(bytes: &[u8]) -> Result<(), String> {
     })
 }
 
-/// A version's `.info` must be JSON that names the version: `{"Version":"v1.2.0","Time":"…"}`.
+/// Checks that a version's `.info` is JSON that names the version:
+/// `{"Version":"v1.2.0","Time":"…"}`.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -48,7 +50,7 @@ pub fn info(bytes: &[u8], module: &ModuleVersion) -> Result<(), String> {
     if named.is_empty() {
         return Err("names no version".to_owned());
     }
-    // Where the path does not fit the version, go takes another name for an answer
+    // If the path does not fit the version, go accepts an answer with another name
     // (`modfetch/proxy.go:Stat`).
     if named == module.version || !fits(&module.path, &module.version) {
         return Ok(());
@@ -57,12 +59,12 @@ pub fn info(bytes: &[u8], module: &ModuleVersion) -> Result<(), String> {
     Err(format!("names another version, {named:?}"))
 }
 
-/// `module.Check`: does a version of this major belong to a module of this path?
+/// `module.Check`: reports whether a version of this major belongs to a module of this path.
 fn fits(path: &str, version: &str) -> bool {
     path_major(path).is_some_and(|major| misfit(version, major).is_none())
 }
 
-/// A `.ziphash` must hold the `h1:` of the zip beside it.
+/// Checks that a `.ziphash` holds the `h1:` of the zip beside it, and returns it.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -77,7 +79,7 @@ pub fn zip_hash(bytes: &[u8]) -> Result<String, &'static str> {
         .ok_or("holds no h1 hash")
 }
 
-/// What no file of go's is: empty, a web page, or full of zeros.
+/// Recognises content that no file of go's has: empty, a web page, or zero bytes.
 pub fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if bytes.trim_ascii().is_empty() {
         return Some("is empty");
@@ -85,19 +87,19 @@ pub fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if is_web_page(bytes) {
         return Some("holds an HTML page");
     }
-    // A file system that lost power keeps the length and not the bytes.
+    // After a power loss a file system may keep the length without the bytes.
     bytes.contains(&0).then_some("holds zero bytes")
 }
 
-/// Whether a web page is there in the place of a Go file (a login page answers 200 to every request):
-/// the bytes begin as HTML or XML does. No go.mod, JSON, list, hash or signed note begins so. A
-/// server may call any file `text/html`, so only the bytes count.
+/// Reports whether the content is a web page instead of a Go file (a login page answers 200 to
+/// every request): the bytes begin as HTML or XML does. No go.mod, JSON, list, hash or signed note
+/// begins so. A server may declare any file as `text/html`, so only the bytes count.
 pub fn is_web_page(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.trim_ascii_start().starts_with(b"<")
 }
 
-/// encoding/json gives up below this many arrays and objects.
+/// encoding/json fails beyond this depth of nested arrays and objects.
 const MAX_DEPTH: usize = 10_000;
 
 /// The fields of `codehost.Origin`, all of them strings.
@@ -112,9 +114,9 @@ const ORIGIN: [&str; 8] = [
     "RepoSum",
 ];
 
-/// The version that an `.info` or `@latest` names (`modfetch.RevInfo`), decoded as the go command
-/// does it; empty where it names none. encoding/json ignores the case of names, takes the last of
-/// several, replaces what is not UTF-8, and does not look into fields that it does not know.
+/// Returns the version that an `.info` or `@latest` names (`modfetch.RevInfo`), decoded as the go
+/// command does it; empty if it names none. encoding/json ignores the case of names, uses the last
+/// of several, replaces bytes that are not UTF-8, and does not read fields that it does not know.
 ///
 /// # Errors
 /// Why go cannot decode it: `invalid response from proxy`.
@@ -157,7 +159,7 @@ pub fn info_version(body: &[u8]) -> Result<String, String> {
     Ok(version)
 }
 
-/// How many arrays and objects are within each other in this JSON.
+/// Returns how deeply arrays and objects are nested in this JSON.
 fn depth(json: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut is_escaped) = (0_usize, 0, false, false);
     for byte in json.bytes() {
@@ -174,7 +176,7 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-/// The members of a JSON object, in order and as they are written; `None`: it is none.
+/// Returns the members of a JSON object, in order and as written; `None`: it is not an object.
 fn members(json: &str) -> Option<Vec<(String, &str)>> {
     struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
@@ -213,13 +215,13 @@ fn members(json: &str) -> Option<Vec<(String, &str)>> {
     )
 }
 
-/// The text of a JSON string. One with half a surrogate pair stays as it is written: no name and
-/// no version holds one.
+/// Returns the text of a JSON string. A string with half a surrogate pair stays as it is written:
+/// no name and no version holds one.
 fn unquoted(json: &str) -> String {
     serde_json::from_str(json).unwrap_or_else(|_| json.trim_matches('"').to_owned())
 }
 
-/// A field that must be a string; null leaves it as it was.
+/// Parses a field that must be a string; null leaves it unchanged.
 fn string(field: &str, json: &str) -> Result<Option<String>, String> {
     match json.as_bytes() {
         [b'"', ..] => Ok(Some(unquoted(json))),
@@ -228,16 +230,17 @@ fn string(field: &str, json: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// Does encoding/json take `name` for this field? Two letters of other alphabets fold to ASCII.
+/// Reports whether encoding/json accepts `name` for this field. Two letters of other alphabets fold
+/// to ASCII.
 fn is_named(name: &str, field: &str) -> bool {
     name.replace('\u{17f}', "s")
         .replace('\u{212a}', "k")
         .eq_ignore_ascii_case(field)
 }
 
-/// Can Go read this as a time (`time.Time.UnmarshalJSON`)? It is more lenient than RFC 3339
-/// (golang/go#54580): an hour of one digit, a comma before the fraction, an offset of 24:60. It
-/// does not know JSON's escapes.
+/// Reports whether Go can read this as a time (`time.Time.UnmarshalJSON`). Go is more lenient than
+/// RFC 3339 (golang/go#54580): it accepts an hour of one digit, a comma before the fraction, an
+/// offset of 24:60. It does not know JSON's escapes.
 fn is_time(json: &str) -> bool {
     let quoted = json
         .strip_prefix('"')
@@ -245,7 +248,7 @@ fn is_time(json: &str) -> bool {
     quoted.is_some_and(|text| rfc3339(text.as_bytes()).is_some_and(<[u8]>::is_empty))
 }
 
-/// `time.Parse(time.RFC3339, …)`; what is left over, or `None` where it fails.
+/// `time.Parse(time.RFC3339, …)`; returns the rest of the text, or `None` if parsing fails.
 fn rfc3339(text: &[u8]) -> Option<&[u8]> {
     let (year, text) = number(text, 4)?;
     let (month, text) = number(text.strip_prefix(b"-")?, 2)?;
@@ -273,7 +276,7 @@ fn rfc3339(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"Z")
 }
 
-/// So many digits.
+/// Parses a number with exactly this many digits.
 fn number(text: &[u8], digits: usize) -> Option<(i16, &[u8])> {
     let (head, rest) = text.split_at_checked(digits)?;
     let is_number = head.iter().all(u8::is_ascii_digit);
@@ -382,7 +385,7 @@ mod tests {
         ] {
             assert_eq!(super::go_mod(text.as_bytes()), Ok(()), "{text:?}");
         }
-        // As go: bytes that are no UTF-8 are letters.
+        // As in go: bytes that are not UTF-8 are letters.
         assert_eq!(super::go_mod(b"// caf\xe9\nmodule a.test/b\n"), Ok(()));
     }
 
@@ -423,7 +426,7 @@ mod tests {
         ] {
             assert_eq!(said(text), Err(fault.to_owned()), "{text}");
         }
-        // A proxy answers these with another name, and caches of older go commands keep it so.
+        // A proxy answers these with another name, and caches of older go commands keep that name.
         let incompatible = b"{\"Version\":\"v2.0.0+incompatible\"}";
         let of = |path| info(incompatible, &ModuleVersion::new(path, "v2.0.0"));
         assert_eq!(of("a.test/b"), Ok(()));
@@ -479,7 +482,7 @@ mod tests {
         info_version(body.as_bytes())
     }
 
-    // What go says to each of these is in tests/info_as_go.rs, which asks real ones.
+    // The test tests/info_as_go.rs compares these results with real go commands.
     #[test]
     fn the_reason_names_the_field() {
         let wrong = |body: &str| version(body).unwrap_err();
@@ -515,7 +518,7 @@ mod tests {
 
         #[test]
         fn what_serde_takes_for_json_is_json(body in "([\\[\\]{},: ]|\"a\"|\"\\\\u00e9\"|1|-0\\.5e3|true|null|01|\"Version\"){0,12}") {
-            // Values that are passed over are not read: a number may be beyond what f64 holds.
+            // Values of ignored fields are not decoded: a number may be beyond the range of f64.
             let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
             let decoded = info_version(body.as_bytes());
             prop_assert_eq!(is_json, decoded != Err("is not JSON".to_owned()), "{}", body);

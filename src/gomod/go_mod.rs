@@ -1,10 +1,10 @@
-//! go.mod (`golang.org/x/mod/modfile`), read as tolerantly as `ParseLax` and more: what go
-//! refuses is kept beside the rest, with its line and go's reason.
+//! go.mod (`golang.org/x/mod/modfile`), read as tolerantly as `ParseLax` and more: parts that go
+//! refuses are kept too, with their line and go's reason.
 
 use super::directive::{self, At, Fault, Newcomer, Replace, Statement, statements};
 use super::semver::ModuleVersion;
 
-/// `gover.DefaultGoModVersion`: what a go.mod without a `go` line is taken for.
+/// `gover.DefaultGoModVersion`: the version of a go.mod without a `go` line.
 pub const DEFAULT_GO: &str = "1.16";
 
 /// Directives that may be written as a block.
@@ -33,50 +33,51 @@ pub struct GoMod {
     pub retract: Vec<At<Retract>>,
     /// `tool PACKAGE`.
     pub tool: Vec<At<String>>,
-    /// `ignore FOLDER`.
+    /// `ignore DIRECTORY`.
     pub ignore: Vec<At<String>>,
-    /// Directives that no go known here reads. Go refuses them in a main module and passes
-    /// them over in a dependency.
+    /// Directives that no supported go knows. Go refuses them in a main module and ignores them in
+    /// a dependency.
     pub unknown: Vec<At<String>>,
-    /// All that go refuses in it, in the order of the lines.
+    /// Everything in it that go refuses, in the order of the lines.
     pub faults: Vec<Fault>,
 }
 
 /// `require PATH VERSION [// indirect]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Require {
-    /// What is required.
+    /// The required module.
     pub module: ModuleVersion,
-    /// Does its comment say `// indirect`?
+    /// Whether its comment says `// indirect`.
     pub indirect: bool,
     /// The line's number, from 1.
     pub line: usize,
-    /// Why go refuses it. A branch or a commit in the place of a version is resolved by the
-    /// next go command that may write go.mod, and refused until then.
+    /// Why go refuses it. A branch or a commit instead of a version is resolved by the next go
+    /// command that may write go.mod, and refused until then.
     pub error: Option<String>,
 }
 
-/// Versions that their author took back: from `low` to `high`, both included.
+/// Versions that their author withdrew: from `low` to `high`, both included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retract {
-    /// The lowest.
+    /// The lowest version.
     pub low: String,
-    /// The highest.
+    /// The highest version.
     pub high: String,
 }
 
 impl GoMod {
-    /// The go version that the module asks for; [`DEFAULT_GO`] where it does not say.
+    /// Returns the go version that the module requires; [`DEFAULT_GO`] if it does not say.
     pub fn go_version(&self) -> &str {
         self.go.as_ref().map_or(DEFAULT_GO, |go| &go.value)
     }
 
-    /// By what go replaces this version: a line for it alone goes before one for all.
+    /// Returns the replacement that go uses for this version: a line for this version has priority
+    /// over a line for all versions.
     pub fn replacement(&self, module: &ModuleVersion) -> Option<&Replace> {
         replacement(&self.replace, module)
     }
 
-    /// What is in it that older go commands refuse: line, directive, and the first go that takes
+    /// Returns what older go commands refuse in it: line, directive, and the first go that accepts
     /// it.
     pub fn newcomers(&self) -> Vec<Newcomer> {
         let mut all =
@@ -91,7 +92,7 @@ impl GoMod {
 
 pub(super) fn replacement<'a>(all: &'a [Replace], module: &ModuleVersion) -> Option<&'a Replace> {
     let of = |version: &str| {
-        // The last line of several alike counts (`modload.toReplaceMap`).
+        // Of several equal lines the last one counts (`modload.toReplaceMap`).
         all.iter().rev().find(|replace| {
             replace.error.is_none()
                 && replace.old.path == module.path
@@ -160,14 +161,14 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
 /// go's complaint about `ignore`.
 const IGNORE: &str = "ignore directive expects exactly one argument";
 
-/// The path that the go.mod of a dependency names, as go reads it (`modfile.ParseLax`,
-/// `modload.goModSummary`): directives that only a main module may have are ignored, and so
-/// are unknown ones.
+/// Returns the path that the go.mod of a dependency names, as go reads it (`modfile.ParseLax`,
+/// `modload.goModSummary`): directives that only a main module may have are ignored, and so are
+/// unknown ones.
 ///
 /// # Errors
-/// What go refuses it for: the first fault, or that it names no module.
+/// Why go refuses it: the first fault, or that it names no module.
 pub fn dependency(bytes: &[u8]) -> Result<String, Fault> {
-    // Bytes that are no UTF-8 are letters to go.
+    // go reads bytes that are not UTF-8 as letters.
     let read = statements(&String::from_utf8_lossy(bytes), &BLOCKS);
     if let Some(fault) = read.faults.into_iter().next() {
         return Err(fault);
@@ -205,7 +206,7 @@ pub fn dependency(bytes: &[u8]) -> Result<String, Fault> {
 /// go's words for a go.mod that names no module.
 pub const NO_MODULE: &str = "missing module line";
 
-/// A directive that may stand only once.
+/// Sets a directive that may occur only once.
 pub(super) fn once(
     place: &mut Option<At<String>>,
     statement: &Statement,
@@ -221,7 +222,7 @@ pub(super) fn once(
     Ok(())
 }
 
-/// A directive that may stand several times.
+/// Adds a directive that may occur several times.
 pub(super) fn push<T>(
     list: &mut Vec<At<T>>,
     line: usize,

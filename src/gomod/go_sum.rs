@@ -1,4 +1,4 @@
-//! go.sum and go.work.sum: what each module must hash to.
+//! go.sum and go.work.sum: the expected hashes of modules.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use super::directive::is_conflict_marker;
 use super::semver::ModuleVersion;
 
-/// Which file of a version the hash is of.
+/// The file of a version that was hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hashed {
     /// The module's zip.
@@ -18,28 +18,28 @@ pub enum Hashed {
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoSumLine {
-    /// Of which version.
+    /// The version.
     pub module: ModuleVersion,
-    /// Of which file of it.
+    /// The file of the version.
     pub of: Hashed,
-    /// `h1:…`. Other algorithms are kept as they are; go ignores what it does not know.
+    /// `h1:…`. Other algorithms are kept unchanged; go ignores those it does not know.
     pub hash: String,
 }
 
-/// A line that go would refuse (`malformed go.sum`).
+/// A line that go refuses (`malformed go.sum`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: malformed go.sum: wrong number of fields {fields}")]
 pub struct GoSumError {
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub line: usize,
-    /// How many words it has; three are wanted.
+    /// The number of words; three are required.
     pub fields: usize,
 }
 
-/// Reads a go.sum (`modfetch.readGoSum`): three words a line, empty lines are skipped.
+/// Reads a go.sum (`modfetch.readGoSum`): three words per line, empty lines are skipped.
 ///
 /// # Errors
-/// The first line that go would refuse.
+/// The first line that go refuses.
 pub fn parse(text: &str) -> Result<Vec<GoSumLine>, GoSumError> {
     let mut lines = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -68,30 +68,31 @@ pub fn parse(text: &str) -> Result<Vec<GoSumLine>, GoSumError> {
     Ok(lines)
 }
 
-/// What is wrong with a line of a go.sum.
+/// A fault in a line of a go.sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub line: usize,
-    /// What.
+    /// The kind of the fault.
     pub what: FlawKind,
 }
 
-/// What is wrong with a line.
+/// The kinds of faults in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlawKind {
-    /// It is a mark of git's, of a conflict.
+    /// A conflict marker of git.
     Conflict,
-    /// So many words, where three are wanted.
+    /// This number of words instead of three.
     Fields(usize),
-    /// Behind `h1:` stands no hash: go compares it, and says that the checksum does not match.
+    /// The text after `h1:` is not a hash: go compares it, and says that the checksum does not
+    /// match.
     NoHash(String),
-    /// It has another hash than the line of this number, of the same file: go compares with the
-    /// first alone.
+    /// It has a different hash for the same file than the line with this number: go compares with
+    /// that first line only.
     Differs(usize, String),
 }
 
-/// All that is wrong with a go.sum, in the order of the lines; at most so many.
+/// Returns all faults of a go.sum, in the order of the lines; at most `most` of them.
 pub fn flaws(text: &str, most: usize) -> Vec<Flaw> {
     let mut found = Vec::new();
     let mut first: BTreeMap<(&str, &str), (usize, &str)> = BTreeMap::new();
@@ -127,7 +128,7 @@ pub fn flaws(text: &str, most: usize) -> Vec<Flaw> {
     found
 }
 
-/// The base64 of 32 bytes.
+/// Reports whether the text is the base64 of 32 bytes.
 fn is_sum(text: &str) -> bool {
     let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
     text.len() == 44 && text.ends_with('=') && text[..43].bytes().all(is_letter)

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::semver::{Number, decimal};
 
-/// A version taken apart, in the order of versions.
+/// A parsed version, in the order of versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Parts<'a> {
     major: Number<'a>,
@@ -14,24 +14,24 @@ struct Parts<'a> {
     pre: Number<'a>,
 }
 
-/// Compares as go does (`gover.Compare`): `1.21 < 1.21rc1 < 1.21.0`; a malformed version is less than
-/// every other. No `go` in front.
+/// Compares as go does (`gover.Compare`): `1.21 < 1.21rc1 < 1.21.0`; a malformed version is less
+/// than every other. The versions have no `go` prefix.
 pub fn compare(one: &str, other: &str) -> Ordering {
     let parts = |version| parts(version).unwrap_or_default();
     parts(one).cmp(&parts(other))
 }
 
-/// Is `version` this one or a later one?
+/// Reports whether `version` is `least` or a later one.
 pub fn at_least(version: &str, least: &str) -> bool {
     compare(version, least).is_ge()
 }
 
-/// Is it a version of go that can be compared?
+/// Reports whether it is a version of go that can be compared.
 pub fn is_valid(version: &str) -> bool {
     parts(version).is_some()
 }
 
-/// The version in a toolchain's name (`gover.FromToolchain`): `go1.24.1-corp` is `1.24.1`.
+/// Returns the version in a toolchain's name (`gover.FromToolchain`): `go1.24.1-corp` is `1.24.1`.
 pub fn of_toolchain(name: &str) -> Option<&str> {
     let rest = name
         .strip_prefix("go")
@@ -40,15 +40,15 @@ pub fn of_toolchain(name: &str) -> Option<&str> {
     is_valid(version).then_some(version)
 }
 
-/// The toolchain that go fetches for a `go` line (`toolchain.Select`): since 1.21, `1.24` names a
-/// language, whose first release is `go1.24.0`.
+/// Returns the toolchain that go fetches for a `go` line (`toolchain.Select`): since 1.21, `1.24`
+/// names a language version, whose first release is `go1.24.0`.
 pub fn toolchain_for(line: &str) -> String {
     let is_language =
         parts(line).is_some_and(|it| [it.patch.1, it.kind] == ["", ""]) && at_least(line, "1.21");
     format!("go{line}{}", if is_language { ".0" } else { "" })
 }
 
-/// May it stand in a `go` line (`modfile.GoVersionRE`)?
+/// Reports whether it may be in a `go` line (`modfile.GoVersionRE`).
 pub(super) fn is_directive(version: &str) -> bool {
     language(version).is_some_and(|rest| {
         let rest = match rest.strip_prefix('.').map(decimal) {
@@ -62,14 +62,14 @@ pub(super) fn is_directive(version: &str) -> bool {
     })
 }
 
-/// Does go take it in the `go` line of a dependency, where it takes what begins with a version
-/// (`modfile.laxGoVersionRE`): `v1.15`, `1.15.x`?
+/// Reports whether go accepts it in the `go` line of a dependency. There, go accepts any text that
+/// begins with a version (`modfile.laxGoVersionRE`): `v1.15`, `1.15.x`.
 pub(super) fn is_lax_directive(version: &str) -> bool {
     let rest = language(version.strip_prefix('v').unwrap_or(version));
     is_directive(version) || rest.is_some_and(|rest| !rest.is_empty())
 }
 
-/// What follows `1.21`.
+/// Returns the text after `1.21`.
 fn language(version: &str) -> Option<&str> {
     let (_, rest) = decimal(version).filter(|((_, major), _)| *major != "0")?;
     Some(decimal(rest.strip_prefix('.')?)?.1)
@@ -86,7 +86,7 @@ fn parts(text: &str) -> Option<Parts<'_>> {
     }
     (out.minor, rest) = decimal(rest.strip_prefix('.')?)?;
     if rest.is_empty() {
-        // Before 1.21 the first release was called 1.N; since then 1.N is the language.
+        // Before 1.21 the first release was named 1.N; since then 1.N is the language version.
         if out.minor < (2, "21") {
             out.patch = (1, "0");
         }

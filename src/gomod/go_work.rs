@@ -1,4 +1,4 @@
-//! go.work (`golang.org/x/mod/modfile/work.go`), read as tolerantly as go.mod is.
+//! go.work (`golang.org/x/mod/modfile/work.go`), read as tolerantly as go.mod.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,12 @@ use super::directive::{self, At, Fault, Newcomer, Replace, Statement, statements
 use super::go_mod::{once, push, replacement};
 use super::semver::ModuleVersion;
 
-/// `gover.DefaultGoWorkVersion`: what a go.work without a `go` line is taken for.
+/// `gover.DefaultGoWorkVersion`: the version of a go.work without a `go` line.
 pub const DEFAULT_GO: &str = "1.18";
 
-/// The go.work by which go works in a folder (`modload.FindGoWork`): the one that GOWORK names, else
-/// the nearest in the folder or above it. `gowork`: what GOWORK is set to, if it is.
+/// Finds the go.work that go uses in a directory (`modload.FindGoWork`): the one that GOWORK names,
+/// else the nearest one in the directory or above it. `gowork` is the value of GOWORK, if it is
+/// set.
 pub fn find(
     gowork: Option<&str>,
     folder: &Path,
@@ -35,28 +36,29 @@ pub struct GoWork {
     pub toolchain: Option<At<String>>,
     /// `godebug KEY=VALUE`.
     pub godebug: Vec<At<(String, String)>>,
-    /// `use FOLDER`, as written: with `/` on every system, relative to go.work or absolute.
+    /// `use DIRECTORY`, as written: with `/` on every system, relative to go.work or absolute.
     pub r#use: Vec<At<String>>,
-    /// `replace`; it goes before those of the modules. Those that go refuses have an error.
+    /// `replace`; it has priority over those of the modules. Those that go refuses have an error.
     pub replace: Vec<Replace>,
-    /// Directives that no go known here reads; go refuses them.
+    /// Directives that no supported go knows; go refuses them.
     pub unknown: Vec<At<String>>,
-    /// All that go refuses in it, in the order of the lines.
+    /// Everything in it that go refuses, in the order of the lines.
     pub faults: Vec<Fault>,
 }
 
 impl GoWork {
-    /// The go version that the workspace asks for; [`DEFAULT_GO`] where it does not say.
+    /// Returns the go version that the workspace requires; [`DEFAULT_GO`] if it does not say.
     pub fn go_version(&self) -> &str {
         self.go.as_ref().map_or(DEFAULT_GO, |go| &go.value)
     }
 
-    /// What is in it that older go commands refuse.
+    /// Returns what older go commands refuse in it.
     pub fn newcomers(&self) -> Vec<Newcomer> {
         directive::newcomers(self.go.as_ref(), self.toolchain.as_ref(), &self.godebug)
     }
 
-    /// By what go replaces this version: a line for it alone goes before one for all.
+    /// Returns the replacement that go uses for this version: a line for this version has priority
+    /// over a line for all versions.
     pub fn replacement(&self, module: &ModuleVersion) -> Option<&Replace> {
         replacement(&self.replace, module)
     }

@@ -1,8 +1,8 @@
-//! Go's module files, read but never run: go.mod, go.work, go.sum, vendor/modules.txt and
-//! `.info`, and the order of versions. Pure: text in, value out.
+//! Reads Go's module files, and never runs them: go.mod, go.work, go.sum, vendor/modules.txt and
+//! `.info`; also the order of versions. Pure: text in, value out.
 //!
-//! What go would refuse is a value here too (with its line), since goroam is to say what is
-//! wrong with a file and not only that it is.
+//! A part that go would refuse is a value here too (with its line), because goroam must say what is
+//! wrong with a file, not only that it is wrong.
 //!
 //! May import: model, bounded.
 

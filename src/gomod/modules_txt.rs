@@ -7,9 +7,9 @@ use super::semver::ModuleVersion;
 /// A vendor/modules.txt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModulesTxt {
-    /// `## workspace` in its first line: it was made by `go work vendor`.
+    /// `## workspace` in its first line: `go work vendor` wrote the file.
     pub workspace: bool,
-    /// The modules, in the order of their first lines. One that stands there twice (with its
+    /// The modules, in the order of their first lines. A module that is listed twice (with its
     /// packages, and as a replacement at the end) is one module.
     pub modules: Vec<ListedModule>,
 }
@@ -17,9 +17,9 @@ pub struct ModulesTxt {
 /// A module of modules.txt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedModule {
-    /// Path and version. No version: a replacement of every version.
+    /// Path and version. No version: every version is replaced.
     pub module: ModuleVersion,
-    /// What follows `=>`. No version: a folder.
+    /// The module after `=>`. No version: a directory.
     pub replacement: Option<ModuleVersion>,
     /// `## explicit`: a go.mod of the project requires it.
     pub explicit: bool,
@@ -32,12 +32,12 @@ pub struct ListedModule {
 }
 
 impl ModulesTxt {
-    /// A module by path and version.
+    /// Returns a module by path and version.
     pub fn get(&self, module: &ModuleVersion) -> Option<&ListedModule> {
         self.modules.iter().find(|listed| listed.module == *module)
     }
 
-    /// The modules that packages come from (`modload.vendorList`).
+    /// Returns the modules that packages come from (`modload.vendorList`).
     pub fn providers(&self) -> impl Iterator<Item = &ListedModule> {
         self.modules
             .iter()
@@ -45,7 +45,7 @@ impl ModulesTxt {
     }
 }
 
-/// Reads a modules.txt. Never fails, as go never does.
+/// Reads a modules.txt. Like go, it never fails.
 pub fn parse(text: &str) -> ModulesTxt {
     let mut out = ModulesTxt {
         workspace: text
@@ -55,7 +55,7 @@ pub fn parse(text: &str) -> ModulesTxt {
             .is_some_and(|notes| notes.split(';').any(|note| note.trim() == "workspace")),
         modules: Vec::new(),
     };
-    // The module whose lines these are.
+    // The module that the present lines belong to.
     let mut at: Option<usize> = None;
     for (number, line) in text.split('\n').enumerate() {
         if line.starts_with("# ") {
@@ -91,8 +91,8 @@ pub fn parse(text: &str) -> ModulesTxt {
 
 type Header = (ModuleVersion, Option<ModuleVersion>);
 
-/// A line with `# `. `None`: too short, so it does not end the module before it; `Some(None)`:
-/// no module that go understands, so what follows is ignored.
+/// Parses a line with `# `. `None`: too short, so it does not end the module before it;
+/// `Some(None)`: not a module that go understands, so the lines after it are ignored.
 fn header(line: &str) -> Option<Option<Header>> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (path, rest) = match words.as_slice() {
@@ -141,8 +141,8 @@ fn is_version(word: &str) -> bool {
     semver::major(word).is_some()
 }
 
-/// `module.CheckImportPath`, but for the names that only Windows refuses: such a path never
-/// leads out of the folder that it is joined to.
+/// `module.CheckImportPath`, except for the names that only Windows refuses: such a path never
+/// leads out of the directory that it is joined to.
 pub fn is_import_path(path: &str) -> bool {
     let element = |element: &str| {
         let known = |b: u8| b.is_ascii_alphanumeric() || b"-._~+".contains(&b);
@@ -158,7 +158,7 @@ pub fn is_import_path(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What go 1.27 wrote for a project with each kind of line.
+    /// The output of go 1.27 for a project with each kind of line.
     const REAL: &str = "\
 # example.com/a v1.2.3 => example.com/fork v1.2.4
 ## explicit; go 1.17

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::sum::{EscapeError, escape_path, escape_version};
 
-/// `PATH@VERSION`, both unescaped. The order is by path, then by version as go orders them.
+/// `PATH@VERSION`, both unescaped. Sorted by path, then by version as go orders them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModuleVersion {
     /// The module's path.
@@ -15,7 +15,7 @@ pub struct ModuleVersion {
 }
 
 impl ModuleVersion {
-    /// One version of one module.
+    /// Creates one version of one module.
     pub fn new(path: impl Into<String>, version: impl Into<String>) -> ModuleVersion {
         ModuleVersion {
             path: path.into(),
@@ -23,10 +23,11 @@ impl ModuleVersion {
         }
     }
 
-    /// The same as a file system or a URL has it: `github.com/!burnt!sushi/toml@v1.0.0-!r!c1`.
+    /// Returns the escaped form for a file system or a URL:
+    /// `github.com/!burnt!sushi/toml@v1.0.0-!r!c1`.
     ///
     /// # Errors
-    /// When path or version are none that go could ask for.
+    /// If go could not request this path or version.
     pub fn escaped(&self) -> Result<ModuleVersion, EscapeError> {
         Ok(ModuleVersion {
             path: escape_path(&self.path)?,
@@ -53,20 +54,22 @@ impl Ord for ModuleVersion {
         self.path
             .cmp(&other.path)
             .then_with(by_version)
-            // Two spellings that go takes for equal (`v1.0.0+a`, `v1.0.0+b`) are two all the same.
+            // Two spellings that compare as equal in go (`v1.0.0+a`, `v1.0.0+b`) are still
+            // different versions.
             .then_with(|| self.version.cmp(&other.version))
     }
 }
 
-/// A decimal number of any length, in an order that is that of its value.
+/// A decimal number of any length: comparing the pairs compares the values.
 pub(super) type Number<'a> = (usize, &'a str);
 
-/// A version taken apart, in the order of versions: an invalid version is less than every valid one.
+/// A parsed version, in the order of versions: an invalid version is less than every valid one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Parts<'a> {
     numbers: [Number<'a>; 3],
     is_release: bool,
-    /// What follows `-`, between the dots: whether it is a word, how long a number is, the text.
+    /// The parts after `-`, separated by dots: whether it is a word, the length of a number, the
+    /// text.
     prerelease: Vec<(bool, usize, &'a str)>,
 }
 
@@ -76,13 +79,13 @@ pub fn compare(one: &str, other: &str) -> Ordering {
     parts(one).cmp(&parts(other))
 }
 
-/// Is it a full version as a go.mod or a proxy has it (`vMAJOR.MINOR.PATCH…`)?
+/// Reports whether it is a full version as a go.mod or a proxy has it (`vMAJOR.MINOR.PATCH…`).
 pub fn is_canonical(version: &str) -> bool {
     version.matches('.').count() >= 2 && parts(version).is_some()
 }
 
-/// The form in which go keeps a version (`module.CanonicalVersion`): `v1.2` is `v1.2.0`, and of
-/// build metadata only `+incompatible` stays. `None` if it is not a version.
+/// Returns the form in which go keeps a version (`module.CanonicalVersion`): `v1.2` becomes
+/// `v1.2.0`, and of build metadata only `+incompatible` stays. `None` if it is not a version.
 pub fn canonical(version: &str) -> Option<String> {
     let [(_, major), (_, minor), (_, patch)] = parts(version)?.numbers;
     let (core, build) = version.split_once('+').unwrap_or((version, ""));
@@ -95,13 +98,13 @@ pub fn canonical(version: &str) -> Option<String> {
     Some(format!("v{major}.{minor}.{patch}{prerelease}{build}"))
 }
 
-/// Does it have a `-` part? `@latest` takes a prerelease only if there is no release.
+/// Reports whether it has a `-` part. `@latest` selects a prerelease only if there is no release.
 pub fn is_prerelease(version: &str) -> bool {
     parts(version).is_some_and(|parts| !parts.is_release)
 }
 
-/// Is it made from a commit (`v0.0.0-20200102150405-abcdefabcdef`)? Such versions are not in a
-/// proxy's `list` (`golang.org/x/mod/module.IsPseudoVersion`).
+/// Reports whether it is made from a commit (`v0.0.0-20200102150405-abcdefabcdef`). Such versions
+/// are not in a proxy's `list` (`golang.org/x/mod/module.IsPseudoVersion`).
 pub fn is_pseudo(version: &str) -> bool {
     let core = version.split('+').next().unwrap_or_default();
     let Some((rest, revision)) = core.rsplit_once('-') else {
@@ -119,7 +122,7 @@ pub fn is_pseudo(version: &str) -> bool {
         && is_canonical(version)
 }
 
-/// The major version as a number (`v2.1.0`: 2).
+/// Returns the major version as a number (`v2.1.0`: 2).
 pub fn major(version: &str) -> Option<u64> {
     parts(version)?.numbers[0].1.parse().ok()
 }
@@ -129,7 +132,7 @@ fn parts(version: &str) -> Option<Parts<'_>> {
     let (core, prerelease) = cut(rest, '-');
     identifiers(build)?;
     let prerelease_parts = identifiers(prerelease)?;
-    // A number of a prerelease has no needless zero.
+    // A number of a prerelease has no leading zero.
     let is_plain = |(is_word, length, text): &(bool, usize, &str)| {
         *is_word || *length == 1 || !text.starts_with('0')
     };
@@ -143,7 +146,7 @@ fn parts(version: &str) -> Option<Parts<'_>> {
             return None;
         }
     }
-    // "v1" and "v1.2" are shorthands, which have neither prerelease nor build.
+    // "v1" and "v1.2" are short forms, which have neither prerelease nor build.
     let is_short = count < 3 && (prerelease.is_some() || build.is_some());
     (!is_short && prerelease_parts.iter().all(is_plain)).then_some(Parts {
         numbers,
@@ -152,7 +155,7 @@ fn parts(version: &str) -> Option<Parts<'_>> {
     })
 }
 
-/// What stands between the dots: whether it is a word, the length of a number, and the text.
+/// Returns the parts between the dots: whether it is a word, the length of a number, and the text.
 fn identifiers(text: Option<&str>) -> Option<Vec<(bool, usize, &str)>> {
     let mut all = Vec::new();
     for one in text.into_iter().flat_map(|text| text.split('.')) {
@@ -166,7 +169,7 @@ fn identifiers(text: Option<&str>) -> Option<Vec<(bool, usize, &str)>> {
     Some(all)
 }
 
-/// What stands before and behind the mark.
+/// Returns the text before and after the mark.
 fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
     match text.split_once(mark) {
         Some((before, behind)) => (before, Some(behind)),
@@ -174,7 +177,7 @@ fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
     }
 }
 
-/// Cuts a decimal number without needless zeros off.
+/// Splits off a decimal number without leading zeros.
 pub(super) fn decimal(text: &str) -> Option<(Number<'_>, &str)> {
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let digits = &text[..text.len() - rest.len()];

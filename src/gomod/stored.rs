@@ -1,8 +1,8 @@
 //! Judges the files of one stored module version: in a mirror, in `cache/download` of the module
-//! cache, which has the same layout, or on the way from one to the other. Pure: what was read
-//! comes in, what is wrong goes out.
+//! cache, which has the same layout, or on the way from one to the other. Pure: takes what was
+//! read, returns what is wrong.
 //!
-//! The checksum database counts for more than a project's go.sum, go.sum for more than what was
+//! The checksum database has priority over a project's go.sum, and go.sum over the hash that was
 //! noted when the file was stored.
 
 use super::ModuleVersion;
@@ -15,11 +15,11 @@ use super::sum::hash_go_mod;
 pub enum VersionFile {
     /// `.info`: the version and its time, as JSON.
     Info,
-    /// `.mod`: its go.mod.
+    /// `.mod`: the go.mod of the version.
     Mod,
-    /// `.zip`: its files.
+    /// `.zip`: the files of the version.
     Zip,
-    /// `.ziphash`: the zip's `h1:` as it was when it was stored. go never asks a proxy for it.
+    /// `.ziphash`: the zip's `h1:` at the time it was stored. go never requests it from a proxy.
     ZipHash,
 }
 
@@ -32,7 +32,7 @@ impl VersionFile {
         VersionFile::ZipHash,
     ];
 
-    /// What follows the version in the file's name.
+    /// Returns the text after the version in the file's name.
     pub fn end(self) -> &'static str {
         match self {
             VersionFile::Info => ".info",
@@ -43,28 +43,28 @@ impl VersionFile {
     }
 }
 
-/// What the checksum database says about a version.
+/// What the checksum database states about a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseAnswer {
     /// The hashes that it has recorded.
     Sums {
         /// The database's name.
         by: String,
-        /// Of the zip.
+        /// The hash of the zip.
         zip: Option<String>,
-        /// Of go.mod.
+        /// The hash of go.mod.
         go_mod: Option<String>,
     },
-    /// It is not asked, and why: GOSUMDB=off, or GONOSUMDB names the module.
+    /// It is not asked, with the reason: GOSUMDB=off, or GONOSUMDB names the module.
     NotAsked(String),
-    /// It should prove the version, but its answer is not here, and why.
+    /// It should prove the version, but its answer is not stored here, with the reason.
     Absent(String),
-    /// What is here as its answer proves nothing, and why: it is forged or damaged.
+    /// The stored answer proves nothing, with the reason: it is forged or damaged.
     False(String),
 }
 
 impl DatabaseAnswer {
-    /// What it states of a file.
+    /// Returns what it states about a file.
     fn stated(&self, of: Hashed) -> Option<(Source, &String)> {
         let DatabaseAnswer::Sums { by, zip, go_mod } = self else {
             return None;
@@ -77,20 +77,20 @@ impl DatabaseAnswer {
     }
 }
 
-/// A line of a go.sum that is about this version.
+/// A line of a go.sum about this version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// Which file it is about.
+    /// The file of the version.
     pub of: Hashed,
     /// `h1:…`
     pub hash: String,
-    /// Where it stands: `/src/go.sum:3`.
+    /// The place of the line: `/src/go.sum:3`.
     pub by: String,
-    /// go wrote it after the database had confirmed it.
+    /// Whether go wrote it after the database had confirmed it.
     pub sure: bool,
 }
 
-/// Who states a hash.
+/// The source of a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The checksum database of this name.
@@ -110,20 +110,20 @@ pub enum Source {
 pub enum Comparison {
     /// It is the stated one.
     Same,
-    /// Another one is stated.
+    /// A different hash is stated.
     Differs {
-        /// Who states it.
+        /// The source that states it.
         by: Source,
-        /// Which it should be.
+        /// The expected hash.
         expected: String,
-        /// Whether that is beyond doubt.
+        /// Whether this is beyond doubt.
         sure: bool,
     },
-    /// Neither knows the file.
+    /// Neither of them knows the file.
     Unknown,
 }
 
-/// Compares a file's hash with what the database states; where that is silent, with go.sum.
+/// Compares a file's hash with what the database states, or, if it states nothing, with go.sum.
 pub fn compare(answer: &DatabaseAnswer, claims: &[Claim], of: Hashed, hash: &str) -> Comparison {
     match with_database(answer, of, hash) {
         Comparison::Unknown => with_go_sum(claims, of, hash),
@@ -144,7 +144,7 @@ fn with_database(answer: &DatabaseAnswer, of: Hashed, hash: &str) -> Comparison 
 }
 
 fn with_go_sum(claims: &[Claim], of: Hashed, hash: &str) -> Comparison {
-    // go passes over hashes of kinds that it does not know.
+    // go ignores hashes of kinds that it does not know.
     let about = |claim: &&Claim| claim.of == of && claim.hash.starts_with("h1:");
     let claims = || claims.iter().filter(about);
     if claims().any(|claim| claim.hash == hash) {
@@ -159,10 +159,10 @@ fn with_go_sum(claims: &[Claim], of: Hashed, hash: &str) -> Comparison {
         })
 }
 
-/// What was read of a version. `None`: there is no such file, or it is not looked at.
+/// What was read of a version. `None`: the file does not exist, or is not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredVersion<'a> {
-    /// Which version.
+    /// The version.
     pub module: &'a ModuleVersion,
     /// `.info`, or why it cannot be read.
     pub info: Option<Result<Vec<u8>, String>>,
@@ -174,14 +174,14 @@ pub struct StoredVersion<'a> {
     pub zip_hash: Option<Result<Vec<u8>, String>>,
     /// The zip, or what is wrong with it.
     pub zip: Option<Result<StoredZip, ZipFault>>,
-    /// What the checksum database says.
+    /// The answer of the checksum database.
     pub answer: DatabaseAnswer,
-    /// What the project's go.sum says.
+    /// The lines of the project's go.sum.
     pub claims: Vec<Claim>,
 }
 
 impl StoredVersion<'_> {
-    /// Of which nothing was read yet.
+    /// Creates a version of which nothing was read yet.
     pub fn of(module: &ModuleVersion, answer: DatabaseAnswer) -> StoredVersion<'_> {
         StoredVersion {
             module,
@@ -196,7 +196,7 @@ impl StoredVersion<'_> {
     }
 }
 
-/// A `.mod`.
+/// A `.mod` that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredMod {
     /// Its hash, as go.sum has it.
@@ -206,7 +206,7 @@ pub struct StoredMod {
 }
 
 impl StoredMod {
-    /// Of these bytes.
+    /// Creates it from these bytes.
     pub fn of(bytes: &[u8]) -> StoredMod {
         StoredMod {
             hash: hash_go_mod(bytes),
@@ -224,25 +224,25 @@ pub struct StoredZip {
     pub go_mod: Option<String>,
 }
 
-/// Why there is nothing to say about a zip.
+/// Why a zip cannot be judged by its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ZipFault {
     /// It cannot be read, which proves nothing.
     Unreadable(String),
-    /// It is not a zip that go would take.
+    /// It is not a zip that go would accept.
     Broken(String),
 }
 
-/// Something that is wrong with a file.
+/// A fault of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
-    /// Which file.
+    /// The file.
     pub file: VersionFile,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: FileFault,
 }
 
-/// What is wrong with a file.
+/// The kinds of faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileFault {
     /// It cannot be read.
@@ -251,38 +251,38 @@ pub enum FileFault {
     Broken {
         /// The rest of a sentence that starts with the file.
         why: String,
-        /// Who states which hash it should have, of a zip.
+        /// For a zip: the source of the expected hash, and the hash.
         expected: Option<(Source, String)>,
     },
-    /// It has another hash than the stated one.
+    /// It has a different hash than the stated one.
     Differs {
-        /// Who states it.
+        /// The source that states it.
         by: Source,
-        /// Which it should have.
+        /// The expected hash.
         expected: String,
-        /// Which it has.
+        /// The actual hash.
         found: String,
-        /// Whether that is beyond doubt.
+        /// Whether this is beyond doubt.
         sure: bool,
     },
-    /// The database should prove it, and does not.
+    /// The database should prove the file, and does not.
     Unproven(String),
-    /// What should prove it is forged or damaged.
+    /// The proof is forged or damaged.
     Forged(String),
 }
 
-/// What a version comes to.
+/// The result for a version.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Judgement {
-    /// What is wrong, by file.
+    /// The faults, by file.
     pub flaws: Vec<Flaw>,
-    /// The database proves the zip, or there is none.
+    /// Whether the database proves the zip, or there is no zip.
     pub zip_is_proven: bool,
-    /// The database proves the go.mod.
+    /// Whether the database proves the go.mod.
     pub mod_is_proven: bool,
 }
 
-/// Judges what is there of a version.
+/// Judges the files of a version.
 pub fn judge(version: &StoredVersion<'_>) -> Judgement {
     let mut out = Judgement::default();
     match version.info.as_ref().map(|read| read.as_ref()) {
@@ -308,7 +308,7 @@ impl Judgement {
         self.add(file, FileFault::Broken { why, expected });
     }
 
-    /// Takes a comparison for a flaw of this file, if it is one.
+    /// Records a comparison as a flaw of this file, if it is one.
     fn differs(&mut self, file: VersionFile, compared: Comparison, found: &str) -> bool {
         let Comparison::Differs { by, expected, sure } = compared else {
             return false;
@@ -324,7 +324,7 @@ impl Judgement {
         true
     }
 
-    /// The zip and its `.ziphash`. Is the zip proven?
+    /// Judges the zip and its `.ziphash`, and reports whether the zip is proven.
     fn zip(&mut self, version: &StoredVersion<'_>) -> bool {
         let noted = self.noted(version);
         let (answer, claims) = (&version.answer, &version.claims);
@@ -349,7 +349,7 @@ impl Judgement {
                 return false;
             }
             Some(Ok(StoredZip { h1: Some(h1), .. })) => h1,
-            // go takes the note for the zip's hash.
+            // go uses the noted hash as the zip's hash.
             None | Some(Ok(_)) => {
                 if let Some(noted) = noted {
                     let compared = compare(answer, claims, Hashed::Zip, &noted);
@@ -369,7 +369,7 @@ impl Judgement {
             return false;
         }
         if let Some(noted) = noted.filter(|noted| noted != h1) {
-            // What is vouched for is right, so the note is wrong.
+            // The confirmed hash is right, so the noted one is wrong.
             let (file, by, expected, found) = if vouched {
                 (VersionFile::ZipHash, Source::Zip, h1, &noted)
             } else {
@@ -381,7 +381,7 @@ impl Judgement {
         proven
     }
 
-    /// What `.ziphash` says, if it says anything.
+    /// Returns the hash in `.ziphash`, if it holds one.
     fn noted(&mut self, version: &StoredVersion<'_>) -> Option<String> {
         match version.zip_hash.as_ref()? {
             Err(why) => self.add(VersionFile::ZipHash, FileFault::Unreadable(why.clone())),
@@ -409,7 +409,7 @@ impl Judgement {
         self.add(file, fault);
     }
 
-    /// Is go.mod proven?
+    /// Judges go.mod, and reports whether it is proven.
     fn go_mod(&mut self, version: &StoredVersion<'_>) -> bool {
         let (answer, claims) = (&version.answer, &version.claims);
         let StoredMod { hash, form } = match &version.go_mod {
@@ -424,8 +424,8 @@ impl Judgement {
             Some(Ok(zip)) => zip.go_mod.as_ref(),
             Some(Err(_)) | None => None,
         };
-        // The go.mod in the zip is one more source: where it agrees with the file, it cannot be
-        // said which is wrong; where it agrees with what is stated, the file is.
+        // The go.mod in the zip is one more source: if it agrees with the file, it is unknown which
+        // is wrong; if it agrees with the stated hash, the file is wrong.
         let weighed = |compared| match compared {
             Comparison::Differs { by, expected, sure } => {
                 let sure = match in_zip {
@@ -440,14 +440,14 @@ impl Judgement {
         let by_database = weighed(with_database(answer, Hashed::GoMod, hash));
         let by_go_sum = weighed(with_go_sum(claims, Hashed::GoMod, hash));
         if by_database == Comparison::Same {
-            // Whatever its form, its author published it so.
+            // Whatever its form, its author published it like this.
             self.differs(VersionFile::Mod, by_go_sum, hash);
             return true;
         }
         if self.differs(VersionFile::Mod, by_database, hash) {
             return false;
         }
-        // Said about the zip already, if there is one.
+        // If there is a zip, this was already reported for it.
         let has_answer = matches!(answer, DatabaseAnswer::Sums { .. });
         if has_answer || version.zip.is_none() {
             self.unproven(VersionFile::Mod, answer, Hashed::GoMod);
@@ -456,8 +456,8 @@ impl Judgement {
         if self.differs(VersionFile::Mod, by_go_sum, hash) {
             return false;
         }
-        // go takes a `.mod` that is not the zip's go.mod, so what was verified and stored is right.
-        // Where the database should prove it and does not, a note proves nothing.
+        // go accepts a `.mod` that is not the zip's go.mod, so a file that was verified when stored
+        // is right. If the database should prove it and does not, a note proves nothing.
         let is_asked = !matches!(answer, DatabaseAnswer::NotAsked(_));
         let noted = version.noted_mod.as_ref().filter(|_| !is_asked);
         let stated = match noted {
@@ -572,7 +572,7 @@ mod tests {
         };
         let compared = compare(&not_asked(), &[other_kind], Hashed::Zip, &h1("z"));
         assert_eq!(compared, Comparison::Unknown);
-        // Of several lines one that agrees is enough.
+        // One matching line of several is enough.
         let both = [claim(Hashed::Zip, "x"), claim(Hashed::Zip, "z")];
         let compared = compare(&not_asked(), &both, Hashed::Zip, &h1("z"));
         assert_eq!(compared, Comparison::Same);

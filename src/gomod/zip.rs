@@ -1,10 +1,10 @@
-//! A module's zip: what is in it, and the hash that go.sum has for it.
+//! A module's zip: its entries, and the hash that go.sum has for it.
 //!
-//! Read piece by piece, so that a zip of any size takes a few buffers, and trusted in nothing: a
-//! name that leads elsewhere, a size that lies, a checksum that does not agree is an error. What
-//! go refuses on unpacking (`golang.org/x/mod/zip`) and is not looked at here: names that only
-//! Windows dislikes, names that differ in case alone, a second go.mod, a LICENSE of over 16 MiB.
-//! Nothing here unpacks.
+//! It is read piece by piece, so that a zip of any size needs only a few buffers, and it is not
+//! trusted: a name that leads elsewhere, a false size and a wrong checksum are errors. Some things
+//! that go refuses on unpacking (`golang.org/x/mod/zip`) are not checked here: names that only
+//! Windows refuses, names that differ only in case, a second go.mod, a LICENSE of over 16 MiB.
+//! Nothing here unpacks to disk.
 
 mod content;
 
@@ -18,29 +18,29 @@ use self::content::{Content, Inflater, source};
 use super::sum::{Summing, hash_sums};
 use crate::bounded;
 
-/// Bytes of each buffer.
+/// The size of each buffer in bytes.
 const BUFFER: usize = 128 << 10;
 
-/// Bytes, of the zip and again of all that is in it (`x/mod/zip.MaxZipFile`).
+/// Maximum bytes of the zip, and also of all its unpacked content (`x/mod/zip.MaxZipFile`).
 pub const MOST: u64 = 500 << 20;
 
-/// How many files; the largest module known has some 30,000. So many of the shortest take
-/// about 100 MB of memory.
+/// Maximum number of files; the largest module known has some 30,000. This many of the shortest
+/// entries take about 100 MB of memory.
 const MOST_ENTRIES: usize = 1 << 20;
 
-/// Bytes of all names together.
+/// Maximum bytes of all names together.
 const MOST_NAMES: usize = 128 << 20;
 
-/// Bytes of go.mod (`x/mod/zip.MaxGoMod`).
+/// Maximum bytes of go.mod (`x/mod/zip.MaxGoMod`).
 const MOST_GO_MOD: u64 = 16 << 20;
 
-/// Why a zip is of no use.
+/// Why a zip cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", path.display())]
 pub struct ZipError {
     /// The zip.
     pub path: PathBuf,
-    /// It cannot be read, which says nothing about what is in it.
+    /// Whether it cannot be read, which proves nothing about its content.
     pub is_unreadable: bool,
     /// What is wrong; it begins with the file in the zip, or with `no module zip`.
     pub why: String,
@@ -73,20 +73,21 @@ impl ZipError {
     }
 }
 
-/// A zip whose directory has been read and found in order.
+/// A zip whose directory has been read and is valid.
 #[derive(Debug)]
 pub struct ModZip {
     path: PathBuf,
     file: FileReader,
-    /// By name, bytewise.
+    /// Sorted by name, bytewise.
     entries: Vec<Entry>,
 }
 
 impl ModZip {
-    /// Reads the directory. Entries that are folders (`name/`) are there too, as go hashes them.
+    /// Reads the directory of the zip. Entries that are directories (`name/`) are included, as go
+    /// hashes them.
     ///
     /// # Errors
-    /// When it is no zip, or has names or sizes that go would not take.
+    /// If it is not a zip, or has names or sizes that go would not accept.
     pub fn open(path: &Path) -> Result<ModZip, ZipError> {
         let unreadable = |error| ZipError::unreadable(path, &error);
         let bad = |error: rawzip::Error| ZipError::bad(path, error);
@@ -118,7 +119,8 @@ impl ModZip {
             }
             entries.push(entry);
         }
-        // The directory's end has 16 bits for it, and go compares no more (archive/zip, Reader.init).
+        // The end record of the directory has 16 bits for it, and go compares no more (archive/zip,
+        // Reader.init).
         if promised & 0xffff != entries.len() as u64 & 0xffff {
             let why = format!("{promised} files promised, but {} there", entries.len());
             return Err(ZipError::bad(path, why));
@@ -135,13 +137,13 @@ impl ModZip {
         })
     }
 
-    /// What is in it, in the order of the names' bytes. The sizes are what the zip says; reading
-    /// holds it to them.
+    /// Returns the entries, in the order of the names' bytes. The sizes are as stated in the zip;
+    /// reading enforces them.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The entry of this full name (`MODULE@VERSION/relative/path`).
+    /// Returns the entry with this full name (`MODULE@VERSION/relative/path`).
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         let at = self
             .entries
@@ -149,10 +151,10 @@ impl ModZip {
         self.entries.get(at.ok()?)
     }
 
-    /// Is every file in it below `MODULE@VERSION/`, as go wants it?
+    /// Checks that every file in it is below `MODULE@VERSION/`, as go requires.
     ///
     /// # Errors
-    /// The first that is not.
+    /// The first file that is not.
     pub fn belongs_to(&self, module: &str, version: &str) -> Result<(), ZipError> {
         let below = format!("{module}@{version}/");
         let other = self.entries.iter().find(|e| !e.name.starts_with(&below));
@@ -162,10 +164,11 @@ impl ModZip {
         })
     }
 
-    /// The whole of one file.
+    /// Returns the whole content of one file.
     ///
     /// # Errors
-    /// When there is no such file, it is longer than `most` bytes, or it is not as the zip says.
+    /// If there is no such file, it is longer than `most` bytes, or it does not match what the zip
+    /// states.
     pub fn read(&self, name: &str, most: u64) -> Result<Vec<u8>, ZipError> {
         let Some(entry) = self.entry(name) else {
             return Err(ZipError::entry(&self.path, name, "is not in the zip"));
@@ -175,7 +178,7 @@ impl ModZip {
             return Err(ZipError::entry(&self.path, name, why));
         }
         let mut bytes = Vec::new();
-        // Large zips hold small files; the rest of a large buffer would be read for nothing.
+        // Large zips hold small files; the rest of a large buffer would be read in vain.
         let room = usize::try_from(entry.packed).unwrap_or(BUFFER);
         let mut source = source(&self.file, room.saturating_add(512).min(BUFFER));
         Content::new(&mut source, &mut Inflater::default(), entry)
@@ -184,11 +187,11 @@ impl ModZip {
         Ok(bytes)
     }
 
-    /// Every file, in the order in which they lie in the zip. What `each` does not read to its
-    /// end is not checked.
+    /// Calls `each` for every file, in the order of their position in the zip. Content that `each`
+    /// does not read to its end is not checked.
     ///
     /// # Errors
-    /// What `each` says, or that a file is not as the zip says.
+    /// The error of `each`, or that a file does not match what the zip states.
     pub fn for_each(
         &self,
         each: &mut dyn FnMut(&Entry, &mut dyn Read) -> io::Result<()>,
@@ -203,10 +206,10 @@ impl ModZip {
         Ok(())
     }
 
-    /// The hash that go.sum has for it (`dirhash.HashZip`). Every file is read to its end.
+    /// Returns the hash that go.sum has for it (`dirhash.HashZip`). Every file is read to its end.
     ///
     /// # Errors
-    /// When a file is not as the zip says.
+    /// If a file does not match what the zip states.
     pub fn h1(&self) -> Result<String, ZipError> {
         let mut sums = Vec::with_capacity(self.entries.len());
         let mut buffer = vec![0; BUFFER];
@@ -225,7 +228,7 @@ impl ModZip {
         hash_sums(names.zip(sums).collect()).map_err(|error| ZipError::bad(&self.path, error))
     }
 
-    /// As they lie in the file, so that it is read from its start to its end.
+    /// Returns the entries by their position in the file, so that it is read from start to end.
     fn in_order(&self) -> Vec<&Entry> {
         let mut entries: Vec<&Entry> = self.entries.iter().collect();
         entries.sort_by_key(|entry| entry.at);
@@ -233,7 +236,7 @@ impl ModZip {
     }
 
     fn failed(&self, name: &str, error: &io::Error) -> ZipError {
-        // What the system says has a number; what the zip is found out in has none.
+        // An error of the system has a number; an error in the content of the zip has none.
         match error.raw_os_error() {
             Some(_) => ZipError::unreadable(&self.path, error),
             None => ZipError::entry(&self.path, name, error),
@@ -241,10 +244,10 @@ impl ModZip {
     }
 }
 
-/// The hash that go.sum has for this zip.
+/// Returns the hash that go.sum has for this zip.
 ///
 /// # Errors
-/// When it cannot be read or go would not take it.
+/// If it cannot be read or go would not accept it.
 pub fn h1_of(path: &Path) -> Result<String, ZipError> {
     ModZip::open(path)?.h1()
 }
@@ -286,18 +289,19 @@ fn entry(header: &rawzip::ZipFileHeaderRecord<'_>) -> Result<Entry, &'static str
     Ok(entry)
 }
 
-/// `x/mod/module.CheckFilePath`'s rules on elements and letters, for the whole name: what
-/// precedes the file (`MODULE@VERSION/`) keeps them too. A folder ends in a slash.
+/// `x/mod/module.CheckFilePath`'s rules on elements and letters, for the whole name: the part
+/// before the file (`MODULE@VERSION/`) follows them too. The name of a directory ends in a slash.
 fn check_name(name: &str) -> Result<(), &'static str> {
     for element in name.strip_suffix('/').unwrap_or(name).split('/') {
         if element.is_empty() {
             return Err("a name with an empty element");
         }
-        // Also "." and "..", and everything else that is dots alone.
+        // Also "." and "..", and every other name of dots only.
         if element.ends_with('.') {
             return Err("a name with an element that ends in a dot");
         }
-        // `module.fileNameOK`; beyond ASCII every letter (Rust's tables know a few more than Go's).
+        // `module.fileNameOK`; outside ASCII every letter (Rust's tables know a few more than
+        // Go's).
         let is_allowed = |c: char| c.is_alphanumeric() || "!#$%&()+,-.=@[]^_{}~ ".contains(c);
         if !element.chars().all(is_allowed) {
             return Err("a name with a character that go does not allow in file names");
@@ -317,14 +321,14 @@ mod tests {
     use super::*;
     use crate::gomod::sum::hash_files;
 
-    /// A zip whose parts can be made to lie.
+    /// A zip whose parts can be made to state false values.
     #[derive(Clone)]
     struct File {
         name: Vec<u8>,
         content: Vec<u8>,
         deflate: bool,
         descriptor: bool,
-        /// What the headers say of size and checksum, where that is not the truth.
+        /// The false size and checksum in the headers, if any.
         size: Option<u32>,
         crc: Option<u32>,
         flags: u16,
@@ -355,7 +359,7 @@ mod tests {
     }
 
     /// APPNOTE.TXT 4.3.7, 4.3.9, 4.3.12, 4.3.16; with `zip64` sizes and offsets are in the extra
-    /// field (4.5.3), and the directory's end is said in 64 bits.
+    /// field (4.5.3), and the directory's end record has 64 bits.
     fn zip(files: &[File], zip64: bool) -> Vec<u8> {
         let (mut out, mut directory) = (Vec::new(), Vec::new());
         for file in files {
@@ -578,7 +582,7 @@ mod tests {
 
     #[test]
     fn a_bomb_stops_at_what_it_says_it_is() {
-        // 64 MiB of zeros in 64 KiB, said to be 1,000 bytes: no more than a buffer is unpacked.
+        // 64 MiB of zeros in 64 KiB, declared as 1,000 bytes: no more than a buffer is unpacked.
         let bomb = File {
             size: Some(1000),
             ..file("a@v1/x", &vec![0; 64 << 20])
@@ -626,13 +630,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v1.0.0.zip");
         let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
-        // SAFETY: the name is a C string that lives on; mkfifo keeps nothing of it.
+        // SAFETY: the name is a C string that outlives the call; mkfifo does not keep the pointer.
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
         assert!(h1_of(&path).unwrap_err().to_string().contains("not a file"));
     }
 
     proptest! {
-        /// Whatever an attacker writes: an error or a hash, and no more memory than bounds allow.
+        /// For every input of an attacker: an error or a hash, and no more memory than the limits
+        /// allow.
         #[test]
         fn no_bytes_make_it_panic(
             form in 0..8u8,

@@ -1,7 +1,7 @@
 //! Escaping of module paths and versions (`golang.org/x/mod/module.EscapePath`): file systems
 //! and URLs may fold case, so an upper-case letter is written as `!` and its lower-case one.
 
-/// A path or version that go would not ask a proxy for.
+/// A path or version that go would not request from a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed module {what} {text:?}: {why}")]
 pub struct EscapeError {
@@ -19,7 +19,7 @@ impl From<EscapeError> for std::io::Error {
 /// `github.com/BurntSushi/toml` → `github.com/!burnt!sushi/toml`.
 ///
 /// # Errors
-/// When it is no module path by `module.CheckPath`'s rules on letters and elements.
+/// If it is not a module path by `module.CheckPath`'s rules on letters and elements.
 pub fn escape_path(path: &str) -> Result<String, EscapeError> {
     check_path(path).map_err(|why| error("path", path, why))?;
     Ok(escape(path))
@@ -28,7 +28,7 @@ pub fn escape_path(path: &str) -> Result<String, EscapeError> {
 /// `v1.0.0-RC1` → `v1.0.0-!r!c1`.
 ///
 /// # Errors
-/// When it holds what no version may: a slash, a `!`, other than ASCII.
+/// If it holds a character that no version may hold: a slash, a `!`, a character outside ASCII.
 pub fn escape_version(version: &str) -> Result<String, EscapeError> {
     check_element(version, is_version_byte).map_err(|why| error("version", version, why))?;
     Ok(escape(version))
@@ -37,7 +37,7 @@ pub fn escape_version(version: &str) -> Result<String, EscapeError> {
 /// The reverse of [`escape_path`].
 ///
 /// # Errors
-/// When it is not the escaped form of any path.
+/// If it is not the escaped form of any path.
 pub fn unescape_path(escaped: &str) -> Result<String, EscapeError> {
     let path = unescape(escaped).map_err(|why| error("path", escaped, why))?;
     check_path(&path).map_err(|why| error("path", escaped, why))?;
@@ -47,7 +47,7 @@ pub fn unescape_path(escaped: &str) -> Result<String, EscapeError> {
 /// The reverse of [`escape_version`].
 ///
 /// # Errors
-/// When it is not the escaped form of any version.
+/// If it is not the escaped form of any version.
 pub fn unescape_version(escaped: &str) -> Result<String, EscapeError> {
     let version = unescape(escaped).map_err(|why| error("version", escaped, why))?;
     check_element(&version, is_version_byte).map_err(|why| error("version", escaped, why))?;
@@ -127,7 +127,7 @@ fn is_path_byte(b: u8) -> bool {
     matches!(b, b'-' | b'.' | b'_' | b'~') || b.is_ascii_alphanumeric()
 }
 
-/// `module.fileNameOK` without `!`, the slash and the space: what a version may hold.
+/// `module.fileNameOK` without `!`, the slash and the space: the bytes that a version may hold.
 fn is_version_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"#$%&()+,-.=@[]^_{}~".contains(&b)
 }

@@ -10,11 +10,11 @@ use ring::digest::{Context, SHA256};
 #[error("a file name holds a newline, which an h1 hash cannot express")]
 pub struct H1Error;
 
-/// The hash of a list of files: names as in the module's zip (`M@V/relative/path`), in any
+/// Returns the hash of a list of files: names as in the module's zip (`M@V/relative/path`), in any
 /// order, and their contents.
 ///
 /// # Errors
-/// When a name holds a newline.
+/// If a name holds a newline.
 pub fn hash_files<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<String, H1Error> {
@@ -29,12 +29,12 @@ pub fn hash_files<'a>(
 /// SHA-256 of one file.
 pub type Sum = [u8; 32];
 
-/// The same from each file's SHA-256, for files that are not to be in memory.
+/// Returns the same hash from each file's SHA-256, for files that are not kept in memory.
 ///
 /// # Errors
-/// When a name holds a newline.
+/// If a name holds a newline.
 pub fn hash_sums(mut files: Vec<(&str, Sum)>) -> Result<String, H1Error> {
-    // Bytewise, as Go's sort.Strings; a name that comes twice is summed twice.
+    // Bytewise, as Go's sort.Strings; a name that occurs twice is summed twice.
     files.sort_by_key(|(name, _)| *name);
     let mut all = Context::new(&SHA256);
     for (name, sum) in files {
@@ -53,17 +53,17 @@ pub fn hash_sums(mut files: Vec<(&str, Sum)>) -> Result<String, H1Error> {
 pub struct Summing(Context);
 
 impl Summing {
-    /// Of nothing yet.
+    /// Starts with no data.
     pub fn new() -> Summing {
         Summing(Context::new(&SHA256))
     }
 
-    /// Its next piece.
+    /// Adds the next piece.
     pub fn update(&mut self, piece: &[u8]) {
         self.0.update(piece);
     }
 
-    /// The sum.
+    /// Returns the sum.
     pub fn finish(self) -> Sum {
         let mut sum = [0; 32];
         sum.copy_from_slice(self.0.finish().as_ref());
@@ -77,25 +77,25 @@ impl Default for Summing {
     }
 }
 
-/// SHA-256 of a file in memory.
+/// Returns the SHA-256 of a file in memory.
 pub fn sum_of(content: &[u8]) -> Sum {
     let mut summing = Summing::new();
     summing.update(content);
     summing.finish()
 }
 
-/// The hash on a go.sum line that ends in `/go.mod` (`modfetch.goModSum`).
+/// Returns the hash of a go.sum line that ends in `/go.mod` (`modfetch.goModSum`).
 pub fn hash_go_mod(content: &[u8]) -> String {
-    // The one name is a constant without a newline, so there is nothing to fail.
+    // The only name is a constant without a newline, so this cannot fail.
     hash_files([("go.mod", content)]).unwrap_or_default()
 }
 
-/// SHA-256 of these bytes, in lower-case hexadecimal digits.
+/// Returns the SHA-256 of these bytes, in lower-case hexadecimal digits.
 pub fn sha256_hex(content: &[u8]) -> String {
     hex(&sum_of(content))
 }
 
-/// Bytes in lower-case hexadecimal digits.
+/// Returns the bytes in lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let nibble = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_order_of_files_does_not_matter_but_their_content_does() {
-        // The value was computed apart from this code, with Python's hashlib.
+        // The value was computed independently of this code, with Python's hashlib.
         let one = hash_files([
             ("xyz", b"data for xyz".as_slice()),
             ("abc", b"data for abc"),

@@ -1,5 +1,6 @@
-//! Go's own formats that prove what a file is: h1 hashes, signed notes, tree heads, the tiles
-//! that prove what stands in a tree, and the escaping of module paths. No I/O; ring does the arithmetic.
+//! Go's own formats that prove the content of a file: h1 hashes, signed notes, tree heads, the
+//! tiles that prove that a record is in a tree, and the escaping of module paths. No I/O; ring does
+//! the cryptography.
 //!
 //! May import: model.
 

@@ -1,5 +1,6 @@
-//! Signed notes (`golang.org/x/mod/sumdb/note`): a text, a blank line, and signature lines. And
-//! what is in them: tree heads and lookup answers of a checksum database (`golang.org/x/mod/sumdb/tlog`).
+//! Signed notes (`golang.org/x/mod/sumdb/note`): a text, a blank line, and signature lines. Also
+//! their contents: tree heads and lookup answers of a checksum database
+//! (`golang.org/x/mod/sumdb/tlog`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,22 +11,22 @@ use crate::model::VerifierKey;
 
 /// `note.Open` allows no more signature lines.
 const MAX_SIGNATURES: usize = 100;
-/// Far above any true tree head (some 200 bytes), far below what would hurt.
+/// Far above any real tree head (some 200 bytes), far below a harmful size.
 const MAX_NOTE: usize = 64 * 1024;
 
 /// Why a note proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
-    /// It is no note at all.
+    /// It is not a note.
     #[error("malformed note")]
     Malformed,
     /// The key's own hash does not fit its name and bytes (`note: invalid verifier hash`).
     #[error("the verifier key of {0} is damaged: its hash does not fit the key")]
     DamagedKey(String),
-    /// Signed by others only.
+    /// Only other keys have signed it.
     #[error("not signed by {0}'s key")]
     Unverified(String),
-    /// Claims to be signed with the key, but is not.
+    /// It claims a signature by the key, but the signature is wrong.
     #[error("the signature of {0} is wrong")]
     BadSignature(String),
     /// The text is not a tree head.
@@ -36,7 +37,7 @@ pub enum NoteError {
     MalformedRecord,
 }
 
-/// A note as it came: nothing is proven before [`Note::verify`] says so.
+/// A note as it was received: nothing is proven until [`Note::verify`] succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note<'a> {
     /// The signed text, with its last newline.
@@ -52,14 +53,14 @@ struct Signature<'a> {
 }
 
 impl<'a> Note<'a> {
-    /// Takes a note apart, as strictly as `note.Open` does.
+    /// Parses a note, as strictly as `note.Open` does.
     ///
     /// # Errors
     /// [`NoteError::Malformed`].
     pub fn parse(message: &'a [u8]) -> Result<Note<'a>, NoteError> {
         let read = || {
             let message = std::str::from_utf8(message).ok()?;
-            // The last blank line: a text may hold blank lines of its own.
+            // The last blank line: a text may itself contain blank lines.
             let (text, rest) = message.split_at(message.rfind("\n\n")? + 1);
             let block = rest.strip_prefix('\n')?.strip_suffix('\n')?;
             let signatures: Option<Vec<_>> = block.split('\n').map(signature).collect();
@@ -75,13 +76,14 @@ impl<'a> Note<'a> {
         read.ok_or(NoteError::Malformed)
     }
 
-    /// The text, if the key has signed it.
+    /// Returns the text, if the key has signed it.
     ///
     /// # Errors
-    /// When the key is damaged, has not signed it, or a signature in its name is wrong.
+    /// If the key is damaged, has not signed it, or a signature in its name is wrong.
     pub fn verify(&self, key: &VerifierKey) -> Result<&'a str, NoteError> {
         check_key(key)?;
-        // Repeated signatures by one verifier are dropped, as note.Open drops them: the first counts.
+        // Repeated signatures by one verifier are dropped, as note.Open drops them: the first
+        // counts.
         let signature = self
             .signatures
             .iter()
@@ -93,13 +95,13 @@ impl<'a> Note<'a> {
         Ok(self.text)
     }
 
-    /// The text, not verified.
+    /// Returns the text, not verified.
     pub fn unverified_text(&self) -> &'a str {
         self.text
     }
 }
 
-/// The hash of a verifier key: the first four bytes of SHA-256(name, newline, 0x01, key).
+/// Returns the hash of a verifier key: the first four bytes of SHA-256(name, newline, 0x01, key).
 pub fn key_hash(name: &str, key: &[u8; 32]) -> u32 {
     let mut sum = Context::new(&SHA256);
     sum.update(name.as_bytes());
@@ -113,7 +115,7 @@ pub fn key_hash(name: &str, key: &[u8; 32]) -> u32 {
         .fold(0, |hash, byte| hash << 8 | u32::from(*byte))
 }
 
-/// Does the key's hash fit its name and bytes? `note.NewVerifier` refuses it otherwise.
+/// Checks that the key's hash matches its name and bytes; otherwise `note.NewVerifier` refuses it.
 ///
 /// # Errors
 /// [`NoteError::DamagedKey`].
@@ -125,7 +127,7 @@ pub fn check_key(key: &VerifierKey) -> Result<(), NoteError> {
     }
 }
 
-/// `— name base64(hash, signature)`.
+/// Parses `— name base64(hash, signature)`.
 fn signature(line: &str) -> Option<Signature<'_>> {
     let (name, encoded) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     if name.is_empty() || name.contains('+') || name.contains(char::is_whitespace) {
@@ -143,7 +145,7 @@ fn signature(line: &str) -> Option<Signature<'_>> {
     })
 }
 
-/// What a database signs: how many records it holds, and the hash over all of them.
+/// What a database signs: the number of its records, and the hash over all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TreeHead {
     /// Records in the tree.
@@ -157,14 +159,14 @@ pub struct TreeHead {
 pub struct LookupRecord<'a> {
     /// Its number in the tree.
     pub id: u64,
-    /// The go.sum lines. Only tiles could prove that they stand in the signed tree.
+    /// The go.sum lines. Only tiles could prove that they are in the signed tree.
     pub lines: &'a str,
     /// The tree head that came with it.
     pub tree: Note<'a>,
 }
 
 impl TreeHead {
-    /// Reads the text of a verified note, as `tlog.ParseTree` does: extra lines are for later
+    /// Parses the text of a verified note, as `tlog.ParseTree` does: extra lines are for later
     /// versions and are ignored.
     ///
     /// # Errors
@@ -184,10 +186,10 @@ impl TreeHead {
 }
 
 impl<'a> LookupRecord<'a> {
-    /// Takes an answer apart, as `tlog.ParseRecord` does.
+    /// Parses an answer, as `tlog.ParseRecord` does.
     ///
     /// # Errors
-    /// [`NoteError::MalformedRecord`], or what is wrong with the note in it.
+    /// [`NoteError::MalformedRecord`], or the error of the note in it.
     pub fn parse(answer: &'a [u8]) -> Result<LookupRecord<'a>, NoteError> {
         let read = || {
             let (id, rest) = std::str::from_utf8(answer).ok()?.split_once('\n')?;
@@ -200,13 +202,13 @@ impl<'a> LookupRecord<'a> {
         Ok(LookupRecord { id, lines, tree })
     }
 
-    /// Does it hold this go.sum line?
+    /// Reports whether it holds this go.sum line.
     pub fn holds(&self, line: &str) -> bool {
         self.lines.split('\n').any(|held| held == line)
     }
 }
 
-/// A decimal number as `strconv.FormatInt` would write it again, within int64.
+/// Parses a decimal number in the form that `strconv.FormatInt` writes, within int64.
 fn number(text: &str) -> Option<u64> {
     let plain = text == "0" || !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
     let value: i64 = text.parse().ok().filter(|_| plain)?;
@@ -222,7 +224,7 @@ mod tests {
     use super::*;
     use crate::model::sumdb::SUM_GOLANG_ORG;
 
-    /// A note as a database writes it, and the key that verifies it.
+    /// Returns a note as a database writes it, and the key that verifies it.
     fn sign(name: &str, seed: u8, text: &str) -> (Vec<u8>, VerifierKey) {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
         let public: [u8; 32] = pair.public_key().as_ref().try_into().unwrap();

@@ -1,10 +1,10 @@
 //! The tree of a checksum database: its hashes (`golang.org/x/mod/sumdb/tlog/tlog.go`, RFC 6962,
-//! section 2.1); its tiles (`tile.go`), what they are called, and which of them prove a record or
-//! an older tree; and a tree that is proven, tile by tile.
+//! section 2.1); its tiles (`tile.go`), their names, and which of them prove a record or an older
+//! tree; and a tree that is proven, tile by tile.
 //!
 //! A tile holds up to 256 hashes side by side, those of the complete subtrees of `256^level`
-//! records. All tiles but the last one of each level are full and never change again; a last
-//! one that is not full is asked for by its width, and is the beginning of any wider one.
+//! records. All tiles but the last one of each level are full and never change again. A last tile
+//! that is not full is requested by its width, and is the beginning of any wider one.
 
 use std::collections::BTreeMap;
 
@@ -21,22 +21,22 @@ pub const EMPTY: Hash = [
     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ];
 
-/// A complete subtree: the `index`th one of `2^level` records. Level 0 are the records.
+/// A complete subtree: number `index` of those with `2^level` records. Level 0 are the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
-    /// The logarithm of how many records it holds; below 63.
+    /// The base-2 logarithm of the number of its records; below 63.
     pub level: u32,
     /// Its number on this level, from the left.
     pub index: u64,
 }
 
-/// `tlog.RecordHash`: of a record's text, which ends with a newline.
+/// `tlog.RecordHash`: the hash of a record's text, which ends with a newline.
 pub fn record_hash(text: &[u8]) -> Hash {
     sum(&[&[0], text])
 }
 
-/// The same, of the lines as [`LookupRecord`](super::LookupRecord) has them: without the last
-/// newline.
+/// Returns the same hash for lines as [`LookupRecord`](super::LookupRecord) has them: without the
+/// last newline.
 pub fn lines_hash(lines: &str) -> Hash {
     sum(&[&[0], lines.as_bytes(), b"\n"])
 }
@@ -46,8 +46,8 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sum(&[&[1], left, right])
 }
 
-/// The fewest complete subtrees that together hold the first `size` records, from the left,
-/// which is the largest first (`tlog.subTreeIndex(0, size)`).
+/// Returns the fewest complete subtrees that together hold the first `size` records, from the left,
+/// so the largest is first (`tlog.subTreeIndex(0, size)`).
 pub fn subtrees(size: u64) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut before = 0_u64;
@@ -61,7 +61,7 @@ pub fn subtrees(size: u64) -> Vec<Node> {
     nodes
 }
 
-/// The root over these subtrees (`tlog.subTreeHash`), as [`subtrees`] has ordered them.
+/// Returns the root over these subtrees (`tlog.subTreeHash`), in the order of [`subtrees`].
 pub fn root(hashes: impl DoubleEndedIterator<Item = Hash>) -> Hash {
     hashes
         .rev()
@@ -69,8 +69,8 @@ pub fn root(hashes: impl DoubleEndedIterator<Item = Hash>) -> Hash {
         .unwrap_or(EMPTY)
 }
 
-/// The hash over the hashes of a complete subtree's leaves (`tlog.tileHash`): a power of two of
-/// them. `None` for anything else.
+/// Returns the hash over the hashes of a complete subtree's leaves (`tlog.tileHash`). Their number
+/// must be a power of two; otherwise `None`.
 pub fn leaves_hash(leaves: &[u8]) -> Option<Hash> {
     if leaves.len() <= size_of::<Hash>() {
         return leaves.try_into().ok();
@@ -93,13 +93,13 @@ fn sum(parts: &[&[u8]]) -> Hash {
     hash
 }
 
-/// Every database has tiles of this height: eight levels of the tree in one tile.
+/// The tiles of every database have this height: eight levels of the tree in one tile.
 const HEIGHT: u32 = 8;
-/// Hashes in a full tile.
+/// The number of hashes in a full tile.
 pub const FULL: u16 = 1 << HEIGHT;
-/// Bytes of a hash.
+/// The length of a hash in bytes.
 pub const HASH_BYTES: usize = 32;
-/// What `x001/x234/067` counts in.
+/// The base of the number in `x001/x234/067`.
 const PATH_BASE: u64 = 1000;
 
 /// A tile's coordinates.
@@ -109,12 +109,13 @@ pub struct Tile {
     pub level: u8,
     /// Its number on this level, from the left.
     pub index: u64,
-    /// How many hashes it holds: 1 to 256.
+    /// The number of hashes it holds: 1 to 256.
     pub width: u16,
 }
 
 impl Tile {
-    /// The tile at this place in a tree of `size` records, as wide as it is there.
+    /// Returns the tile at this place in a tree of `size` records, with the width that it has
+    /// there.
     pub fn at(level: u8, index: u64, size: u64) -> Option<Tile> {
         let held = size.checked_shr(u32::from(level) * HEIGHT)?;
         let before = index.checked_mul(u64::from(FULL))?;
@@ -127,16 +128,17 @@ impl Tile {
         })
     }
 
-    /// The tile that holds the hash of a subtree (or what to make it of), in a tree of this size.
+    /// Returns the tile that holds the hash of a subtree (or the hashes to compute it from), in a
+    /// tree of this size.
     pub fn of(node: Node, size: u64) -> Option<Tile> {
         let (level, first, count) = leaves(node)?;
         let tile = Tile::at(level, first / u64::from(FULL), size)?;
-        // A subtree that the tree does not hold whole has no hash in it.
+        // A subtree that is only partly in the tree has no hash in it.
         let end = first % u64::from(FULL) + count;
         (end <= u64::from(tile.width)).then_some(tile)
     }
 
-    /// Which of the tile's bytes make the hash of this subtree.
+    /// Returns which of the tile's bytes determine the hash of this subtree.
     pub fn bytes_of(self, node: Node) -> Option<std::ops::Range<usize>> {
         let (level, first, count) = leaves(node)?;
         if (level, first / u64::from(FULL)) != (self.level, self.index) {
@@ -147,7 +149,7 @@ impl Tile {
         (end <= usize::from(self.width)).then_some(first * HASH_BYTES..end * HASH_BYTES)
     }
 
-    /// The subtree of which a full tile holds all leaves: its hash stands in the tile above.
+    /// Returns the subtree whose leaves fill this full tile: its hash is in the tile above.
     pub fn node(self) -> Node {
         Node {
             level: (u32::from(self.level) + 1) * HEIGHT,
@@ -155,12 +157,12 @@ impl Tile {
         }
     }
 
-    /// Nothing will be added to it.
+    /// Reports whether the tile is full: nothing will be added to it.
     pub fn is_full(self) -> bool {
         self.width == FULL
     }
 
-    /// The same place with all 256 hashes.
+    /// Returns the tile at the same place with all 256 hashes.
     pub fn full(self) -> Tile {
         Tile {
             width: FULL,
@@ -168,12 +170,12 @@ impl Tile {
         }
     }
 
-    /// How long it is, in bytes.
+    /// Returns its length in bytes.
     pub fn length(self) -> usize {
         usize::from(self.width) * HASH_BYTES
     }
 
-    /// `tile/8/LEVEL/NNN[.p/WIDTH]`, as go asks for it.
+    /// Returns `tile/8/LEVEL/NNN[.p/WIDTH]`, as go requests it.
     pub fn path(self) -> String {
         let mut number = format!("{:03}", self.index % PATH_BASE);
         let mut rest = self.index / PATH_BASE;
@@ -189,7 +191,7 @@ impl Tile {
         format!("tile/{HEIGHT}/{}/{number}{part}", self.level)
     }
 
-    /// The reverse of [`path`](Tile::path); nothing else is taken.
+    /// The reverse of [`path`](Tile::path); any other text is refused.
     pub fn parse(path: &str) -> Option<Tile> {
         let rest = path.strip_prefix("tile/8/")?;
         let (level, rest) = rest.split_once('/')?;
@@ -209,13 +211,13 @@ impl Tile {
             index,
             width,
         };
-        // One spelling each, as tlog.ParseTilePath has it.
+        // Each tile has exactly one spelling, as in tlog.ParseTilePath.
         (width > 0 && tile.path() == path).then_some(tile)
     }
 }
 
-/// The tiles that are not full in a tree of this size, the uppermost first: together they make
-/// its root.
+/// Returns the tiles that are not full in a tree of this size, the uppermost first: together they
+/// determine its root.
 pub fn edge(size: u64) -> Vec<Tile> {
     let at = |level: u8| {
         let held = size >> (u32::from(level) * HEIGHT);
@@ -224,8 +226,8 @@ pub fn edge(size: u64) -> Vec<Tile> {
     (0..8).rev().filter_map(at).collect()
 }
 
-/// The full tiles between a subtree's hash and the edge, the uppermost first: what must be
-/// known, beside the edge, to know that hash. `None`: the tree does not hold it.
+/// Returns the full tiles between a subtree's hash and the edge, the uppermost first: the tiles
+/// that are needed, beside the edge, to prove that hash. `None`: the tree does not hold it.
 pub fn way_down(node: Node, size: u64) -> Option<Vec<Tile>> {
     let mut way = Vec::new();
     let mut tile = Tile::of(node, size)?;
@@ -237,8 +239,8 @@ pub fn way_down(node: Node, size: u64) -> Option<Vec<Tile>> {
     Some(way)
 }
 
-/// The tiles that prove that record `id` stands in a tree of this size. Each one comes after
-/// that which proves it, the edge first. `None`: it is none of the tree's records.
+/// Returns the tiles that prove that record `id` is in a tree of this size. Each one comes after
+/// the tile that proves it, the edge first. `None`: the record is not in the tree.
 pub fn prove_record(id: u64, size: u64) -> Option<Vec<Tile>> {
     let node = Node {
         level: 0,
@@ -249,8 +251,8 @@ pub fn prove_record(id: u64, size: u64) -> Option<Vec<Tile>> {
     Some(tiles)
 }
 
-/// The tiles that prove that a tree of `older` records is how one of `size` records began; in
-/// the same order. `None`: it is not the older one.
+/// Returns the tiles that prove that a tree of `older` records is the beginning of one of `size`
+/// records, in the same order. `None`: it is not the older one.
 pub fn prove_prefix(older: u64, size: u64) -> Option<Vec<Tile>> {
     if older > size {
         return None;
@@ -266,31 +268,31 @@ pub fn prove_prefix(older: u64, size: u64) -> Option<Vec<Tile>> {
     Some(tiles)
 }
 
-/// Where a subtree's hashes stand: the tiles' level, the first one's number on that level, and
-/// how many they are.
+/// Returns where a subtree's hashes are: the level of the tiles, the number of the first hash on
+/// that level, and the number of hashes.
 fn leaves(node: Node) -> Option<(u8, u64, u64)> {
     let level = u8::try_from(node.level / HEIGHT).ok()?;
     let count = 1_u64 << (node.level % HEIGHT);
     Some((level, node.index.checked_mul(count)?, count))
 }
 
-/// Tiles that do not fit the tree.
+/// Tiles that do not match the tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Inconsistent {
-    /// One of the tiles at the edge is wrong, and it is unknown which.
+    /// One of the tiles at the edge is wrong; it is unknown which.
     #[error("the tiles at the edge do not make the root of the tree of {0} records")]
     Edge(u64),
-    /// This one is, or is not in that tree at all.
+    /// This tile is wrong, or is not in that tree.
     #[error("{} does not fit the tree of {size} records", tile.path())]
     Tile {
-        /// Which.
+        /// The tile.
         tile: Tile,
-        /// The tree's.
+        /// The number of records in the tree.
         size: u64,
     },
 }
 
-/// A tree of which the root is trusted, and the tiles that were proven to be in it.
+/// A tree with a trusted root, and the tiles that were proven to be in it.
 #[derive(Debug, Clone)]
 pub struct ProvenTree {
     head: TreeHead,
@@ -298,10 +300,10 @@ pub struct ProvenTree {
 }
 
 impl ProvenTree {
-    /// Begins with the tiles of [`edge`], in its order.
+    /// Starts with the tiles of [`edge`], in its order.
     ///
     /// # Errors
-    /// When they do not make the tree's root.
+    /// If they do not give the tree's root.
     pub fn new(head: TreeHead, data: Vec<Vec<u8>>) -> Result<ProvenTree, Inconsistent> {
         let wrong = Inconsistent::Edge(head.size);
         let edge = edge(head.size);
@@ -324,15 +326,15 @@ impl ProvenTree {
         }
     }
 
-    /// The tree.
+    /// Returns the head of the tree.
     pub fn head(&self) -> TreeHead {
         self.head
     }
 
-    /// Takes one more full tile; the one above it must have been taken before.
+    /// Adds one more full tile; the one above it must have been added before.
     ///
     /// # Errors
-    /// When it is not what the one above it says.
+    /// If it does not match the hash in the tile above.
     pub fn add(&mut self, tile: Tile, data: Vec<u8>) -> Result<(), Inconsistent> {
         let known = self.node(tile.node());
         if !tile.is_full()
@@ -347,20 +349,20 @@ impl ProvenTree {
         Ok(())
     }
 
-    /// A tile that is proven, as wide as it is in this tree.
+    /// Returns a proven tile, with the width that it has in this tree.
     pub fn tile(&self, level: u8, index: u64) -> Option<(Tile, &[u8])> {
         let (tile, data) = self.tiles.get(&(level, index))?;
         Some((*tile, data))
     }
 
-    /// The hash of a subtree, if the tile that holds it is proven.
+    /// Returns the hash of a subtree, if the tile that holds it is proven.
     pub fn node(&self, node: Node) -> Option<Hash> {
         let tile = Tile::of(node, self.head.size)?;
         let (tile, data) = self.tile(tile.level, tile.index)?;
         leaves_hash(data.get(tile.bytes_of(node)?)?)
     }
 
-    /// The hash of a record, if its tile is proven.
+    /// Returns the hash of a record, if its tile is proven.
     pub fn record(&self, id: u64) -> Option<Hash> {
         self.node(Node {
             level: 0,
@@ -368,7 +370,7 @@ impl ProvenTree {
         })
     }
 
-    /// The root of the tree as it was with its first `older` records, if the tiles for that are
+    /// Returns the root of the tree with only its first `older` records, if the necessary tiles are
     /// proven.
     pub fn prefix(&self, older: u64) -> Option<Hash> {
         if older > self.head.size {
@@ -483,7 +485,7 @@ mod proven_tests {
     use super::*;
     use super::{node_hash, record_hash};
 
-    /// The root over these records as RFC 6962 puts it, with nothing of the code above.
+    /// The root over these records as RFC 6962 defines it, independent of the code above.
     fn naive(records: &[Hash]) -> Hash {
         match records {
             [] => EMPTY,
@@ -516,7 +518,7 @@ mod proven_tests {
         }
     }
 
-    /// The tree by these tiles, as `change` has changed them.
+    /// Builds the tree from these tiles, after `change` has changed them.
     fn build(
         records: &[Hash],
         tiles: &[Tile],
@@ -559,7 +561,7 @@ mod proven_tests {
         assert_eq!(tree.record(3), None);
         tree.add(*lower, lowest).unwrap();
         assert_eq!(tree.record(3), Some(records[3]));
-        // The same data in another place is not right there.
+        // The same data at another place is wrong.
         let beside = Tile { index: 1, ..*lower };
         assert!(tree.add(beside, data(&records, *lower)).is_err());
     }

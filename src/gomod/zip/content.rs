@@ -1,11 +1,12 @@
-//! One file of a zip, unpacked as it is read and held to what the zip says of it.
+//! One file of a zip, unpacked while it is read and checked against what the zip states about it.
 
 use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom, Take};
 
 use rawzip::{FileReader, ReaderAt as _};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-/// A file's own header before its bytes (APPNOTE.TXT 4.3.7); its name and extra field follow it.
+/// The length of a file's local header, before its bytes (APPNOTE.TXT 4.3.7); its name and extra
+/// field follow.
 const LOCAL: usize = 30;
 const LOCAL_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 const DESCRIPTOR_SIGNATURE: [u8; 4] = *b"PK\x07\x08";
@@ -15,35 +16,35 @@ const DESCRIPTOR_SIGNATURE: [u8; 4] = *b"PK\x07\x08";
 pub struct Entry {
     /// Its full name, `MODULE@VERSION/relative/path`.
     pub name: String,
-    /// Bytes, unpacked, as the zip says.
+    /// Unpacked size in bytes, as stated in the zip.
     pub size: u64,
-    /// Where its own header is.
+    /// The offset of its local header.
     pub(super) at: u64,
-    /// Bytes, packed.
+    /// Packed size in bytes.
     pub(super) packed: u64,
     pub(super) crc: u32,
-    /// Packed with deflate; else as it is.
+    /// Whether it is packed with deflate; else it is stored.
     pub(super) is_deflated: bool,
-    /// Its checksum is said once more behind its bytes.
+    /// Whether its checksum is repeated after its bytes.
     pub(super) descriptor: bool,
 }
 
 impl Entry {
-    /// A folder, which go sums as an empty file.
+    /// Reports whether it is a directory, which go sums as an empty file.
     pub fn is_folder(&self) -> bool {
         self.name.ends_with('/')
     }
 }
 
-/// The zip, read through one buffer: its many small files lie side by side.
+/// The zip, read through one buffer: its many small files are stored side by side.
 pub(super) type Source<'f> = BufReader<Cursor<'f>>;
 
-/// A source with a buffer of this many bytes.
+/// Creates a source with a buffer of this many bytes.
 pub(super) fn source(file: &FileReader, room: usize) -> Source<'_> {
     BufReader::with_capacity(room, Cursor { file, at: 0 })
 }
 
-/// A place in a file that others read, too.
+/// A position in a file that others read, too.
 pub(super) struct Cursor<'f> {
     file: &'f FileReader,
     at: u64,
@@ -69,7 +70,7 @@ impl Seek for Cursor<'_> {
     }
 }
 
-/// The inflater's memory, used for one file after another.
+/// The inflater's memory, reused for one file after another.
 pub(super) struct Inflater(Inflate);
 
 impl Default for Inflater {
@@ -78,7 +79,7 @@ impl Default for Inflater {
     }
 }
 
-/// What is left to read of one file.
+/// The unread rest of one file.
 pub(super) struct Content<'a, 'f> {
     /// Its packed bytes.
     packed: Take<&'a mut Source<'f>>,
@@ -86,23 +87,23 @@ pub(super) struct Content<'a, 'f> {
     entry: &'a Entry,
     left: u64,
     crc: u32,
-    /// Everything after the last byte has been checked.
+    /// Whether everything after the last byte has been checked.
     checked: bool,
 }
 
 impl<'a, 'f> Content<'a, 'f> {
-    /// At its first byte.
+    /// Starts at its first byte.
     pub(super) fn new(
         source: &'a mut Source<'f>,
         inflater: &'a mut Inflater,
         entry: &'a Entry,
     ) -> io::Result<Content<'a, 'f>> {
         inflater.0.reset(false);
-        // go reads nothing of a folder either.
+        // go does not read the content of a directory either.
         let checked = entry.is_folder();
         if !checked {
             let now = source.get_ref().at - source.buffer().len() as u64;
-            // Both are below the bound of a zip's length.
+            // Both are below the limit of a zip's length.
             source.seek_relative(entry.at as i64 - now as i64)?;
             let header: [u8; LOCAL] = next(source)?;
             if !header.starts_with(&LOCAL_SIGNATURE) {
@@ -134,7 +135,7 @@ impl<'a, 'f> Content<'a, 'f> {
                 .inflater
                 .decompress(input, out, InflateFlush::NoFlush)
                 .map_err(|error| bad(error.as_str()))?;
-            // Neither can be more than the slices are long.
+            // Neither can exceed the length of the slices.
             let taken = (self.inflater.total_in() - was_in) as usize;
             let made = (self.inflater.total_out() - was_out) as usize;
             self.packed.consume(taken);
@@ -147,14 +148,14 @@ impl<'a, 'f> Content<'a, 'f> {
         }
     }
 
-    /// Nothing may follow, and the checksum must agree, as go has it (`archive/zip`,
+    /// Checks that nothing follows and that the checksum matches, as go does (`archive/zip`,
     /// `checksumReader`).
     fn check_end(&mut self) -> io::Result<()> {
         if self.unpack(&mut [0])? > 0 {
             return Err(bad("is longer than the zip says"));
         }
         if self.entry.descriptor {
-            // go passes over bytes that are left when the packed stream says that it is at its end.
+            // go ignores bytes that remain after the end of the packed stream.
             let left = self.packed.limit();
             let source = self.packed.get_mut();
             source.seek_relative(left as i64)?;
@@ -167,7 +168,7 @@ impl<'a, 'f> Content<'a, 'f> {
                 return Err(bad("its checksum (CRC-32) is not the same in all places"));
             }
         }
-        // A writer that knew none left it 0, and go does not look then.
+        // A writer that did not know the checksum wrote 0, and go then does not check it.
         let unknown = self.entry.crc == 0 && !self.entry.descriptor;
         if self.crc != self.entry.crc && !unknown {
             return Err(bad("its bytes do not agree with its checksum (CRC-32)"));
@@ -199,7 +200,7 @@ impl Read for Content<'_, '_> {
     }
 }
 
-/// The next bytes of the zip.
+/// Reads the next bytes of the zip.
 fn next<const N: usize>(source: &mut Source<'_>) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     match source.read_exact(&mut bytes) {
