@@ -1,4 +1,4 @@
-//! Carrying out a plan, atomically: `go env -w` on a copy beside the real file, then a rename.
+//! Applies a plan atomically: `go env -w` on a copy beside the real file, then a rename.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -19,39 +19,39 @@ use crate::environment::Environment;
 use crate::model::EnvText;
 use crate::model::plan::{Plan, PlanStep};
 
-/// How long an empty file is waited for to be filled: `go env -w` takes well under 1 ms from
-/// its truncating to its writing.
+/// How long goroam waits for an empty file to be filled: `go env -w` takes well under 1 ms between
+/// truncating and writing it.
 const FILLED: Duration = Duration::from_millis(15);
 
-/// A copy of the go env file with the plan carried out on it, ready to take its place.
-/// Dropping it leaves the real file as it is and removes the copy.
+/// A copy of the go env file with the plan applied to it, ready to replace the file. Dropping it
+/// leaves the real file unchanged and removes the copy.
 pub struct Prepared {
-    /// What the real file held when the copy was made; `None`: there was none.
+    /// The content of the real file when the copy was made; `None`: there was none.
     pub before: Option<Vec<u8>>,
-    /// What it will hold.
+    /// The new content.
     pub after: Vec<u8>,
     pub(super) copy: Copy,
     pub(super) place: Place,
     pub(super) task: Task,
 }
 
-/// What was done.
+/// The result of a commit.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The file as it was right before; `None`: there was none.
+    /// The file directly before; `None`: there was none.
     pub before: Option<Vec<u8>>,
-    /// The file as it is.
+    /// The file as it is now.
     pub after: Vec<u8>,
-    /// How often another writer had slipped in and was merged with.
+    /// How often another program had written meanwhile and its changes were merged.
     pub merged: u32,
-    /// From the call of `commit` until every new go command sees the change; what follows is
-    /// looking after other writers.
+    /// From the call of `commit` until every new go command sees the change; the time after that is
+    /// spent on checking for other writers.
     pub visible_after: Duration,
-    /// Why the file was written in place, where it could not be replaced in one step.
+    /// Why the file was written in place, if it could not be replaced in one step.
     pub in_place: Option<InPlace>,
 }
 
-/// What is to be done, kept for doing it again on another writer's content.
+/// What to write, kept so that it can be applied again to another writer's content.
 #[derive(Debug, Clone)]
 pub(super) struct Task {
     go: GoCommand,
@@ -60,7 +60,7 @@ pub(super) struct Task {
     pub(super) plan: Plan,
 }
 
-/// Carries the plan out on a copy. The real file is not touched.
+/// Applies the plan to a copy. The real file is not touched.
 ///
 /// # Errors
 /// See [`ApplyError`].
@@ -80,7 +80,7 @@ pub async fn prepare(
 }
 
 impl Task {
-    /// On what is there now.
+    /// Starts from the present content of the file.
     async fn start(self) -> Result<Prepared, ApplyError> {
         let place = Place::resolve(&self.file.path)?;
         place.make_ready()?;
@@ -97,7 +97,7 @@ impl Task {
         let copy = Copy::new(&place, base)?;
         let present = EnvText(base.to_vec());
         let managed: Vec<&str> = self.plan.changes().map(PlanStep::name).collect();
-        // Two calls at most: go checks all values of one call before it writes, and writes once.
+        // At most two calls: go checks all values of one call before it writes, and writes once.
         for (flag, names) in [("-w", self.sets()), ("-u", self.unsets(&present))] {
             if !names.is_empty() {
                 let names = names.iter().map(String::as_str);
@@ -125,7 +125,7 @@ impl Task {
         })
     }
 
-    /// `NAME=VALUE` for `go env -w`.
+    /// Returns `NAME=VALUE` arguments for `go env -w`.
     fn sets(&self) -> Vec<String> {
         let steps = self.plan.changes();
         let sets = steps.filter_map(|step| match step {
@@ -135,8 +135,8 @@ impl Task {
         sets.collect()
     }
 
-    /// The names for `go env -u` that have a line: go refuses where there is no file, and an old
-    /// one where it does not know the name.
+    /// Returns the names for `go env -u` that have a line: go fails if there is no file, and an old
+    /// go fails if it does not know the name.
     fn unsets(&self, present: &EnvText) -> Vec<String> {
         let names = present.names();
         let steps = self.plan.changes();
@@ -150,8 +150,8 @@ impl Task {
     }
 }
 
-/// What the file holds. An empty one is looked at for some milliseconds: `go env -w`
-/// truncates it before it writes, and no lines may be taken for removed.
+/// Reads the content of the file. If the file is empty, it is read again for some milliseconds: `go
+/// env -w` truncates it before it writes it, and its lines must not count as removed.
 pub(super) async fn read_whole(place: &Place) -> Result<Option<Vec<u8>>, ApplyError> {
     let started = Instant::now();
     loop {
@@ -183,22 +183,23 @@ impl fmt::Debug for Applied {
 
 /// How often the file is swapped before goroam gives up.
 const TRIES: u32 = 8;
-/// After so many of them, lines that another program appends are appended to its file.
+/// After this many swaps, lines that another program appends are appended to its file.
 const SWAPS: u32 = 4;
-/// How long a writer that had the old file open, or had read it, is waited for after the
-/// swap: `go env -w` takes well under 1 ms from its read to its write.
+/// How long goroam waits after the swap for a writer that had the old file open, or had read it:
+/// `go env -w` takes well under 1 ms from its read to its write.
 const QUIET: Duration = Duration::from_millis(15);
-/// The same, once a writer was seen: it may be one of many.
+/// The same, after a writer was seen: it may be one of many.
 const QUIET_AFTER_WRITER: Duration = Duration::from_millis(60);
-/// The longest wait for a writer who keeps the old file open.
+/// The longest wait for a writer that keeps the old file open.
 const LONGEST: Duration = Duration::from_millis(500);
-/// Between two looks.
+/// The interval between two checks.
 const LOOK: Duration = Duration::from_millis(3);
 
 impl Prepared {
-    /// Puts the copy in the real file's place, merges with a writer who slipped in between,
-    /// and reads back. The change is visible right at the beginning ([`Applied::visible_after`]);
-    /// the rest, 15 ms as a rule, looks after writers who had opened or read the old file.
+    /// Replaces the real file with the copy, merges the changes of a program that wrote in between,
+    /// and reads the file back. The change is visible right at the beginning
+    /// ([`Applied::visible_after`]); the rest, usually 15 ms, checks for writers that had opened or
+    /// read the old file.
     ///
     /// # Errors
     /// See [`ApplyError`].
@@ -250,7 +251,7 @@ impl Prepared {
         })
     }
 
-    /// Takes in what was written since the copy was made; says whether there was anything.
+    /// Merges what was written since the copy was made, and reports whether there was anything.
     async fn catch_up(mut self) -> Result<(Prepared, bool), ApplyError> {
         let place = Place::resolve(&self.task.file.path)?;
         if place.path != self.place.path {
@@ -282,9 +283,9 @@ impl Prepared {
             .map_err(|error| ApplyError::refused(path, path, "cannot be replaced", error))
     }
 
-    /// Looks at the files until no writer can be left: at those that were displaced, which a
-    /// writer may have changed before the swap or may still have open, and at the real one,
-    /// which a writer that had read an old one may have overwritten.
+    /// Checks the files until no writer can be left: the displaced ones, which a writer may have
+    /// changed before the swap or may still have open, and the real one, which a writer that had
+    /// read an old one may have overwritten.
     async fn look_after(
         &self,
         displaced: &mut [Displaced],
@@ -293,7 +294,7 @@ impl Prepared {
     ) -> Result<Settled, ApplyError> {
         let plan = &self.task.plan;
         if displaced.is_empty() && self.before.as_deref() == Some(&self.after) {
-            return Ok(Settled::At(self.after.clone())); // nothing was to be done
+            return Ok(Settled::At(self.after.clone())); // there was nothing to change
         }
         let started = Instant::now();
         let mut since = started;
@@ -302,8 +303,8 @@ impl Prepared {
                 0 => QUIET,
                 _ => QUIET_AFTER_WRITER,
             };
-            // In this order: a writer that could still write to an old file when that is asked is
-            // seen by the next look.
+            // In this order: if a writer could still write to an old file at the time of this
+            // check, the next read sees its change.
             let is_open = displaced
                 .iter()
                 .any(|old| is_final(&old.file) == Some(false));
@@ -315,21 +316,22 @@ impl Prepared {
             let olds = self.read_displaced(displaced, is_last)?;
             let found = self.place.read()?;
             let new = found.as_deref().unwrap_or_default();
-            // Empty is what a writer leaves between its truncating and its writing, a line
-            // without an end what one leaves that writes piece by piece.
+            // A file is empty between a writer's truncation and its write. A line without an end is
+            // left by a writer that writes piece by piece.
             let is_torn = !new.ends_with(b"\n") && !self.after.is_empty();
             if is_torn && !is_last {
                 tokio::time::sleep(LOOK).await;
                 continue;
             }
-            // Everything that was written to displaced files, oldest first, onto the real one.
+            // Everything that was written to displaced files, oldest first, merged into the real
+            // one.
             let mut all = new.to_vec();
             for (old, now) in displaced.iter().zip(&olds) {
                 all = carry(plan, &old.carried, now, &self.after, &all);
             }
             let next = if all != new {
-                // Swapping again shows what a third writer did meanwhile, so it comes first; one
-                // that appends all the time is met by appending.
+                // Another swap shows what a third writer did meanwhile, so it is tried first; with
+                // a writer that appends all the time, goroam appends too.
                 match all.strip_prefix(new) {
                     Some(more) if round >= SWAPS => {
                         self.append(more)?;
@@ -358,8 +360,8 @@ impl Prepared {
         }
     }
 
-    /// What the displaced files hold now. One that was truncated and not yet written, or whose
-    /// last line has no end, counts as unchanged until the last look.
+    /// Returns what the displaced files hold now. A file that was truncated and not yet written, or
+    /// whose last line has no end, counts as unchanged until the last check.
     fn read_displaced(
         &self,
         displaced: &[Displaced],
@@ -378,7 +380,8 @@ impl Prepared {
         displaced.iter().map(read).collect()
     }
 
-    /// A merged copy was swapped in without waiting for the disk: other writers do not wait.
+    /// A merged copy was swapped in without waiting for the disk, so that other writers do not
+    /// wait.
     async fn make_durable(&self, in_place: Option<&File>) -> Result<(), ApplyError> {
         let written = match in_place {
             Some(file) => sync(file).await,
@@ -389,20 +392,21 @@ impl Prepared {
         Ok(())
     }
 
-    /// Whole lines at the end, in one write: no reader sees a torn file, and a writer who
-    /// appends as well loses nothing.
+    /// Appends whole lines in one write: no reader sees a torn file, and another program that also
+    /// appends loses nothing.
     fn append(&self, more: &[u8]) -> Result<(), ApplyError> {
         let mut options = OpenOptions::new();
         let appended = bounded::open_lock(options.append(true), &self.place.path)
             .and_then(|mut file| file.write_all(more).and_then(|()| file.sync_data()));
         match appended {
-            // Replaced or removed meanwhile: the next look sees it.
+            // Replaced or removed meanwhile: the next check sees it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result.map_err(|error| self.error("cannot be written", error)),
         }
     }
 
-    /// A copy with merged content, on which the plan still stands or is carried out again.
+    /// Returns a copy with merged content. If the content does not follow the plan, the plan is
+    /// applied again.
     async fn rewritten(
         &self,
         before: Option<Vec<u8>>,
@@ -430,45 +434,44 @@ impl Prepared {
     }
 }
 
-/// A file that the copy took the place of. It has no name any more, but a program that had it open
-/// can still write to it.
+/// A file that the copy replaced. It has no name any more, but a program that had it open can still
+/// write to it.
 struct Displaced {
     file: File,
-    /// What of it is in the real file.
+    /// The part of its content that is in the real file.
     carried: Vec<u8>,
 }
 
-/// What looking after other writers came to.
+/// The result of checking for other writers.
 enum Settled {
-    /// The file holds what was wanted, and this.
+    /// The file holds the wanted values; this is its content.
     At(Vec<u8>),
-    /// It has to be swapped again.
+    /// The file must be swapped again.
     Not(Box<Prepared>),
 }
 
-/// Why the file was not put back.
+/// Why the file was not restored.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// Another program changed the file since; what it wrote is still there.
+    /// Another program changed the file since; its content is still there.
     #[error("{path} was changed by another program; nothing was restored")]
     Changed {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
-    /// It cannot be written.
+    /// The file cannot be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
 }
 
-/// Puts these bytes in the file's place in one step, or removes it where there was none
-/// (`None`), but only while it still holds `expect`. Who may read and write it stays, the folder
-/// too. A file that cannot be replaced or removed is written in place; it is then empty where
-/// there was none, and the reason is returned.
-/// No file at all counts as an empty one in `expect`.
+/// Replaces the file's content by these bytes in one step, or removes the file if there was none
+/// (`None`), but only while it still holds `expect`. The permissions to read and write it stay, and
+/// so does the directory. A file that cannot be replaced or removed is written in place; if there
+/// was none, it is then empty. The reason is returned. A missing file counts as an empty one in
+/// `expect`.
 ///
 /// # Errors
-/// [`RestoreError::Changed`] when it holds something else, also when it was changed
-/// during the call.
+/// [`RestoreError::Changed`] if it holds something else, also if it was changed during the call.
 pub async fn restore(
     file: &EnvFile,
     bytes: Option<Vec<u8>>,
@@ -513,7 +516,7 @@ pub async fn restore(
     Ok(None)
 }
 
-/// What a writer who had slipped in made of the old file.
+/// Returns what another program wrote to the old file meanwhile.
 async fn written_since(old: &File, expect: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
     let started = Instant::now();
     loop {

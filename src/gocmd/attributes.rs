@@ -1,5 +1,6 @@
-//! Who may read and write a file: its owner, group and mode, its access list, its label and
-//! every other extended attribute; and what chattr(1) has said of it. A file that takes another one's place must have the same.
+//! The attributes of a file: its owner, group and mode, its access list, its label and every other
+//! extended attribute, and its chattr(1) flags. A file that replaces another one must have the
+//! same.
 
 use std::io;
 
@@ -10,7 +11,7 @@ use unix as os;
 #[cfg(not(unix))]
 use windows as os;
 
-/// What could not be given to the copy, and the system's reason.
+/// An attribute that could not be copied, and the system's reason.
 #[derive(Debug)]
 #[cfg_attr(not(unix), allow(dead_code, reason = "nothing is lost there"))]
 pub(super) struct Loss {
@@ -18,12 +19,12 @@ pub(super) struct Loss {
     pub(super) source: io::Error,
 }
 
-/// Gives `copy` all that `original` has. At no moment may anyone read or write the copy who may
-/// not read or write the original.
+/// Gives `copy` all attributes of `original`. At every moment, a user who may not read or write the
+/// original may not read or write the copy.
 ///
 /// # Errors
-/// What cannot be given, or is not there afterwards. The copy is then at most as open as the
-/// original.
+/// The attribute that cannot be set, or is missing afterwards. The copy is then at most as open as
+/// the original.
 pub(super) use os::carry;
 
 #[cfg(unix)]
@@ -46,14 +47,14 @@ mod linux {
 
     use super::{Loss, loss};
 
-    /// The kernel's bound of a name list and of a value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
+    /// The kernel's limit for a name list and for a value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
     const MOST: usize = 64 << 10;
-    /// The kernel computes these from what the file holds, or drops them at every write: they
+    /// The kernel computes these from the content of the file, or drops them at every write: they
     /// do not survive `go env -w` either.
     const OF_THE_CONTENT: [&[u8]; 3] = [b"security.capability", b"security.ima", b"security.evm"];
 
-    /// The flags that a user may set. Of the others the kernel sets some itself, and a file that
-    /// is immutable or append-only is not replaced at all.
+    /// The flags that a user may set. The kernel itself sets some of the others, and a file that is
+    /// immutable or append-only is not replaced at all.
     const FLAGS: IFlags = IFlags::NODUMP
         .union(IFlags::NOATIME)
         .union(IFlags::COMPRESSED)
@@ -77,8 +78,8 @@ mod linux {
         if own == wanted {
             return Ok(());
         }
-        // Private until it is done. A directory's default access list has been given to the
-        // copy already: without this, the last chmod would let its users in.
+        // Private until everything is set. The copy already has the directory's default access
+        // list: without this line, the last chmod would give the users in that list access.
         let mode = |bits| copy.set_permissions(Permissions::from_mode(bits));
         mode(0o600).map_err(loss("mode"))?;
         if own.owner != wanted.owner {
@@ -91,7 +92,7 @@ mod linux {
             }
         }
         for (name, value) in &wanted.extended {
-            // An access list has been changed by the chmod above.
+            // The chmod above has changed an access list.
             if is_access_list(name) || own.extended.get(name) != Some(value) {
                 fsetxattr(copy, name.as_c_str(), value, XattrFlags::empty())
                     .map_err(failed(name))?;
@@ -103,7 +104,7 @@ mod linux {
                 .map_err(|error| loss("flags (chattr)")(error.into()))?;
         }
         mode(wanted.mode).map_err(loss("mode"))?;
-        // A chmod drops the set-group-ID bit without a word, and some file systems drop more.
+        // A chmod drops the set-group-ID bit silently, and some file systems drop more.
         if Attributes::of(copy).map_err(loss("attributes"))? == wanted {
             Ok(())
         } else {
@@ -122,7 +123,7 @@ mod linux {
                 let mut value = vec![0; MOST];
                 match fgetxattr(file, name.as_c_str(), &mut value) {
                     Ok(length) => value.truncate(length),
-                    // Removed meanwhile, or listed though this user may not read it.
+                    // Removed meanwhile, or listed although this user may not read it.
                     Err(Errno::NODATA) => continue,
                     Err(error) => return Err(error.into()),
                 }
@@ -137,7 +138,7 @@ mod linux {
         }
     }
 
-    /// None where the file system has no such thing.
+    /// Empty if the file system does not support flags.
     fn flags(file: &File) -> IFlags {
         ioctl_getflags(file).unwrap_or(IFlags::empty())
     }
@@ -171,8 +172,8 @@ mod linux {
     }
 }
 
-/// macOS copies access lists and extended attributes with one call. On other systems neither
-/// is looked at.
+/// macOS copies access lists and extended attributes with one call. On other systems neither is
+/// handled.
 #[cfg(all(unix, not(target_os = "linux")))]
 mod unix {
     use std::fs::{File, Permissions};

@@ -1,4 +1,4 @@
-//! Where the go env file really lies, and the copy beside it.
+//! The real location of the go env file, and the copy beside it.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -10,32 +10,32 @@ use super::envfile::{not_a_file, read_file, read_open};
 use super::failure::{ApplyError, InPlace};
 use crate::bounded;
 
-/// The real file behind symbolic links, as far as it exists.
+/// The real file behind symbolic links, as far as the path exists.
 #[derive(Debug)]
 pub(super) struct Place {
     /// The file itself: not a symbolic link, may not exist.
     pub(super) path: PathBuf,
-    /// As it was found; `None`: there is no file.
+    /// Its metadata when it was found; `None`: there is no file.
     pub(super) meta: Option<Metadata>,
     linked: bool,
 }
 
-/// A copy beside the real file. It is locked as long as its maker lives, so that what a
-/// killed one left behind can be distinguished from what is in use. Dropping it removes it.
+/// A copy beside the real file. It stays locked as long as its process runs, so that leftovers of a
+/// killed process can be distinguished from copies in use. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) path: PathBuf,
-    /// `None` once it was let go.
+    /// `None` after it was closed.
     file: Option<File>,
     there: bool,
-    /// It cannot take the file's place; its bytes are written into the file.
+    /// Set if it cannot replace the file; its bytes are then written into the file.
     pub(super) in_place: Option<InPlace>,
-    /// Where no copy can be made beside the file: the directory that was made for it.
+    /// If no copy can be made beside the file: the directory that was made for it.
     elsewhere: Option<tempfile::TempDir>,
 }
 
 impl Place {
-    /// Follows symbolic links by hand: a dangling one's target is where go creates the file.
+    /// Follows symbolic links step by step: go creates the file at the target of a dangling link.
     pub(super) fn resolve(path: &Path) -> Result<Place, ApplyError> {
         let mut path = path.to_owned();
         let mut linked = false;
@@ -63,20 +63,21 @@ impl Place {
         Err(ApplyError::file(&path, "cannot be reached", error))
     }
 
-    /// Makes the folder as go does, unless a link points into one that is not there, and
-    /// makes sure that a file in it may be written.
+    /// Creates the directory as go does, unless a link points into a missing one, and checks that a
+    /// file in it may be written.
     pub(super) fn make_ready(&self) -> Result<(), ApplyError> {
         let folder = self.folder();
         if !self.linked && self.meta.is_none() {
             std::fs::create_dir_all(folder)
                 .map_err(|error| ApplyError::refused(folder, folder, "cannot be made", error))?;
         }
-        // A directory of another user, or on a read-only mount: the file may be written though.
+        // A directory of another user, or on a read-only mount; the file itself may still be
+        // writable.
         let keeps_out = |meta| self.meta.is_some() && access::keeps_out(folder, meta);
         if let Ok(meta) = std::fs::metadata(folder)
             && !keeps_out(&meta)
         {
-            access::writable(folder, &meta)?; // else making the copy says what is wrong
+            access::writable(folder, &meta)?; // otherwise making the copy reports the error
         }
         if let Some(meta) = &self.meta {
             access::writable(&self.path, meta)?;
@@ -84,7 +85,7 @@ impl Place {
         Ok(())
     }
 
-    /// What the file holds; `None`: there is no file.
+    /// Returns the content of the file; `None`: there is no file.
     pub(super) fn read(&self) -> Result<Option<Vec<u8>>, ApplyError> {
         read_file(&self.path).map_err(|error| ApplyError::file(&self.path, "cannot be read", error))
     }
@@ -93,7 +94,7 @@ impl Place {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
-    /// How the names of copies begin.
+    /// Returns the prefix of the names of copies.
     fn prefix(&self) -> String {
         let name = self.path.file_name().unwrap_or_default();
         format!(".{}.goroam-", name.to_string_lossy())
@@ -101,8 +102,8 @@ impl Place {
 }
 
 impl Copy {
-    /// A copy with these bytes. Only users who may read or write it may do so with the
-    /// file itself.
+    /// Makes a copy with these bytes. Only users who may read or write the file itself may read or
+    /// write the copy.
     pub(super) fn new(place: &Place, bytes: &[u8]) -> Result<Copy, ApplyError> {
         let what = "no copy can be made beside it";
         let failed = |error| ApplyError::file(&place.path, what, error);
@@ -134,8 +135,8 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Takes over who may read and write the original; where that cannot be done, the original
-    /// keeps its place.
+    /// Copies the attributes of the original. If that is not possible, the original stays and is
+    /// written in place.
     pub(super) fn follow(&mut self, original: &File) -> io::Result<()> {
         if let Some(count) = access::hard_links(original)? {
             self.in_place.get_or_insert(InPlace::HardLinks(count));
@@ -147,8 +148,8 @@ impl Copy {
         Ok(())
     }
 
-    /// The same after the copy has taken the original's place, for what was changed in the
-    /// moment between; the file is right in any case.
+    /// Does the same after the copy has replaced the original, for changes made in the moment
+    /// between. The content is right in any case, so errors are ignored.
     pub(super) fn follow_late(&self, original: &File) {
         if let Some(copy) = &self.file
             && let Err(loss) = attributes::carry(original, copy)
@@ -165,12 +166,12 @@ impl Copy {
         file.write_all(bytes)
     }
 
-    /// Its bytes, from what is open, whatever its name has become.
+    /// Reads its bytes from the open file, whatever has happened to its name.
     pub(super) fn read(&self) -> io::Result<Vec<u8>> {
         read_open(self.open_file()?)
     }
 
-    /// Puts its bytes on the disk, unless it was let go, which did that.
+    /// Writes its bytes to the disk, unless it was closed, which already did that.
     pub(super) async fn sync(&self) -> io::Result<()> {
         match &self.file {
             Some(file) => sync(file).await,
@@ -178,7 +179,7 @@ impl Copy {
         }
     }
 
-    /// Windows does not move a file that is open: it is put on the disk and closed.
+    /// Windows does not rename an open file: it is written to the disk and closed.
     pub(super) fn let_go(&mut self) -> io::Result<()> {
         match self.file.take_if(|_| cfg!(windows)) {
             Some(file) => file.sync_all(),
@@ -192,7 +193,7 @@ impl Copy {
             .ok_or_else(|| io::Error::other("the copy is closed already"))
     }
 
-    /// Its name is now something else's: it must not be removed.
+    /// Marks that its name now belongs to another file, which must not be removed.
     pub(super) fn is_gone(&mut self) {
         self.there = false;
     }
@@ -207,8 +208,8 @@ impl Drop for Copy {
     }
 }
 
-/// Puts a file's bytes on the disk, away from the thread that runs the loop: a busy disk
-/// takes its time.
+/// Writes a file's bytes to the disk, outside the thread that runs the loop: a busy disk takes
+/// time.
 pub(super) async fn sync(file: &File) -> io::Result<()> {
     let file = file.try_clone()?;
     tokio::task::spawn_blocking(move || file.sync_all())
@@ -216,14 +217,15 @@ pub(super) async fn sync(file: &File) -> io::Result<()> {
         .map_err(io::Error::other)?
 }
 
-/// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.
+/// Writes the directory's entries to the disk. Not every system supports that, and the file is
+/// right in any case.
 pub(super) async fn sync_folder(folder: &Path) {
     if let Ok(folder) = bounded::open_folder(folder) {
         let _ = sync(&folder).await;
     }
 }
 
-/// The directory may not be written, whatever it says in its mode (a read-only mount, a
+/// Reports whether the directory is not writable, regardless of its mode (a read-only mount, a
 /// security module).
 pub(super) fn is_shut(error: &io::Error) -> bool {
     cfg!(unix)
@@ -244,8 +246,8 @@ fn create_in(folder: &Path, place: &Place) -> io::Result<Copy> {
             .make_in(folder, |path| {
                 let mut options = OpenOptions::new();
                 options.read(true).write(true).create_new(true);
-                // A new file gets go's own mode, 0666 & ~umask; a copy may hold what is
-                // private until it has the mode of the original.
+                // A new file gets go's own mode, 0666 & ~umask. A copy may hold private data until
+                // it has the mode of the original.
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(
                     &mut options,
@@ -254,8 +256,8 @@ fn create_in(folder: &Path, place: &Place) -> io::Result<Copy> {
                 options.open(path)
             })?;
         let (file, path) = made.into_parts();
-        // Not every file system has locks, and on Windows they would keep go from writing;
-        // copies there are recognised by their age.
+        // Not every file system has locks, and on Windows they would prevent go from writing;
+        // there, copies are recognised by their age.
         #[cfg(unix)]
         let _ = file.try_lock_shared();
         let path = path.keep().map_err(|error| error.error)?;
@@ -266,14 +268,14 @@ fn create_in(folder: &Path, place: &Place) -> io::Result<Copy> {
             in_place: None,
             elsewhere: None,
         };
-        // Another goroam may have swept it away before it was locked.
+        // Another goroam may have removed it before it was locked.
         if copy.path.exists() || tries >= 8 {
             return Ok(copy);
         }
     }
 }
 
-/// Removes the copies of killed makers.
+/// Removes the copies of killed processes.
 fn sweep(place: &Place, own: &Copy) {
     let prefix = place.prefix();
     let Ok(entries) = std::fs::read_dir(place.folder()) else {
@@ -290,8 +292,8 @@ fn sweep(place: &Place, own: &Copy) {
     }
 }
 
-/// Its lock is free, or, where there are no locks, it is more than a minute older than
-/// this copy: `commit` takes less than a second.
+/// Reports whether a copy was left behind: its lock is free, or, if there are no locks, it is more
+/// than a minute older than this copy (`commit` takes less than a second).
 fn is_left_behind(path: &Path, own: &Copy) -> bool {
     let Ok(file) = bounded::open_no_link(path) else {
         return false;
@@ -321,7 +323,8 @@ mod access {
     use super::ApplyError;
     use crate::trust::may_write;
 
-    /// A mode without any `w` is the owner's wish, also for root, which it does not stop.
+    /// A mode without any `w` is the owner's wish. goroam respects it also as root, which the mode
+    /// does not stop.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
         if meta.mode() & 0o222 == 0 {
             let way_out = "`chmod u+w` it to let goroam manage it";
@@ -330,8 +333,9 @@ mod access {
         may_write(path).map_err(|error| ApplyError::refused(path, path, "cannot be written", error))
     }
 
-    /// May this user write no name there, though it is not their own wish? Their own
-    /// directory without any `w`, or an immutable one, is.
+    /// Reports whether this user cannot create names in the directory, although that is not the
+    /// user's own wish. A directory of the user's own without any `w`, or an immutable one, is such
+    /// a wish.
     pub(super) fn keeps_out(folder: &Path, meta: &Metadata) -> bool {
         let me = rustix::process::geteuid().as_raw();
         if meta.mode() & 0o222 == 0 && meta.uid() == me {
@@ -341,7 +345,7 @@ mod access {
             .is_err_and(|error| matches!(error.raw_os_error(), Some(libc::EACCES | libc::EROFS)))
     }
 
-    /// How many names it has, if there is more than one.
+    /// Returns the number of its names, if there is more than one.
     pub(super) fn hard_links(file: &File) -> io::Result<Option<u64>> {
         let count = file.metadata()?.nlink();
         Ok((count > 1).then_some(count))
@@ -356,7 +360,7 @@ mod access {
 
     use super::ApplyError;
 
-    /// The read-only attribute; on folders it means something else.
+    /// The read-only attribute; on directories it means something else.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
         if meta.is_file() && meta.permissions().readonly() {
             Err(ApplyError::read_only(
@@ -372,7 +376,7 @@ mod access {
         false
     }
 
-    /// Not asked: `ReplaceFileW` replaces one name.
+    /// Not checked: `ReplaceFileW` replaces one name.
     #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
     pub(super) fn hard_links(_: &File) -> io::Result<Option<u64>> {
         Ok(None)

@@ -1,4 +1,4 @@
-//! The go env file: where it is (`cfg.go:EnvFile`, `os.UserConfigDir`) and what it says.
+//! The go env file: where it is (`cfg.go:EnvFile`, `os.UserConfigDir`) and what it holds.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::model::status::Shadow;
 use crate::model::{EnvText, mask};
 
-/// The longest file that is read, in bytes. A real one has a few hundred.
+/// The maximum length of the file, in bytes. A real one has a few hundred.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
 
 /// The go env file of this user.
@@ -28,34 +28,34 @@ pub enum LocateError {
         "GOENV=off: the user has turned the go env file off, so goroam writes nothing; unset GOENV to change that"
     )]
     Off,
-    /// Neither HOME nor XDG_CONFIG_HOME.
+    /// Neither HOME nor XDG_CONFIG_HOME is set.
     #[error("no go env file: neither HOME nor XDG_CONFIG_HOME is set")]
     NoHome,
-    /// A relative GOENV would be another file in each folder.
+    /// A relative GOENV would mean another file in each directory.
     #[error(
         "GOENV={0} is relative: it would be another file in each folder, so goroam writes nothing; give it an absolute path or unset it"
     )]
     Relative(String),
-    /// go has no env file then (`os.UserConfigDir`), or another one in each folder.
+    /// go then has no env file (`os.UserConfigDir`), or another one in each directory.
     #[error(
         "{name}={value} is relative, so there is no go env file; give it an absolute path or unset it"
     )]
     RelativeFolder {
-        /// HOME, or another variable that go looks at.
+        /// HOME, or another variable that go reads.
         name: &'static str,
         /// Its value.
         value: String,
     },
-    /// The home folder belongs to another user (`sudo` without `-H`).
+    /// The home directory belongs to another user (`sudo` without `-H`).
     #[error(
         "{home} belongs to uid {owner}, but goroam runs as uid {me}: it would leave files there that their owner cannot change. Run it as that user"
     )]
     ForeignHome {
-        /// The home folder, or the file itself where that belongs to another user.
+        /// The home directory, or the file itself if that belongs to another user.
         home: PathBuf,
-        /// Who owns it.
+        /// The uid of its owner.
         owner: u32,
-        /// Who runs goroam.
+        /// The uid that goroam runs as.
         me: u32,
     },
 }
@@ -82,16 +82,16 @@ impl EnvFile {
         Ok(EnvFile { path })
     }
 
-    /// What it says; `Ok(None)` when there is none.
+    /// Returns its content; `Ok(None)` if there is none.
     ///
     /// # Errors
-    /// When it is there and cannot be read, is a folder or a device, or is longer than 1 MiB.
+    /// If it exists but cannot be read, is a directory or a device, or is longer than 1 MiB.
     pub fn read(&self) -> io::Result<Option<EnvText>> {
         Ok(read_file(&self.path)?.map(EnvText))
     }
 }
 
-/// The bytes of a regular file, bounded; `Ok(None)` when there is none.
+/// Returns the bytes of a regular file, bounded; `Ok(None)` if there is none.
 pub(super) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match bounded::open(path) {
         Ok(file) => file,
@@ -101,7 +101,7 @@ pub(super) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     read_open(&file).map(Some)
 }
 
-/// The bytes of an open regular file from its beginning, bounded.
+/// Returns the bytes of an open regular file from its beginning, bounded.
 pub(super) fn read_open(file: &File) -> io::Result<Vec<u8>> {
     let meta = file.metadata()?;
     if let Some(what) = not_a_file(&meta) {
@@ -125,7 +125,7 @@ pub(super) fn read_open(file: &File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// "a folder", "a device or pipe" for what is not a regular file.
+/// Returns "a folder" or "a device or pipe" if it is not a regular file.
 pub(super) fn not_a_file(meta: &std::fs::Metadata) -> Option<&'static str> {
     let what = if meta.is_dir() {
         "a folder"
@@ -135,7 +135,7 @@ pub(super) fn not_a_file(meta: &std::fs::Metadata) -> Option<&'static str> {
     (!meta.is_file()).then_some(what)
 }
 
-/// `os.UserConfigDir`, and the folder whose owner the user must be.
+/// `os.UserConfigDir`, and the directory that the user must own.
 fn config_folder(env: &Environment) -> Result<(PathBuf, PathBuf), LocateError> {
     if cfg!(windows) {
         let folder = env.path("AppData").or_else(|| env.path("APPDATA"));
@@ -146,7 +146,7 @@ fn config_folder(env: &Environment) -> Result<(PathBuf, PathBuf), LocateError> {
         let folder = home.join("Library").join("Application Support");
         return Ok((home, folder));
     }
-    // go 1.21 took a relative one, later ones say that it is an error and use none.
+    // go 1.21 accepted a relative one; later releases report an error and use none.
     if let Some(folder) = absolute(env, "XDG_CONFIG_HOME")? {
         return Ok((folder.clone(), folder));
     }
@@ -155,7 +155,7 @@ fn config_folder(env: &Environment) -> Result<(PathBuf, PathBuf), LocateError> {
     Ok((home, folder))
 }
 
-/// go takes a relative HOME and makes folders wherever it happens to run; goroam does not.
+/// go accepts a relative HOME and creates directories in its present directory; goroam does not.
 fn absolute(env: &Environment, name: &'static str) -> Result<Option<PathBuf>, LocateError> {
     match env.path(name) {
         Some(path) if !path.is_absolute() => Err(LocateError::RelativeFolder {
@@ -173,8 +173,8 @@ mod owner {
 
     use super::LocateError;
 
-    /// A home or config folder must be the user's own. One that belongs to root is not
-    /// another user's home: containers run any uid with `HOME=/`.
+    /// A home or config directory must be the user's own. One that belongs to root is not another
+    /// user's home: containers run any uid with `HOME=/`.
     pub(super) fn check_folder(path: &Path) -> Result<(), LocateError> {
         match std::fs::metadata(path) {
             Ok(meta) if meta.uid() != 0 => refuse_foreign(path, meta.uid()),
@@ -182,17 +182,17 @@ mod owner {
         }
     }
 
-    /// A file that is there must be the user's own; root must not leave a new one in
-    /// another user's folder either.
+    /// An existing file must be the user's own. Also, root must not leave a new one in another
+    /// user's directory.
     pub(super) fn check_file(path: &Path) -> Result<(), LocateError> {
         if let Ok(meta) = std::fs::metadata(path) {
             return match meta.is_file() {
                 true => refuse_foreign(path, meta.uid()),
-                false => Ok(()), // not a file at all, which prepare says better
+                false => Ok(()), // not a regular file; prepare reports that more clearly
             };
         }
         if me() != 0 {
-            return Ok(()); // the folder's permissions decide
+            return Ok(()); // the directory's permissions decide
         }
         let mut folders = path.ancestors().skip(1);
         let found = folders.find_map(|folder| Some((folder, std::fs::metadata(folder).ok()?)));
@@ -216,7 +216,7 @@ mod owner {
     }
 }
 
-/// Windows has no uid; a profile folder that belongs to another user cannot be written.
+/// Windows has no uid; a profile directory that belongs to another user cannot be written.
 #[cfg(not(unix))]
 mod owner {
     use std::path::Path;
@@ -234,8 +234,8 @@ mod owner {
     }
 }
 
-/// The managed names whose value in this environment differs from what stands in the go env
-/// file (`None`: no line), credentials aside. An empty one does not win: go takes it for unset.
+/// Returns the managed names whose value in this environment differs from the go env file (`None`:
+/// no line), with credentials hidden. An empty value does not override: go treats it as unset.
 pub fn shadows(env: &Environment, written: &BTreeMap<String, Option<String>>) -> Vec<Shadow> {
     let shadow = |(name, written): (&String, &Option<String>)| {
         let value = mask(env.get(name)?);

@@ -1,4 +1,4 @@
-//! Why nothing was written, or not in one step.
+//! Why nothing was written, or why it was not written in one step.
 
 use std::fmt;
 use std::io;
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use super::run::RunError;
 
-/// Why nothing was written. Unless it says otherwise, the file is as it was.
+/// Why nothing was written. Unless stated otherwise, the file is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// go said no, or could not be run.
+    /// go failed, or could not be run.
     #[error(transparent)]
     Go(#[from] RunError),
-    /// The file or its folder cannot be written. Exit code 4 when it is read-only, else 1.
+    /// The file or its directory cannot be written. Exit code 4 if it is read-only, else 1.
     #[error("{path}: {what}: {source}")]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// "cannot read", "cannot write beside it", ….
         what: &'static str,
@@ -25,42 +25,42 @@ pub enum ApplyError {
     /// The file is read-only: the user, or an administrator, does not want it changed. Exit code 4.
     #[error("{path} is read-only, so goroam does not change it; {way_out}")]
     ReadOnly {
-        /// Which file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// How to let goroam manage it.
         way_out: &'static str,
     },
-    /// There is no file at that path, but a folder or a device.
+    /// The path is not a file, but a directory or a device.
     #[error(
         "{path} is {what}, not a file; go cannot read its settings from there either. Move it away"
     )]
     NotAFile {
-        /// Which path.
+        /// The path.
         path: PathBuf,
         /// "a folder", ….
         what: &'static str,
     },
-    /// go wrote something else than it was asked to, or touched a foreign line.
+    /// go wrote something other than requested, or changed a line that is not part of the plan.
     #[error("go {version} did not write what it was asked to: {what}; nothing was changed")]
     Unexpected {
         /// go's version.
         version: String,
-        /// What is different.
+        /// The difference.
         what: String,
     },
     /// Another program keeps writing the file.
     #[error("{path} keeps being changed by another program; gave up after {tries} tries")]
     Contended {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// How often it was tried.
+        /// The number of tries.
         tries: u32,
     },
 }
 
 impl ApplyError {
-    /// The system said no: `protected` is read-only (also by a flag that `access` does not
-    /// show), or something else is wrong with `path`.
+    /// Creates the error for a refusal by the system: `protected` is read-only (also by a flag that
+    /// `access` does not show), or something else is wrong with `path`.
     pub(super) fn refused(
         protected: &Path,
         path: &Path,
@@ -98,13 +98,13 @@ impl ApplyError {
 /// Why the file is written in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InPlace {
-    /// It has other names, which a replaced file would no longer share.
+    /// It has other names; a new file would not share them.
     HardLinks(u64),
-    /// Something is mounted there: this one file, as containers do it.
+    /// Something is mounted there: this single file, as containers do.
     MountPoint,
-    /// No name can be added to its directory.
+    /// A new name cannot be created in its directory.
     Directory,
-    /// A copy cannot be given this attribute of the file.
+    /// This attribute of the file cannot be given to a copy.
     Attribute(String),
 }
 
@@ -120,7 +120,7 @@ impl fmt::Display for InPlace {
 }
 
 impl InPlace {
-    /// What was given up, for people.
+    /// Describes for people what was given up.
     pub fn told(&self, path: &Path) -> String {
         format!(
             "{} was written in place: {self}, so a go command that starts in that moment may read \

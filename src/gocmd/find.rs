@@ -1,4 +1,5 @@
-//! Which go command? PATH first, then the usual places, then the SDK managers'.
+//! Finds the go command: in PATH first, then in the usual places, then in those of the SDK
+//! managers.
 
 use std::cmp::Reverse;
 use std::io::{self, Read as _};
@@ -13,20 +14,20 @@ use crate::model::plural;
 /// Why there is no usable go command. Exit code 3.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// There is none.
+    /// No go command was found.
     #[error(
         "no go command found. Looked in {looked}. Install Go from go.dev/dl or set `go = \"/path/to/go\"` in [agent]"
     )]
     None {
-        /// Where it was looked for.
+        /// The places that were searched.
         looked: String,
     },
-    /// The one that the policy names is not usable.
+    /// The go command that the policy names is not usable.
     #[error("{path}: {why}; `go` in [agent] names it")]
     Named {
         /// The path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
     /// It is older than `go env -w` (1.13).
@@ -39,9 +40,9 @@ pub enum FindError {
     },
 }
 
-/// Finds the go command to use: `wish` (from `[agent] go`) or nothing else; without a wish,
-/// the first usable one of PATH, the usual places and the SDK managers. No process is started
-/// where the first candidate lies in a GOROOT.
+/// Finds the go command to use. With a `wish` (from `[agent] go`), only that one; otherwise the
+/// first usable one of PATH, the usual places and the SDK managers. No process is started if the
+/// first candidate is in a GOROOT.
 ///
 /// # Errors
 /// See [`FindError`].
@@ -109,17 +110,17 @@ fn usable(path: &Path, go: GoCommand) -> Result<GoCommand, FindError> {
 /// The name of the go command's file.
 const GO: &str = if cfg!(windows) { "go.exe" } else { "go" };
 
-/// Files named `go` that may be run, in the order in which they are tried; none is run.
+/// Returns executable files named `go`, in the order in which they are tried; none is run.
 pub fn candidates(env: &Environment) -> Vec<PathBuf> {
     places(env).0
 }
 
-/// Executable files named `go` (`go.exe`), in the order in which they are to be tried, and where
-/// they were looked for: "PATH (7 folders), /usr/local/go/bin, ~/go/bin, ~/sdk, mise and asdf
+/// Returns executable files named `go` (`go.exe`), in the order in which they are tried, and the
+/// places that were searched: "PATH (7 folders), /usr/local/go/bin, ~/go/bin, ~/sdk, mise and asdf
 /// shims". Costs some dozens of `stat` calls, no process.
 fn places(env: &Environment) -> (Vec<PathBuf>, String) {
     let mut candidates: Vec<PathBuf> = Vec::new();
-    // Relative entries depend on the folder that goroam was started in, so they do not count;
+    // Relative entries depend on the directory that goroam was started in, so they do not count;
     // `os/exec` refuses them as well.
     let path = env.get("PATH").map(std::env::split_paths);
     let path: Vec<PathBuf> = path
@@ -143,7 +144,7 @@ fn places(env: &Environment) -> (Vec<PathBuf>, String) {
     (candidates, looked.join(", "))
 }
 
-/// Is it a file that may be run?
+/// Reports whether the path is a file that may be executed.
 fn is_executable(path: &Path) -> bool {
     let Ok(meta) = std::fs::metadata(path) else {
         return false;
@@ -155,7 +156,7 @@ fn is_executable(path: &Path) -> bool {
     meta.is_file() && runs
 }
 
-/// How to name each place to a person, and its folders.
+/// Returns the name of each place for messages, and its directories.
 fn usual_folders(env: &Environment) -> Vec<(String, Vec<PathBuf>)> {
     let mut places = Vec::new();
     let mut add = |named: &str, folders: Vec<PathBuf>| places.push((named.to_owned(), folders));
@@ -197,7 +198,7 @@ fn usual_folders(env: &Environment) -> Vec<(String, Vec<PathBuf>)> {
     places
 }
 
-/// Installed versions first, newest first: a shim answers only where a version is chosen.
+/// Installed versions first, newest first: a shim works only where a version is selected.
 fn managers(env: &Environment, home: &Path) -> Vec<PathBuf> {
     let or_home = |name: &str, folder: &str| env.path(name).unwrap_or_else(|| home.join(folder));
     let mise = or_home("MISE_DATA_DIR", ".local/share/mise");
@@ -216,14 +217,14 @@ fn managers(env: &Environment, home: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// `parent/PREFIX*/inner`, the newest version first.
+/// Returns `parent/PREFIX*/inner`, the newest version first.
 fn newest(parent: &Path, prefix: &str, inner: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return Vec::new();
     };
     let mut found: Vec<((u32, u32, u32), PathBuf)> = entries
         .flatten()
-        // A package manager's folder can be long, a folder of Go versions is not.
+        // A package manager's directory can be long; a directory of Go versions is not.
         .take(10_000)
         .filter_map(|entry| {
             let name = entry.file_name();
@@ -236,7 +237,7 @@ fn newest(parent: &Path, prefix: &str, inner: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// `1.27.3`, `go1.27.3`, `1.19` and, for "latest" and the like, the lowest.
+/// Parses `1.27.3`, `go1.27.3`, `1.19`; "latest" and similar names give the lowest version.
 fn folder_version(name: &str) -> (u32, u32, u32) {
     let name = name.strip_prefix("go").unwrap_or(name);
     GoVersion::parse(&format!("go{name}")).map_or((0, 0, 0), |version| version.number)
@@ -245,8 +246,8 @@ fn folder_version(name: &str) -> (u32, u32, u32) {
 /// A wrapper may start a shell, a version manager or Python; one that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Finds out what stands behind an executable: without a process where it lies in a GOROOT,
-/// with one where it is a wrapper.
+/// Finds the go command behind an executable: without a process if it is in a GOROOT, with one if
+/// it is a wrapper.
 async fn resolve(candidate: &Path, env: &Environment) -> Result<GoCommand, String> {
     if let Some(real) = by_goroot(candidate) {
         return Ok(real);
@@ -254,8 +255,8 @@ async fn resolve(candidate: &Path, env: &Environment) -> Result<GoCommand, Strin
     by_asking(candidate, env).await
 }
 
-/// `GOROOT/bin/go` with `GOROOT/VERSION`, symbolic links followed. The file must be a program:
-/// a script of this name is a wrapper wherever it lies.
+/// Recognises `GOROOT/bin/go` with `GOROOT/VERSION`; symbolic links are followed. The file must be
+/// a program: a script of this name is a wrapper wherever it is.
 fn by_goroot(candidate: &Path) -> Option<GoCommand> {
     // Not `\\?\C:\…`: as a GOROOT that would break go.
     let path = dunce::canonicalize(candidate).ok()?;
@@ -273,7 +274,7 @@ fn by_goroot(candidate: &Path) -> Option<GoCommand> {
 }
 
 async fn by_asking(candidate: &Path, env: &Environment) -> Result<GoCommand, String> {
-    // GOENV=off: a go env file that says `GOROOT=/nowhere` breaks `go env` up to 1.26.
+    // GOENV=off: a go env file with `GOROOT=/nowhere` breaks `go env` up to 1.26.
     let settings = Settings::from([
         ("GOROOT", None),
         ("GOFLAGS", None),
@@ -297,7 +298,7 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<GoCommand, Str
             None => "is not a go command: it does not answer `go env GOROOT`".to_owned(),
         });
     }
-    // `go env GOVERSION` came with 1.16; the file is older than that.
+    // `go env GOVERSION` exists since 1.16; the file VERSION is older.
     let version = lines
         .next()
         .and_then(GoVersion::parse)
@@ -321,7 +322,7 @@ fn version_file(goroot: &Path) -> Option<GoVersion> {
     GoVersion::parse(&text)
 }
 
-/// ELF, Mach-O (either byte order, or universal), PE: by its first bytes.
+/// Recognises ELF, Mach-O (either byte order, or universal) and PE by their first bytes.
 fn is_program(path: &Path) -> bool {
     let mut magic = [0; 4];
     let read = bounded::open(path).and_then(|mut file| file.read_exact(&mut magic));

@@ -1,7 +1,7 @@
-//! The go command on a project, for as long as a download takes: `go mod download`, `go list`.
-//! Always with GOTOOLCHAIN=local, so that no toolchain is switched to (and downloaded) on the
-//! way, and with the GOFLAGS and GOWORK that the job says: a user's `-mod=vendor` would change
-//! what the command means.
+//! Runs the go command on a project, for as long as a download takes: `go mod download`, `go list`.
+//! Always with GOTOOLCHAIN=local, so that go does not switch to (and download) another toolchain,
+//! and with the GOFLAGS and GOWORK that the job sets: a user's `-mod=vendor` would change what the
+//! command means.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,11 +11,12 @@ use super::run::{GoCommand, Output, RunError, Settings, child_env, run_to_end};
 use crate::environment::Environment;
 use crate::model::mask;
 
-/// go has no limits of its own once it is connected; a 500 MB zip on a slow line takes this long.
+/// go has no limits of its own after it is connected; a 500 MB zip on a slow line takes this long.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// GODEBUG with go's own switch that forbids every request (`cmd/go/internal/base/limit.go`), behind
-/// what the user has set: the checksum database, too, is then what the cache has of it.
+/// Returns GODEBUG with go's own switch that forbids every request
+/// (`cmd/go/internal/base/limit.go`), appended to the user's value. The checksum database is then
+/// also limited to what the cache has of it.
 pub fn without_requests(env: &Environment) -> OsString {
     match env.get("GODEBUG") {
         Some(users) => format!("{users},cmdgonetlimit=0").into(),
@@ -26,21 +27,21 @@ pub fn without_requests(env: &Environment) -> OsString {
 /// A go command of a job.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// Which go.
+    /// The go command to run.
     pub go: &'a GoCommand,
     /// The user's environment.
     pub env: &'a Environment,
-    /// Where it runs.
+    /// The directory it runs in.
     pub folder: &'a Path,
-    /// Variables that are set for it, over the user's. An empty value leaves the name out; then
-    /// the go env file has its say.
+    /// Variables that are set for it, over the user's. An empty value removes the name; then the go
+    /// env file applies.
     pub set: Vec<(&'a str, OsString)>,
 }
 
-/// What a job said.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// Exit code 0.
+    /// Whether the exit code is 0.
     pub success: bool,
     /// Standard output.
     pub out: Vec<u8>,
@@ -52,15 +53,15 @@ impl Job<'_> {
     /// Runs `go ARGS…` to its end. Ctrl-C at a terminal ends both, go and goroam.
     ///
     /// # Errors
-    /// When it cannot be started or takes longer than an hour.
+    /// If it cannot be started or takes longer than an hour.
     pub async fn run(&self, args: &[&str]) -> Result<Ran, RunError> {
         self.run_for(args, LIMIT).await
     }
 
-    /// The same within this time.
+    /// Does the same within this time.
     ///
     /// # Errors
-    /// When it cannot be started or takes longer.
+    /// If it cannot be started or takes longer.
     pub async fn run_for(&self, args: &[&str], limit: Duration) -> Result<Ran, RunError> {
         let mut settings = Settings::from([
             ("GOTOOLCHAIN", Some("local".into())),

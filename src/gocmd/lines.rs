@@ -1,18 +1,18 @@
-//! The go env file line by line, as `envcmd/env.go:updateEnvFile` treats it: is all that was
-//! planned there, is all that is foreign still there, and how one writer's changes are
-//! carried onto another's file.
+//! The go env file line by line, as `envcmd/env.go:updateEnvFile` treats it: whether everything
+//! planned is there, whether all foreign lines are still there, and how one writer's changes are
+//! applied to another's file.
 
 use std::collections::BTreeMap;
 
 use crate::model::EnvText;
 use crate::model::plan::{Plan, PlanStep};
 
-/// Does the text say what the plan wants?
+/// Reports whether the text has the values that the plan wants.
 pub(super) fn holds(plan: &Plan, text: &EnvText) -> bool {
     missing(plan, text).is_none()
 }
 
-/// What go did otherwise than planned, without values: they may hold credentials.
+/// Describes how go's result differs from the plan, without values: they may hold credentials.
 pub(super) fn unexpected(plan: &Plan, before: &[u8], after: &EnvText) -> Option<String> {
     if let Some(name) = missing(plan, after) {
         return Some(format!("{name} is not what it was set to"));
@@ -27,10 +27,11 @@ pub(super) fn unexpected(plan: &Plan, before: &[u8], after: &EnvText) -> Option<
     Some(format!("the line of {name} changed"))
 }
 
-/// `onto`, with what a writer who did not see it changed between `from` and `to`; it was `ours` when
-/// we wrote it. Lines of planned names are left out. Where `onto` says something else of a name than
-/// `ours`, it was written after ours and stays: it is the younger. What was appended is not
-/// appended again. What is only appended follows `onto` as it is, byte for byte.
+/// Returns `onto`, plus the changes between `from` and `to` by a writer that did not see `onto`;
+/// `onto` was `ours` when goroam wrote it. Lines of planned names are left out. If `onto` has
+/// another value of a name than `ours`, that value was written after ours and stays: it is newer.
+/// What was already appended is not appended again. Text that is only appended follows `onto`
+/// unchanged, byte for byte.
 pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8]) -> Vec<u8> {
     if from == to {
         return onto.to_vec();
@@ -86,7 +87,7 @@ pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8
     text
 }
 
-/// The first name that is not what the plan wants.
+/// Returns the first name whose value is not what the plan wants.
 fn missing<'a>(plan: &'a Plan, text: &EnvText) -> Option<&'a str> {
     plan.changes().find_map(|step| {
         let right = match step {
@@ -98,7 +99,7 @@ fn missing<'a>(plan: &'a Plan, text: &EnvText) -> Option<&'a str> {
     })
 }
 
-/// What go must not touch: the last line of every other name, and everything else in order.
+/// What go must not change: the last line of every other name, and everything else in order.
 struct Foreign<'a> {
     settings: BTreeMap<&'a [u8], &'a [u8]>,
     other: Vec<&'a [u8]>,
@@ -127,7 +128,8 @@ fn is_planned(plan: &Plan, line: &[u8]) -> bool {
     key(line).is_some_and(|name| plan.changes().any(|step| step.name().as_bytes() == name))
 }
 
-/// `env.go:lineToKey`: wider than what go reads as a setting, so that `foo=1` moves as one.
+/// `env.go:lineToKey`: it accepts more than go reads as a setting, so that `foo=1` moves as one
+/// line.
 fn key(line: &[u8]) -> Option<&[u8]> {
     let equals = line.iter().position(|b| *b == b'=')?;
     let name = line.get(..equals)?;
@@ -139,13 +141,13 @@ fn last_of<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<&'a [u8]> {
     newest_first.find(|line| key(line) == Some(name))
 }
 
-/// Where the name's line is, if it is still as in `ours`.
+/// Returns where the name's line is, if it is still as in `ours`.
 fn untouched(name: &[u8], ours: &[&[u8]], lines: &[&[u8]]) -> Option<usize> {
     let place = lines.iter().rposition(|line| key(line) == Some(name))?;
     (lines.get(place).copied() == last_of(ours, name)).then_some(place)
 }
 
-/// The lines without their ends; go adds a missing last one.
+/// Returns the lines without their ends; go adds a missing last one.
 fn split(text: &[u8]) -> Vec<&[u8]> {
     let mut lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
     if lines.last().is_some_and(|last| last.is_empty()) {
@@ -159,14 +161,14 @@ fn join(lines: &[&[u8]]) -> Vec<u8> {
     ended.flatten().copied().collect()
 }
 
-/// The lines of `a` that `b` does not have, each as often as it lacks it, in order.
+/// Returns the lines of `a` that `b` lacks, each as often as `b` lacks it, in order.
 fn minus<'a>(a: &[&'a [u8]], b: &[&[u8]]) -> Vec<&'a [u8]> {
     let mut spare = tally(b);
     let lacks = a.iter().filter(|line| !take(&mut spare, line));
     lacks.copied().collect()
 }
 
-/// How often each line is there.
+/// Counts how often each line occurs.
 fn tally<'a>(lines: &[&'a [u8]]) -> BTreeMap<&'a [u8], usize> {
     let mut tally = BTreeMap::new();
     for line in lines {
@@ -175,7 +177,7 @@ fn tally<'a>(lines: &[&'a [u8]]) -> BTreeMap<&'a [u8], usize> {
     tally
 }
 
-/// Takes one such line out of the tally, if there is one.
+/// Removes one such line from the tally, and reports whether there was one.
 fn take(tally: &mut BTreeMap<&[u8], usize>, line: &[u8]) -> bool {
     let left = tally.get_mut(line).filter(|left| **left > 0);
     left.map(|left| *left -= 1).is_some()
@@ -256,9 +258,9 @@ mod tests {
 
     #[test]
     fn the_younger_of_two_values_wins() {
-        // Written to the displaced file after ours was made from it.
+        // Written to the displaced file after our copy was made from it.
         assert_eq!(carried_after("A=1\n", "A=3\n", "A=2\n", "A=2\n"), "A=3\n");
-        // Written to the real file after ours was swapped in.
+        // Written to the real file after our copy was swapped in.
         assert_eq!(carried_after("A=1\n", "A=2\n", "A=1\n", "A=3\n"), "A=3\n");
         assert_eq!(carried_after("A=1\n", "", "A=2\n", "A=3\n"), "A=3\n");
         assert_eq!(carried_after("A=1\n", "", "A=2\n", "A=2\n"), "");

@@ -1,15 +1,14 @@
-//! The hands: the only room that runs the go command or touches the go env file.
+//! The only room that runs the go command or touches the go env file.
 //!
 //! ```text
 //! find → GoCommand;  locate → the go env file;  prepare(plan) → commit → Applied
 //! ```
 //!
-//! go itself writes the file in place: truncate, then write, without a lock. A reader sees an
-//! empty file in between, and of two writers one loses. So go is run on a copy beside the
-//! file, and the copy takes the file's place in one step; what another writer did meanwhile
-//! is looked for afterwards and merged. A file that a copy cannot replace without taking
-//! something away from it (hard links, a mount point, another user's group or directory) is
-//! written in place.
+//! go itself writes the file in place: it truncates, then writes, without a lock. In between, a
+//! reader sees an empty file, and of two writers one loses its changes. So goroam runs go on a copy
+//! beside the file, and replaces the file with the copy in one step; afterwards it checks what
+//! another writer did meanwhile, and merges it. A file that a copy cannot replace without a loss
+//! (hard links, a mount point, another user's group or directory) is written in place.
 //!
 //! May import: model, environment, bounded.
 

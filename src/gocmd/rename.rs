@@ -1,5 +1,5 @@
-//! The system calls under the swap: exchanging two names, giving a file a new name only where
-//! there is none yet, and asking who still has a file open.
+//! The system calls under the swap: exchanging two names, giving a file a new name only if that
+//! name is free, and checking which programs still have a file open.
 
 use std::fs::File;
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     os::exchange(a, b)
 }
 
-/// Gives a file a new name, unless there is something of that name.
+/// Gives a file a new name, unless the name exists.
 pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match os::rename_new(from, to) {
         Err(error) if is_unsupported(&error) => {
@@ -36,16 +36,16 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Can no program write any more to this file, which has no name any more?
-/// `None`: this system does not tell.
+/// Reports whether no program can still write to this file, which has no name any more. `None`:
+/// this system does not say.
 pub(super) fn is_final(file: &File) -> Option<bool> {
     // A read lease is granted only while no program has the file open for writing (fcntl(2)).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let fd = std::os::fd::AsRawFd::as_raw_fd(file);
-        // Should a writer open it while the lease is held, a signal is sent: one that is
-        // ignored by default instead of SIGIO, which ends the process.
-        // SAFETY: fcntl with these commands takes integers only, and `file` keeps fd open.
+        // If a writer opens it while the lease is held, the kernel sends a signal. SIGURG is
+        // ignored by default, unlike SIGIO, which would end the process. SAFETY: fcntl with these
+        // commands takes integers only, and `file` keeps fd open.
         unsafe {
             libc::fcntl(fd, F_SETSIG, libc::SIGURG);
             if libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) == 0 {
@@ -92,7 +92,7 @@ mod flagged {
     }
 }
 
-/// Other systems: a plain rename, and the old file is looked at through its open handle.
+/// Other systems: a plain rename; the old file is read through its open handle.
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -128,13 +128,14 @@ mod windows {
         MOVEFILE_WRITE_THROUGH, MoveFileExW, ReplaceFileW,
     };
 
-    /// go opens the file so that it cannot be renamed meanwhile (no `FILE_SHARE_DELETE` in
-    /// syscall.Open), for some microseconds; virus scanners look at new files for longer. go itself
-    /// tries for two seconds (`arbitraryTimeout` in `cmd/internal/robustio`).
+    /// go opens the file in such a way that it cannot be renamed for some microseconds (no
+    /// `FILE_SHARE_DELETE` in syscall.Open); virus scanners keep new files open for longer. go
+    /// itself tries for two seconds (`arbitraryTimeout` in `cmd/internal/robustio`).
     const TRIES: u32 = 400;
     const BETWEEN_TRIES: Duration = Duration::from_millis(5);
-    /// What that looks like, for the file or for the copy; after each of them both have their names
-    /// still (documented at ReplaceFile). "Access denied" is such, too (`cmd/internal/robustio`).
+    /// The errors of this situation, for the file or for the copy; after each of them both still
+    /// have their names (documented at ReplaceFile). "Access denied" is one of them, too
+    /// (`cmd/internal/robustio`).
     const HELD: [u32; 4] = [
         ERROR_SHARING_VIOLATION,
         ERROR_ACCESS_DENIED,
@@ -142,12 +143,12 @@ mod windows {
         ERROR_UNABLE_TO_MOVE_REPLACEMENT,
     ];
 
-    /// `ReplaceFileW` gives the old file the backup's name, which is then the copy's.
+    /// `ReplaceFileW` gives the old file the backup's name; then that becomes the copy's name.
     pub(super) fn exchange(copy: &Path, file: &Path) -> io::Result<()> {
         let backup = backup_name(copy);
         match patiently(|| replace(file, copy, &backup)) {
             Ok(()) => patiently(|| std::fs::rename(&backup, copy)),
-            // It came half the way: the old file has the backup's name, and nothing has its own.
+            // It stopped halfway: the old file has the backup's name, and its own name is free.
             Err(error) if is(&error, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2) => {
                 patiently(|| rename_new(&backup, file))?;
                 Err(error)
@@ -156,7 +157,7 @@ mod windows {
         }
     }
 
-    /// `AlreadyExists`: nothing is moved over a file that is there.
+    /// Fails with `AlreadyExists` if the target exists: an existing file is never replaced.
     pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         let (from, to) = (wide(from), wide(to));
         // SAFETY: both are nul-terminated wide strings that outlive the call.
@@ -175,7 +176,8 @@ mod windows {
                 file.as_ptr(),
                 copy.as_ptr(),
                 backup.as_ptr(),
-                // Not REPLACEFILE_IGNORE_MERGE_ERRORS: the access list is carried over, or it fails.
+                // Without REPLACEFILE_IGNORE_MERGE_ERRORS: the access list is preserved, or the
+                // call fails.
                 0,
                 std::ptr::null(),
                 std::ptr::null(),
@@ -187,7 +189,7 @@ mod windows {
         }
     }
 
-    /// Tries again while another program has the file open.
+    /// Retries while another program has the file open.
     fn patiently(mut change: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         for _ in 1..TRIES {
             match change() {
@@ -204,15 +206,16 @@ mod windows {
         error.raw_os_error() == Some(code.cast_signed())
     }
 
-    /// Begins as the copy's name does, so that one that is left behind is swept away like a copy.
+    /// Begins as the copy's name does, so that one that is left behind is removed like a copy.
     fn backup_name(copy: &Path) -> PathBuf {
         let mut name = copy.as_os_str().to_owned();
         name.push(".old");
         PathBuf::from(name)
     }
 
-    /// As the calls above want it. Beyond `MAX_PATH` they take a path only if it says that it is to be
-    /// taken as it stands; std does the same for its own calls.
+    /// Returns the path in the form that the calls above require. Beyond `MAX_PATH` they accept a
+    /// path only with the prefix that says to use it unchanged; std does the same for its own
+    /// calls.
     fn wide(path: &Path) -> Vec<u16> {
         const MOST: usize = 247;
         let units = |path: &Path| path.as_os_str().encode_wide().collect::<Vec<u16>>();

@@ -1,6 +1,6 @@
-//! The go command: its version, and running it so that nothing but what is asked happens: in `/`,
-//! with GOTOOLCHAIN=local, GOWORK=off and GOFLAGS empty, so that no go.mod, no toolchain switch
-//! and no stray flag interferes.
+//! The go command: its version, and running it so that it does nothing but what is requested: in
+//! `/`, with GOTOOLCHAIN=local, GOWORK=off and GOFLAGS empty, so that no go.mod, no toolchain
+//! switch and no unrelated flag interferes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,10 +16,10 @@ use tokio::process::{Child, Command};
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
 
-/// A go version as `go version` says it: `go1.27.3`, `go1.21`, `devel …`.
+/// A go version as `go version` prints it: `go1.27.3`, `go1.21`, `devel …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoVersion {
-    /// As printed, without the `go` in front.
+    /// As printed, without the `go` prefix.
     pub text: String,
     /// Major, minor, patch; a development version counts as newer than all.
     pub number: (u32, u32, u32),
@@ -29,8 +29,8 @@ pub struct GoVersion {
 const FIRST_WITH_ENV_W: (u32, u32, u32) = (1, 13, 0);
 
 impl GoVersion {
-    /// Reads the first line of GOROOT/VERSION, of `go env GOVERSION`, or what follows
-    /// `go version ` in that command's output.
+    /// Parses the first line of GOROOT/VERSION, of `go env GOVERSION`, or the text after `go
+    /// version ` in that command's output.
     pub fn parse(text: &str) -> Option<GoVersion> {
         let line = text.lines().next()?.trim();
         let line = line.strip_prefix("go version ").unwrap_or(line);
@@ -47,7 +47,7 @@ impl GoVersion {
         let major = numbers.next()??;
         let mut next = || numbers.next().flatten().unwrap_or(0);
         let number = (major, next(), next());
-        // `go1.27-devel_abcdef`: what a development version calls itself since 1.25.
+        // `go1.27-devel_abcdef`: the form of a development version since 1.25.
         let is_devel = word.contains("-devel");
         Some(GoVersion {
             text: word.to_owned(),
@@ -72,7 +72,7 @@ fn leading_number(text: &str) -> Option<u32> {
     text.strip_suffix(digits)?.parse().ok()
 }
 
-/// A go command that was found and has said its version.
+/// A go command that was found, with its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoCommand {
     /// The real binary, `$(go env GOROOT)/bin/go`, not a wrapper: a wrapper costs up to 100 ms a call.
@@ -83,22 +83,22 @@ pub struct GoCommand {
     pub goroot: PathBuf,
 }
 
-/// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
+/// `go env` takes 4 to 12 ms; a call that takes this long hangs on a dead network drive.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of output that are kept; a full `go env -json` has 3 KiB.
+/// Maximum bytes of output that are kept; a full `go env -json` has 3 KiB.
 const MOST_OUT: u64 = 1 << 20;
-/// The same of a job: `go list -m -json all` of a graph of 20,000 modules.
+/// The same for a job: `go list -m -json all` of a graph of 20,000 modules.
 const MOST_OUT_OF_JOB: u64 = 64 << 20;
-/// Bytes of its complaints that are kept.
+/// Maximum bytes of its error output that are kept.
 const MOST_ERR: u64 = 16 << 10;
 
-/// The go command did not do what was asked.
+/// The error of a go command that did not do what was requested.
 #[derive(Debug, thiserror::Error)]
 #[error("`{command}` failed: {why}")]
 pub struct RunError {
     /// The command line, credentials removed.
     pub command: String,
-    /// What it said, or why it could not be started.
+    /// Its error output, or why it could not be started.
     pub why: String,
 }
 
@@ -112,17 +112,17 @@ impl RunError {
 }
 
 /// `go env -json NAME…`: the values that go computes for these names in the OS environment of
-/// `env`, which wins over the go env file here as it does for every go command.
+/// `env`, which overrides the go env file here as it does for every go command.
 ///
 /// # Errors
-/// When go cannot be run or says no.
+/// If go cannot be run or fails.
 pub async fn values(
     go: &GoCommand,
     env: &Environment,
     names: &[&str],
 ) -> Result<BTreeMap<String, String>, RunError> {
     let mut settings = settings(go);
-    // These two are pinned for the child, so it is asked what they would be without that.
+    // These two are set for the child, so go is asked for their values without that.
     for name in ["GOTOOLCHAIN", "GOROOT"] {
         if names.contains(&name) {
             settings.insert(name, None);
@@ -136,12 +136,13 @@ pub async fn values(
     )
 }
 
-/// The same in a folder, for what depends on it (GOMOD, GOWORK, a relative GOENV). Its go.mod may
-/// want another toolchain, which go would load at once for any command line but exactly
-/// `go env GOTOOLCHAIN` (`toolchain/select.go:Select`): so that one is asked alone.
+/// Does the same in a directory, for values that depend on it (GOMOD, GOWORK, a relative GOENV).
+/// Its go.mod may require another toolchain, which go would download at once for any command line
+/// except exactly `go env GOTOOLCHAIN` (`toolchain/select.go:Select`): so that value is requested
+/// separately.
 ///
 /// # Errors
-/// When go cannot be run or says no.
+/// If go cannot be run or fails.
 pub async fn values_in(
     go: &GoCommand,
     env: &Environment,
@@ -171,7 +172,7 @@ fn parsed(go: &GoCommand, args: &[&str], out: &[u8]) -> Result<BTreeMap<String, 
     })
 }
 
-/// `go env -w NAME=VALUE…` and `go env -u NAME…` on one file.
+/// Runs `go env -w NAME=VALUE…` and `go env -u NAME…` on one file.
 pub(super) async fn write(
     go: &GoCommand,
     env: &Environment,
@@ -179,17 +180,17 @@ pub(super) async fn write(
     managed: &[&str],
     args: &[&str],
 ) -> Result<(), RunError> {
-    // Left out so that go does not warn that they shadow what is being written.
+    // Left out so that go does not warn that they override what is being written.
     let mut all: Settings<'_> = managed.iter().map(|name| (*name, None)).collect();
     all.extend(settings(go));
     all.insert("GOENV", Some(file.into()));
     go_env(go, env, all, args, Path::new("/")).await.map(drop)
 }
 
-/// What is set for a child over the user's environment; `None`: left out of it.
+/// Variables that are set for a child over the user's environment; `None`: removed from it.
 pub(super) type Settings<'a> = BTreeMap<&'a str, Option<OsString>>;
 
-/// Those of every go that goroam asks. GOROOT is pinned because a file that says `GOROOT=/nowhere`
+/// The settings of every go that goroam runs. GOROOT is set because a file with `GOROOT=/nowhere`
 /// breaks every call, also the one that would fix it (up to 1.26).
 fn settings<'a>(go: &GoCommand) -> Settings<'a> {
     BTreeMap::from([
@@ -200,7 +201,8 @@ fn settings<'a>(go: &GoCommand) -> Settings<'a> {
     ])
 }
 
-/// The whole environment of a child. What is set must not stay beside it in another spelling.
+/// Returns the whole environment of a child. A variable that is set must not also be there in
+/// another spelling.
 pub(super) fn child_env(env: &Environment, settings: Settings<'_>) -> Vec<(OsString, OsString)> {
     let is_set = |name: &str| settings.keys().any(|other| is_same_name(name, other));
     let kept = env.all().filter(|(name, _)| !is_set(name));
@@ -236,7 +238,7 @@ async fn go_env(
     Err(RunError::of(go, args, &why))
 }
 
-/// go's own words, without the warnings, and clearer where they mean "too old".
+/// Returns go's own words, without the warnings, and clearer if they mean "too old".
 fn complaint(go: &GoCommand, err: &[u8]) -> String {
     let said = String::from_utf8_lossy(err);
     let lines = said.lines().map(str::trim);
@@ -256,17 +258,17 @@ fn complaint(go: &GoCommand, err: &[u8]) -> String {
     said.join("; ")
 }
 
-/// What a child's output was.
+/// The output of a child.
 pub(super) struct Output {
     pub(super) success: bool,
     pub(super) out: Vec<u8>,
     pub(super) err: Vec<u8>,
 }
 
-/// Runs a command to its end or to the limit, then ends it with all that it has started. Its
-/// environment is `env` and nothing else. One that takes a moment has a process group of its own,
-/// which is ended as a whole. A person waits for one that may take an hour (`is_long`), and Ctrl-C
-/// is to reach it. Windows has jobs for both.
+/// Runs a command to its end or to the limit, then ends it with everything it has started. Its
+/// environment is `env` and nothing else. A short command has its own process group, which is ended
+/// as a whole. A command that may take an hour (`is_long`) stays in goroam's group, because a
+/// person waits for it and Ctrl-C must reach it. Windows uses job objects for both.
 pub(super) async fn run_to_end(
     program: &Path,
     args: &[&str],
@@ -293,12 +295,12 @@ pub(super) async fn run_to_end(
     if is_long {
         super::end_with_us(command.as_std_mut(), libc::SIGKILL);
     }
-    // A program without a console, such as the tray, would make go open one each time.
+    // With a parent without a console, such as the tray, go would open a console window each time.
     #[cfg(windows)]
     command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
     let mut child = command.spawn()?;
-    // Ends when this future is dropped, and with us: nothing would wait for it any more, and a
-    // hung go would keep its locks.
+    // The child ends when this future is dropped, and together with goroam: nothing would wait for
+    // it any more, and a hung go would keep its locks.
     #[cfg(windows)]
     let job = super::JobObject::around(&child);
     let most_out = if is_long { MOST_OUT_OF_JOB } else { MOST_OUT };
@@ -337,7 +339,7 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec
     Ok(bytes)
 }
 
-/// A wrapper's children do not end with it: the whole group is ended.
+/// A wrapper's children do not end with it, so the whole group is ended.
 #[cfg(unix)]
 pub(crate) fn end_group(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process_group};

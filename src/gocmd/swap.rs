@@ -1,5 +1,5 @@
-//! Putting the copy in the real file's place in one step, so that what was there can be
-//! looked at afterwards: a writer may have slipped in, or may still have it open.
+//! Replaces the real file with the copy in one step, so that the old file can be checked
+//! afterwards: another program may have written to it meanwhile, or may still have it open.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -11,21 +11,20 @@ use super::failure::InPlace;
 use super::rename::{self, is_unsupported};
 use crate::bounded::{open, open_lock};
 
-/// What came of it.
+/// The result of a swap.
 #[derive(Debug)]
 pub(super) enum Swapped {
-    /// The copy is the file now. What it took the place of is open here; it has no name any
-    /// more and is gone once this is dropped.
+    /// The copy is the file now. The file it replaced is open here; it has no name any more and is
+    /// gone when this is dropped.
     Done(Option<File>),
-    /// The file is the same as before and holds the copy's bytes, which may not be on the disk
-    /// yet.
+    /// The file is the same as before and holds the copy's bytes, which may not be on the disk yet.
     InPlace(File, InPlace),
-    /// The file was made, removed or replaced in between; nothing was changed.
+    /// The file was created, removed or replaced in between; nothing was changed.
     Moved,
 }
 
-/// Puts the copy in the file's place, or its bytes into the file where that cannot be done;
-/// `before`: what the file that it takes the place of held, if there is one.
+/// Replaces the file with the copy, or writes its bytes into the file if that is not possible;
+/// `before`: the content of the file that it replaces, if there is one.
 pub(super) fn swap(copy: &mut Copy, place: &Place, before: Option<&[u8]>) -> io::Result<Swapped> {
     let Some(before) = before else {
         if copy.in_place.is_some() {
@@ -41,8 +40,8 @@ pub(super) fn swap(copy: &mut Copy, place: &Place, before: Option<&[u8]>) -> io:
             Err(error) => Err(error),
         };
     };
-    // Open before it is moved: where two names cannot be exchanged this is the way to look
-    // at the old file afterwards.
+    // Opened before it is moved: if two names cannot be exchanged, this handle is the way to read
+    // the old file afterwards.
     let old = match open(&place.path) {
         Ok(old) => old,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swapped::Moved),
@@ -75,7 +74,7 @@ pub(super) fn swap(copy: &mut Copy, place: &Place, before: Option<&[u8]>) -> io:
         let written = write_in_place(&place.path, before, &copy.read()?)?;
         return Ok(written.map_or(Swapped::Moved, |file| Swapped::InPlace(file, why)));
     }
-    // The copy's name is the old file's now, whatever that has become since.
+    // The copy's name now belongs to the old file, whatever has happened to it since.
     if std::fs::symlink_metadata(&copy.path).is_ok_and(|meta| !meta.is_file()) {
         rename::exchange(&copy.path, &place.path)?;
         return Ok(Swapped::Moved);
@@ -87,7 +86,7 @@ pub(super) fn swap(copy: &mut Copy, place: &Place, before: Option<&[u8]>) -> io:
     Ok(Swapped::Done(Some(displaced)))
 }
 
-/// Why this file cannot be replaced, though it may be writable.
+/// Returns why this file cannot be replaced, although it may be writable.
 fn holds_its_place(error: io::Error) -> io::Result<InPlace> {
     if matches!(
         error.kind(),
@@ -101,8 +100,8 @@ fn holds_its_place(error: io::Error) -> io::Result<InPlace> {
     }
 }
 
-/// Takes the file away; `Done(None)`: there was none. A file that cannot be taken away and still
-/// holds `expect` is emptied.
+/// Removes the file; `Done(None)`: there was none. If it cannot be removed and still holds
+/// `expect`, it is emptied.
 pub(super) fn take_away(place: &Place, beside: &mut Copy, expect: &[u8]) -> io::Result<Swapped> {
     beside.let_go()?;
     match std::fs::rename(&place.path, &beside.path) {
@@ -120,17 +119,17 @@ pub(super) fn take_away(place: &Place, beside: &mut Copy, expect: &[u8]) -> io::
     taken.map(|file| Swapped::Done(Some(file)))
 }
 
-// Writing the file where it is, as `go env -w` does: for files that a copy cannot replace, or not
-// without taking something away from them. On Linux a write lease keeps every other program from
-// opening the file meanwhile, where the file system has leases. Where it has none, one write puts
-// all bytes there; what is longer than the new content is overwritten with empty lines first and
-// cut off after that, so that no reader finds the end of an old line.
+// Writes the file in place, as `go env -w` does: for files that a copy cannot replace, or not
+// without a loss. On Linux a write lease prevents every other program from opening the file
+// meanwhile, if the file system has leases. If it has none, one write stores all bytes; the part
+// beyond the new content is first overwritten with empty lines and then cut off, so that no reader
+// finds the end of an old line.
 
 /// Writes `bytes` over the file if it still holds `expect`; `None`: it holds something else, or
-/// is not there any more. Returns the file, whose bytes may not be on the disk yet.
+/// does not exist any more. Returns the file, whose bytes may not be on the disk yet.
 ///
 /// # Errors
-/// When it cannot be opened, or written; it then holds what it held before.
+/// If it cannot be opened, or written; it then holds its old content.
 fn write_in_place(path: &Path, expect: &[u8], bytes: &[u8]) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -146,7 +145,7 @@ fn write_in_place(path: &Path, expect: &[u8], bytes: &[u8]) -> io::Result<Option
         }
         lease::reserve(&file, bytes.len())?;
         if let Err(error) = overwrite(&file, expect.len(), bytes) {
-            // Its old length is there already, so this needs no room.
+            // The file already has its old length, so this needs no space.
             let _ = overwrite(&file, bytes.len(), expect);
             return Err(error);
         }
@@ -185,14 +184,15 @@ mod lease {
     pub(super) struct Lease<'a>(&'a File);
 
     impl Lease<'_> {
-        /// `None`: another program keeps it open, or this file system has no leases (NFS, FUSE).
+        /// Takes the lease. `None`: another program keeps the file open, or this file system has no
+        /// leases (NFS, FUSE).
         pub(super) fn take(file: &File) -> Option<Lease<'_>> {
             let fd = file.as_raw_fd();
             for _ in 0..TRIES {
                 // SAFETY: fcntl with these commands takes integers only; `file` keeps fd open.
                 let done = unsafe {
-                    // A program that waits is announced by a signal: one that is ignored by
-                    // default instead of SIGIO, which ends the process.
+                    // The kernel sends a signal when a program waits. SIGURG is ignored by default,
+                    // unlike SIGIO, which would end the process.
                     libc::fcntl(fd, F_SETSIG, libc::SIGURG);
                     libc::fcntl(fd, libc::F_SETLEASE, libc::F_WRLCK)
                 };
@@ -215,14 +215,14 @@ mod lease {
         }
     }
 
-    /// Asks for the room before anything is changed: a full disk must not cost the old content.
+    /// Reserves the space before anything is changed: a full disk must not destroy the old content.
     pub(super) fn reserve(file: &File, length: usize) -> io::Result<()> {
         if length == 0 {
             return Ok(());
         }
         match fallocate(file, FallocateFlags::KEEP_SIZE, 0, length as u64) {
             Err(full @ (Errno::NOSPC | Errno::DQUOT)) => Err(full.into()),
-            // Not every file system can.
+            // Not every file system supports this.
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -365,7 +365,7 @@ mod in_place_tests {
                     let text = std::fs::read_to_string(&path).unwrap();
                     assert!(texts.contains(&text), "torn: {} bytes", text.len());
                     reads += 1;
-                    // A go command reads once; this one lets go of the file in between.
+                    // A go command reads once; this reader closes the file in between.
                     std::thread::park_timeout(std::time::Duration::from_micros(200));
                 }
                 reads

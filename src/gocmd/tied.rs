@@ -1,11 +1,11 @@
-//! Children that do not outlive goroam: on Linux a signal, on Windows a job object.
+//! Children that end with goroam: on Linux by a signal, on Windows by a job object.
 
 #[cfg(windows)]
 pub use windows::JobObject;
 
-/// The command gets this signal when the thread that starts it ends: if we are killed outright,
-/// nothing would watch it any longer, and a hung go would keep its locks for ever. Every runtime
-/// here starts its commands from the thread that it lives on.
+/// Sends the command this signal when the thread that starts it ends. If goroam is killed with
+/// SIGKILL, nothing would watch the command any longer, and a hung go would keep its locks for
+/// ever. Every runtime here starts its commands from the thread that it runs on.
 #[cfg(target_os = "linux")]
 pub fn end_with_us(command: &mut std::process::Command, signal: i32) {
     let tie = move || {
@@ -19,9 +19,10 @@ pub fn end_with_us(command: &mut std::process::Command, signal: i32) {
 
 /// A job object of Windows: processes that end together.
 ///
-/// Ended with their owner, too, however that ends: the system closes the handle, and the last
-/// handle's end is the job's (`JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE`). A go whose goroam was killed
-/// would hold the locks of its module cache for as long as a server keeps it waiting.
+/// They also end with their owner, however that ends: the system closes the handle, and closing the
+/// last handle ends the job (`JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE`). Otherwise, after goroam was
+/// killed, its go would hold the locks of the module cache for as long as a server keeps it
+/// waiting.
 #[cfg(windows)]
 mod windows {
     use std::io;
@@ -40,10 +41,10 @@ mod windows {
     }
 
     impl JobObject {
-        /// An empty one.
+        /// Creates an empty job.
         ///
         /// # Errors
-        /// When the system has no room for it.
+        /// If the system has no resources for it.
         pub fn new() -> io::Result<JobObject> {
             // SAFETY: no attributes and no name: both pointers may be null.
             let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
@@ -57,7 +58,8 @@ mod windows {
             Ok(job)
         }
 
-        /// One with this child in it; `None` where the system has no room, or it has ended.
+        /// Creates a job with this child in it; `None` if the system has no resources, or the child
+        /// has ended.
         pub fn around(child: &tokio::process::Child) -> Option<JobObject> {
             let job = JobObject::new().ok()?;
             // SAFETY: the child owns its handle, and is not dropped as long as it is borrowed.
@@ -69,8 +71,8 @@ mod windows {
         fn limit(&self, flags: u32) -> io::Result<()> {
             let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
             limits.BasicLimitInformation.LimitFlags = flags;
-            // SAFETY: the handle is open as long as its owner lives; pointer and length are those of
-            // what this class of information is.
+            // SAFETY: the handle is open as long as its owner lives; pointer and length are those
+            // of the type that this class of information requires.
             let done = unsafe {
                 SetInformationJobObject(
                     self.handle.as_raw_handle(),
@@ -85,11 +87,11 @@ mod windows {
             }
         }
 
-        /// Takes a process in. What it starts from now on is in, too; what it has started before
+        /// Adds a process. What it starts from now on is in the job too; what it has started before
         /// (within some microseconds of its own start) is not.
         ///
         /// # Errors
-        /// When it has ended, or is in a job that allows no other one in it (before Windows 8).
+        /// If it has ended, or is in a job that allows no nested job (before Windows 8).
         pub fn take_in(&self, process: BorrowedHandle<'_>) -> io::Result<()> {
             let (job, process) = (self.handle.as_raw_handle(), process.as_raw_handle());
             // SAFETY: both handles are open as long as their owners live.
@@ -99,13 +101,13 @@ mod windows {
             }
         }
 
-        /// Ends every process in it, now.
+        /// Ends every process in it immediately.
         pub fn end(&self) {
             // SAFETY: the handle is open as long as its owner lives.
             unsafe { TerminateJobObject(self.handle.as_raw_handle(), 1) };
         }
 
-        /// Releases them: those still at work continue.
+        /// Releases the processes: those still running continue.
         pub fn release(self) {
             drop(self.limit(0));
         }
@@ -119,7 +121,7 @@ mod windows {
 
         use super::*;
 
-        /// A program that waits for its input to end, which it does not.
+        /// A program that waits for the end of its input, which never comes.
         fn waiting() -> Child {
             let mut command = Command::new("cmd");
             command.args(["/d", "/c", "pause"]);

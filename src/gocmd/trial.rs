@@ -1,5 +1,5 @@
-//! What go says to a go env file or to variables, tried in a temporary directory: with a home and
-//! caches of its own, without a network, and without running any other program that they name.
+//! Tries a go env file or variables with go, in a temporary directory: with its own home and
+//! caches, without a network, and without running any other program that they name.
 
 use std::ffi::OsString;
 use std::io;
@@ -18,12 +18,12 @@ const MOST_FILE: u64 = 1 << 20;
 /// A variable and its value.
 pub type Variable<'a> = (&'a str, &'a str);
 
-/// What go is to do with it.
+/// The command that go runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Errand {
     /// `go list unsafe`: any command that reads its settings.
     List,
-    /// `go build -n .`: what a build would do. It asks the compiler for its version.
+    /// `go build -n .`: prints what a build would do. It asks the compiler for its version.
     Build,
 }
 
@@ -36,10 +36,10 @@ pub struct Trial<'g> {
 }
 
 impl<'g> Trial<'g> {
-    /// Makes the directory.
+    /// Creates the directory.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// If it cannot be created.
     pub fn new(go: &'g GoCommand, env: &Environment) -> io::Result<Trial<'g>> {
         let folder = tempfile::Builder::new().prefix("goroam-trial-").tempdir()?;
         let root = folder.path();
@@ -50,8 +50,8 @@ impl<'g> Trial<'g> {
         };
         write("module/go.mod", "module trial.invalid/m\n\ngo 1.16\n")?;
         write("module/m.go", "package m\n")?;
-        // `os.UserConfigDir` of each system: without this, go starts a program of its own now and
-        // then, which looks after its counters.
+        // `os.UserConfigDir` of each system: without this, go sometimes starts another process of
+        // its own, which maintains its telemetry counters.
         for config in [".config", "Library/Application Support", "config"] {
             let telemetry = root.join(config).join("go/telemetry");
             std::fs::create_dir_all(&telemetry)?;
@@ -83,8 +83,8 @@ impl<'g> Trial<'g> {
         Ok(Trial { go, folder, base })
     }
 
-    /// What go says when it stops with this go env file and these variables; `None`: it does not,
-    /// or not because of them.
+    /// Returns go's message if it fails because of this go env file and these variables; `None`: it
+    /// does not fail, or not because of them.
     pub async fn stops(
         &self,
         file: &[u8],
@@ -103,12 +103,12 @@ impl<'g> Trial<'g> {
         let said = String::from_utf8_lossy(&output.err);
         let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
         let line = line.trim_start_matches("go: ");
-        // It asks for a go that is not in this trial's cache, which may be in the user's.
+        // It requires a go that is not in this trial's cache, but may be in the user's.
         let fetches = line.starts_with("download");
         (!fetches).then(|| line.chars().take(200).collect())
     }
 
-    /// Does `go env -u NAME`, with these variables, take NAME out of this file?
+    /// Reports whether `go env -u NAME`, with these variables, removes NAME from this file.
     pub async fn unsets(&self, file: &[u8], vars: &[Variable<'_>], name: &str) -> bool {
         let run = async {
             self.put(file)?;
@@ -122,7 +122,7 @@ impl<'g> Trial<'g> {
         run.await.unwrap_or(false)
     }
 
-    /// Its own home.
+    /// Returns its home directory.
     pub fn home(&self) -> &Path {
         self.folder.path()
     }
@@ -131,7 +131,7 @@ impl<'g> Trial<'g> {
         self.folder.path().join("env")
     }
 
-    /// go may have written it in the trial before.
+    /// go may have written the file in the previous trial.
     fn put(&self, file: &[u8]) -> io::Result<()> {
         std::fs::remove_file(self.file())?;
         io::Write::write_all(&mut bounded::create_new(&self.file())?, file)
