@@ -1,10 +1,10 @@
-//! The one way to open files that may be anything: what lies in a home directory, a project, a
-//! cache or a mirror may have been put there by others. Only regular files are opened: a named
-//! pipe would be waited for, a device may act when it is opened, and both may never end. What is
-//! read is bounded.
+//! Opens files that may be anything: other users or programs may have created what is in a home
+//! directory, a project, a cache or a mirror. Only regular files are opened: opening a named pipe
+//! would wait, opening a device may have an effect, and reading either may never end. The amount of
+//! data read is bounded.
 //!
-//! `tests/architecture.rs` refuses `File::open`, `fs::read` and the like everywhere else, but for
-//! a list of places with their reasons.
+//! `tests/architecture.rs` refuses `File::open`, `fs::read` and similar calls everywhere else,
+//! except in a list of places with their reasons.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read as _};
@@ -14,14 +14,14 @@ use std::time::Duration;
 /// Opens a regular file for reading, or the one that a link leads to.
 ///
 /// # Errors
-/// When there is none, or it is something else: `IsADirectory` for a directory, `InvalidInput` for
-/// a named pipe, a socket or a device.
+/// If there is none, or it is something else: `IsADirectory` for a directory, `InvalidInput` for a
+/// named pipe, a socket or a device.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, true)
 }
 
-/// The same where a symbolic link would lead out of a place that goroam looks after: a link is
-/// refused.
+/// Does the same, but refuses a symbolic link: for places that goroam manages, out of which a link
+/// would lead.
 ///
 /// # Errors
 /// As [`open`], and `InvalidInput` for a symbolic link.
@@ -29,8 +29,9 @@ pub fn open_no_link(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, false)
 }
 
-/// Opens a file to take a lock on it, or to append to it: by these options, a regular file only,
-/// and no symbolic link, which would lead to a file that others do not lock, or make one elsewhere.
+/// Opens a file to lock it or to append to it, with these options. Only regular files are accepted.
+/// A symbolic link is refused: it would lead to a file that others do not lock, or create one
+/// elsewhere.
 ///
 /// # Errors
 /// As [`open_no_link`].
@@ -39,7 +40,8 @@ pub fn open_lock(options: &OpenOptions, path: &Path) -> io::Result<File> {
 }
 
 fn open_with(options: &OpenOptions, path: &Path, follow: bool) -> io::Result<File> {
-    // Looked at first: opening a device may do something, and a socket gives an odd error.
+    // The type is checked first: opening a device may have an effect, and a socket gives an unclear
+    // error.
     let meta = if follow {
         path.metadata()
     } else {
@@ -47,7 +49,7 @@ fn open_with(options: &OpenOptions, path: &Path, follow: bool) -> io::Result<Fil
     };
     match meta {
         Ok(meta) => is_regular(meta.file_type())?,
-        // The options may say that one is to be made.
+        // The options may allow creating it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
@@ -78,18 +80,18 @@ fn open_with(options: &OpenOptions, path: &Path, follow: bool) -> io::Result<Fil
     Ok(file)
 }
 
-/// Makes a new file for writing: what is there already, a link as well, is never opened.
+/// Creates a new file for writing. Whatever exists at the path, including a link, is never opened.
 ///
 /// # Errors
-/// `AlreadyExists`, and when it cannot be made.
+/// `AlreadyExists`, or if it cannot be created.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-/// Opens a directory to have its entries put on the disk. Not every system can.
+/// Opens a directory in order to write its entries to the disk. Not every system supports that.
 ///
 /// # Errors
-/// When it is none, or the system opens none.
+/// If it is not a directory, or the system cannot open directories.
 pub fn open_folder(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -101,7 +103,7 @@ pub fn open_folder(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Says what it is, where it is not a regular file.
+/// Fails with the kind of the file if it is not a regular file.
 fn is_regular(kind: FileType) -> io::Result<()> {
     if kind.is_file() {
         return Ok(());
@@ -139,18 +141,18 @@ fn what(kind: FileType) -> &'static str {
     }
 }
 
-/// The bytes of a regular file, at most so many.
+/// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`open`], and `FileTooLarge` when it is longer.
+/// As [`open`], and `FileTooLarge` if it is longer.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_open(&open(path)?, most)
 }
 
-/// The bytes of a regular file that no link leads to, at most so many.
+/// Reads a regular file of at most `most` bytes; the path must not be a link.
 ///
 /// # Errors
-/// As [`open_no_link`], and `FileTooLarge` when it is longer.
+/// As [`open_no_link`], and `FileTooLarge` if it is longer.
 pub fn read_no_link(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_open(&open_no_link(path)?, most)
 }
@@ -164,7 +166,7 @@ pub fn read_named(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// `None` where there is no such file, also where something on the way is not a directory.
+/// Returns `None` if there is no such file, also if a part of the path is not a directory.
 ///
 /// # Errors
 /// Any other error of `read`.
@@ -176,7 +178,7 @@ pub fn if_any<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Does the error say that there is no such file?
+/// Reports whether the error says that there is no such file.
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -184,29 +186,29 @@ pub fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// The text of a regular file, at most so many bytes.
+/// Reads the text of a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`read`], and `InvalidData` when it is not UTF-8.
+/// As [`read`], and `InvalidData` if it is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let bytes = read(path, most)?;
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8"))
 }
 
-/// Copies a regular file of at most so many bytes to a new file.
+/// Copies a regular file of at most `most` bytes to a new file.
 ///
 /// # Errors
-/// As [`read`], and when the new one cannot be written.
+/// As [`read`], or if the new one cannot be written.
 pub fn copy(from: &Path, to: &Path, most: u64) -> io::Result<()> {
     std::fs::write(to, read(from, most)?)
 }
 
-/// The rest of an open file, at most so many bytes.
+/// Reads the rest of an open file, at most `most` bytes.
 ///
 /// # Errors
-/// When it cannot be read, and `FileTooLarge` when it is longer.
+/// If it cannot be read, and `FileTooLarge` if it is longer.
 pub fn read_open(file: &File, most: u64) -> io::Result<Vec<u8>> {
-    // Room for all of it: `Take` does not know the length, and would read piece by piece.
+    // Reserves room for all of it: `Take` does not know the length, and would read in small pieces.
     let length = file.metadata()?.len().min(most).saturating_add(1);
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;

@@ -1,5 +1,5 @@
-//! The process environment, read once and passed down: a rule that depends on a variable can
-//! then be tested without setting it.
+//! The process environment, read once and passed down: a rule that depends on a variable can then
+//! be tested without setting it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -20,20 +20,20 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// The variables of this process whose names are UTF-8.
+    /// Reads the variables of this process whose names are UTF-8.
     pub fn of_process() -> Environment {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .collect()
     }
 
-    /// The value of a variable; an empty one counts as unset, as in the go command. So does one
-    /// that is not UTF-8: go could not store such a value either.
+    /// Returns the value of a variable. An empty value counts as unset, as in the go command. So
+    /// does one that is not UTF-8: go could not store such a value either.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.bytes(name).and_then(OsStr::to_str)
     }
 
-    /// The value, whatever its bytes; an empty one counts as unset.
+    /// Returns the value, whatever its bytes; an empty one counts as unset.
     fn bytes(&self, name: &str) -> Option<&OsStr> {
         let spelled_otherwise = || {
             let mut vars = self.vars.iter();
@@ -47,31 +47,32 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// The value as a path, which need not be UTF-8; an empty one counts as unset.
+    /// Returns the value as a path, which need not be UTF-8; an empty one counts as unset.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.bytes(name).map(PathBuf::from)
     }
 
-    /// All variables whose values are UTF-8, sorted by name.
+    /// Returns all variables whose values are UTF-8, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.all()
             .filter_map(|(name, value)| Some((name, value.to_str()?)))
     }
 
-    /// All variables, whatever their bytes, sorted by name: what a command is given.
+    /// Returns all variables, whatever their bytes, sorted by name: the environment for a command.
     pub fn all(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         self.vars
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_os_str()))
     }
 
-    /// The user's home as the go command sees it: `$HOME`, `%USERPROFILE%` on Windows.
+    /// Returns the user's home directory as the go command finds it: `$HOME`, `%USERPROFILE%` on
+    /// Windows.
     pub fn home(&self) -> Option<PathBuf> {
         self.path(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
     }
 }
 
-/// Do two names mean the same variable? On Windows `Path` is `PATH`.
+/// Reports whether two names mean the same variable. On Windows `Path` is `PATH`.
 pub fn is_same_name(one: &str, other: &str) -> bool {
     if cfg!(windows) {
         one.eq_ignore_ascii_case(other)

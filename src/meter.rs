@@ -1,8 +1,8 @@
-//! How far long work has come: counted by the work, read by whoever shows it.
+//! The progress of long work: counted by the work, read by the code that displays it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Shared counters. What is to be done may grow while it is being done.
+/// Shared counters. The total may grow while the work runs.
 #[derive(Debug, Default)]
 pub struct Meter {
     things: AtomicU64,
@@ -14,30 +14,30 @@ pub struct Meter {
 /// The counters at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reading {
-    /// Done: modules, files.
+    /// Finished modules or files.
     pub things: u64,
-    /// Done, in bytes.
+    /// Finished bytes.
     pub bytes: u64,
-    /// To be done, with what is done. 0: not known yet.
+    /// The total, including what is finished. 0: not known yet.
     pub all_things: u64,
-    /// The same in bytes. 0: not known.
+    /// The total in bytes. 0: not known.
     pub all_bytes: u64,
 }
 
 impl Meter {
-    /// So much is to be done, besides what was known of.
+    /// Adds this much to the total.
     pub fn expect(&self, things: u64, bytes: u64) {
         self.all_things.fetch_add(things, Ordering::Relaxed);
         self.all_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// So much has been done.
+    /// Adds this much to what is finished.
     pub fn did(&self, things: u64, bytes: u64) {
         self.things.fetch_add(things, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// The counters now.
+    /// Returns the present counters.
     pub fn read(&self) -> Reading {
         Reading {
             things: self.things.load(Ordering::Relaxed),

@@ -1,4 +1,4 @@
-//! Where goroam keeps what: looked up once, then passed down.
+//! The paths of goroam's files: determined once, then passed down.
 
 use std::path::{Path, PathBuf};
 
@@ -6,39 +6,39 @@ use serde::Serializer;
 
 use crate::environment::Environment;
 
-/// The folders and files of one user.
+/// The directories and files of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
-    /// The policy file: `--config`, else `$GOROAM_CONFIG`, else in the user's config folder.
+    /// The policy file: `--config`, else `$GOROAM_CONFIG`, else in the user's config directory.
     pub policy: PathBuf,
-    /// Was it named by the user? Then it must exist.
+    /// Whether the user named it. Then it must exist.
     pub policy_named: bool,
     /// State, journal and baseline; private to the user.
     pub state: PathBuf,
-    /// What is large and can be had again: the module mirror.
+    /// Large data that can be downloaded again: the module mirror.
     pub data: PathBuf,
     /// The socket and the lock of the running agent; private to the user.
     pub runtime: PathBuf,
 }
 
-/// There is no home folder, so there is nowhere to keep anything.
+/// There is no home directory, so goroam cannot store anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoHome {
-    /// It is not named.
+    /// HOME is not set.
     #[error(
         "HOME is not set, so goroam does not know whose settings to keep; run it as the user whose `go env` it is to manage, with HOME set"
     )]
     Unset,
-    /// It would be another folder wherever goroam is started.
+    /// A relative HOME would mean another directory wherever goroam is started.
     #[error("HOME={} is relative, so goroam does not know whose settings to keep; set it to an absolute path", .0.display())]
     Relative(PathBuf),
 }
 
-/// How the text of a path begins that is not UTF-8.
+/// The prefix of the text of a path that is not UTF-8.
 const ESCAPED: &str = "bytes:";
 
-/// A path as text that no other path has: for notes that say which file was meant. A path
-/// that is not UTF-8 has its other bytes escaped.
+/// Returns a path as a unique text: for records that say which file was meant. In a path that is
+/// not UTF-8 the other bytes are escaped.
 pub fn exact(path: &Path) -> String {
     match path.to_str() {
         Some(text) => text.to_owned(),
@@ -49,7 +49,7 @@ pub fn exact(path: &Path) -> String {
     }
 }
 
-/// The path that [`exact`] has made this text of.
+/// Returns the path from which [`exact`] made this text.
 pub fn from_exact(text: &str) -> PathBuf {
     #[cfg(unix)]
     if let Some(escaped) = text.strip_prefix(ESCAPED) {
@@ -60,7 +60,7 @@ pub fn from_exact(text: &str) -> PathBuf {
     PathBuf::from(text)
 }
 
-/// Undoes `escape_ascii`; what that does not write is taken as it stands.
+/// Reverses `escape_ascii`; text that it never produces stays unchanged.
 #[cfg(unix)]
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -89,20 +89,20 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// For serde's `serialize_with`: a path that is not UTF-8 does not make a report impossible.
+/// For serde's `serialize_with`: a path that is not UTF-8 does not make a report fail.
 ///
 /// # Errors
-/// When the serializer fails.
+/// If the serializer fails.
 pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&exact(path))
 }
 
 impl Paths {
-    /// Finds them by the rules of each system: XDG on Linux, `~/Library` on macOS,
-    /// `%AppData%` and `%LocalAppData%` on Windows. Nothing is made.
+    /// Finds them by the rules of each system: XDG on Linux, `~/Library` on macOS, `%AppData%` and
+    /// `%LocalAppData%` on Windows. Nothing is created.
     ///
     /// # Errors
-    /// When the user has no home folder.
+    /// If the user has no home directory.
     pub fn find(config: Option<PathBuf>, env: &Environment) -> Result<Paths, NoHome> {
         let home = env.home().ok_or(NoHome::Unset)?;
         if home.is_relative() {
@@ -110,7 +110,7 @@ impl Paths {
         }
         let dirs = directories::ProjectDirs::from("", "", "goroam").ok_or(NoHome::Unset)?;
         let named = config.or_else(|| env.path("GOROAM_CONFIG"));
-        // The agent changes its folder, and says the path to others.
+        // The agent changes its working directory, and sends the path to other processes.
         let named = named.map(|path| std::path::absolute(&path).unwrap_or(path));
         let state = dirs
             .state_dir()
@@ -133,17 +133,17 @@ impl Paths {
         self.state.join("journal.jsonl")
     }
 
-    /// What goroam remembers between runs.
+    /// The file of what goroam remembers between runs.
     pub fn memory(&self) -> PathBuf {
         self.state.join("state.json")
     }
 
-    /// What the go env file held before goroam's first write.
+    /// The content of the go env file before goroam's first write.
     pub fn baseline(&self) -> PathBuf {
         self.state.join("baseline.json")
     }
 
-    /// The last policy that could be used.
+    /// The last valid policy.
     pub fn last_good(&self) -> PathBuf {
         self.state.join("policy.last.json")
     }
@@ -158,13 +158,13 @@ impl Paths {
         self.state.join("panic.log")
     }
 
-    /// The module mirror, unless another one is named.
+    /// The module mirror, unless the user names another one.
     pub fn mirror(&self) -> PathBuf {
         self.data.join("mirror")
     }
 
-    /// The folder of the mirror: `--mirror`, else `$GOROAM_MIRROR`, else the policy's, else
-    /// goroam's own. Absolute, since it becomes a `file://` URL. It need not exist.
+    /// Returns the directory of the mirror: `--mirror`, else `$GOROAM_MIRROR`, else the policy's,
+    /// else goroam's own. Absolute, because it becomes a `file://` URL. It need not exist.
     pub fn mirror_at(
         &self,
         flag: Option<PathBuf>,
@@ -181,12 +181,12 @@ impl Paths {
         self.state.join("projects.json")
     }
 
-    /// What go has said of the projects that `goroam ready` asked it about.
+    /// The answers of go about the projects that `goroam ready` examined.
     pub fn asked(&self) -> PathBuf {
         self.state.join("asked.json")
     }
 
-    /// What came of the agent's last `goroam ready --fetch`.
+    /// The result of the agent's last `goroam ready --fetch`.
     pub fn readiness(&self) -> PathBuf {
         self.state.join("ready.json")
     }

@@ -4,13 +4,13 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, available_parallelism, scope};
 
-/// How many threads can run at once; 1 where the system does not say.
+/// Returns the number of threads that can run at once; 1 if the system does not report it.
 pub fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-/// Calls `work` with each item, on at most so many threads. The caller's thread is one of them;
-/// if another one cannot be started, the rest do its part. A panic in `work` goes on in the
+/// Calls `work` with each item, on at most `threads` threads. The caller's thread is one of them;
+/// if another one cannot be started, the rest do its part. A panic in `work` continues in the
 /// caller.
 pub fn map<T: Sync, V: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> V + Sync) -> Vec<V> {
     let next = AtomicUsize::new(0);

@@ -1,6 +1,6 @@
-//! What goroam logs while it works: lines on standard error, or in a file where a
-//! program has no standard error (a tray). Nothing is sent anywhere. Every room may emit
-//! `tracing`; only the command line and the trays set it up.
+//! goroam's log: lines on standard error, or in a file if a program has no standard error (a tray).
+//! Nothing is sent anywhere. Every room may emit `tracing` events; only the command line and the
+//! trays set up the output.
 
 use std::io::IsTerminal;
 
@@ -16,8 +16,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::environment::Environment;
 
-/// Sets it up for this process. `$GOROAM_LOG` wins over `$RUST_LOG`, both over `level`; all
-/// take `debug` or `goroam::probe=debug,warn`. Nothing happens the second time.
+/// Sets up the log for this process. `$GOROAM_LOG` has priority over `$RUST_LOG`, and both over
+/// `level`; all accept `debug` or `goroam::probe=debug,warn`. A second call does nothing.
 pub fn start(level: Level, color: bool, env: &Environment) {
     // journald puts its own time before each line.
     let clock = !journal_reads_stderr(env);
@@ -25,7 +25,7 @@ pub fn start(level: Level, color: bool, env: &Environment) {
     write_to(std::io::stderr, Line { clock }, color, level, env);
 }
 
-/// The same for a program without standard error: the lines go to `writer`, without colours.
+/// Does the same for a program without standard error: the lines go to `writer`, without colours.
 pub fn start_in(
     writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
     level: Level,
@@ -52,10 +52,11 @@ fn write_to(
     }
 }
 
-/// A line: when, how grave, who, what; as tracing-subscriber's compact one looks. That one knows
-/// spans, which nothing here opens, and is compiled twice, with a time and without: 15 KB more.
+/// Formats a line: time, level, source, message; like the compact format of tracing-subscriber.
+/// That one supports spans, which nothing here opens, and is compiled twice, with a time and
+/// without: 15 KB more.
 struct Line {
-    /// With the time before it.
+    /// Whether the time is put before it.
     clock: bool,
 }
 
@@ -98,9 +99,9 @@ fn color_of(level: Level) -> AnsiColor {
     }
 }
 
-/// The filter, and what to say when the variable cannot be understood.
+/// Returns the filter, and a message if the variable cannot be parsed.
 fn filter(level: Level, env: &Environment) -> (Targets, Option<String>) {
-    // Other crates' `info` is about their own affairs.
+    // The `info` events of other crates are about their internals.
     let usual = Targets::new()
         .with_default(level.min(Level::WARN))
         .with_target("goroam", level);
@@ -116,8 +117,8 @@ fn filter(level: Level, env: &Environment) -> (Targets, Option<String>) {
     }
 }
 
-/// `$JOURNAL_STREAM` is inherited by everything that a session starts, so systemd.exec(5)
-/// says to compare it with the stream's device and inode.
+/// Everything that a session starts inherits `$JOURNAL_STREAM`, so systemd.exec(5) says to compare
+/// it with the stream's device and inode.
 #[cfg(unix)]
 fn journal_reads_stderr(env: &Environment) -> bool {
     use std::os::fd::AsFd;

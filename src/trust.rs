@@ -1,12 +1,12 @@
-//! Who may write, decides: what goroam believes a file only if no other user could have
-//! written it. One judgement for the policy, the CA files of its targets, goroam's own state
-//! and the program that an agent becomes.
+//! Decides whether goroam believes a file: only if no other user could have written it. One rule
+//! for the policy, the CA files of its targets, goroam's own state and the program that an agent
+//! re-executes itself as.
 //!
-//! A file must belong to root or to this user, and neither group nor others may write to it
-//! (the mode's group bits are the mask of an access list, so this covers ACLs). Nor may others
-//! put another file in its place: every directory on the way to it is judged, up to the root and
-//! through links. One may be writable for a group that has only this user in it, as most
-//! distributions give each user one, and for all where it is sticky, as /tmp is.
+//! A file must belong to root or to this user, and neither group nor others may write to it (the
+//! mode's group bits are the mask of an access list, so this covers ACLs). Nor may others be able
+//! to replace it: every directory on the way to it is checked, up to the root and through links. A
+//! directory may be writable for a group that has only this user in it, as most distributions
+//! create for each user, and for all if it is sticky, as /tmp is.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -19,62 +19,63 @@ pub enum Untrusted {
         "belongs to uid {owner}, but goroam runs as uid {me}; run it as that user, or make your own copy of it"
     )]
     Foreign {
-        /// Who owns it.
+        /// The uid of its owner.
         owner: u32,
-        /// Who runs goroam.
+        /// The uid that goroam runs as.
         me: u32,
     },
-    /// Its group or all may write to it.
+    /// Its group or all users may write to it.
     #[error("others may write to it (mode {mode:04o}); `chmod go-w {path}`", path = .path.display())]
     Open {
-        /// Which file or directory.
+        /// The file or directory.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// A directory on the way to it is open or another user's.
+    /// A directory on the way to it is writable for others or belongs to another user.
     #[error(
         "another user could replace it: {directory} {why}; `chmod go-w` it, or keep the file where only you may write",
         directory = .directory.display()
     )]
     Way {
-        /// Which directory.
+        /// The directory.
         directory: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// Judges an open file by its metadata, which nobody can exchange between look and use. `path`
-/// is for the message.
+/// Checks an open file by its metadata, which cannot be exchanged between check and use. `path` is
+/// for the message.
 ///
 /// # Errors
-/// [`Untrusted`], when another user owns it or may write to it.
+/// [`Untrusted`], if another user owns it or may write to it.
 pub fn file(path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
     os::file(path, meta)
 }
 
-/// The same, and the directories on the way to it.
+/// Does the same, and checks the directories on the way to it.
 ///
 /// # Errors
-/// [`Untrusted`], when another user could have written it, or put it there.
+/// [`Untrusted`], if another user could have written it, or put it there.
 pub fn file_and_way(path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
     file(path, meta)?;
     way(path)
 }
 
-/// Judges every directory that is looked into on the way to `path`, through symbolic links.
-/// What cannot be looked at is passed over: opening the file says it better.
+/// Checks every directory on the way to `path`, through symbolic links. One that cannot be read is
+/// skipped: opening the file gives a better error.
 ///
 /// # Errors
-/// [`Untrusted::Way`], when another user could put something else in the place of `path`.
+/// [`Untrusted::Way`], if another user could replace `path` by something else.
 pub fn way(path: &Path) -> Result<(), Untrusted> {
     os::way(path)
 }
 
-/// Does the system let this user write to it? It knows of owners, root, access lists, immutable
-/// files and read-only mounts; the mode alone tells none of that (root's home is 0550 on Fedora).
-/// On Windows the attribute of a folder means something else, and a file says it when it is opened.
+/// Checks that the system lets this user write to it. The system considers owners, root, access
+/// lists, immutable files and read-only mounts; the mode alone does not show them (root's home is
+/// 0550 on Fedora). On Windows the attribute of a directory means something else, and for a file
+/// the error comes when it is opened.
 ///
 /// # Errors
 /// The system's reason.
@@ -82,14 +83,15 @@ pub fn may_write(path: &Path) -> std::io::Result<()> {
     os::may_write(path)
 }
 
-/// Is root or this user the only one in this group? By the files that hold a system's own
-/// groups; one from a directory service is not known to be.
+/// Reports whether root or this user is the only one in this group. Uses the files that hold a
+/// system's own groups; a group from a directory service counts as not private.
 #[cfg(unix)]
 pub fn is_private_group(gid: u32, uid: u32) -> bool {
     os::is_private_group(gid, uid)
 }
 
-/// On Windows the access list of the folder decides, and the profile folder's is the user's own.
+/// On Windows the access list of the directory decides, and that of the profile directory is the
+/// user's own.
 #[cfg(not(unix))]
 mod os {
     use std::fs::Metadata;
@@ -125,9 +127,9 @@ mod os {
     use super::Untrusted;
     use crate::bounded;
 
-    /// Only the owner may rename or remove what is in such a directory.
+    /// Only the owner may rename or remove an entry of such a directory.
     const STICKY: u32 = 0o1000;
-    /// As many as the kernel follows.
+    /// The number of links that the kernel follows.
     const MOST_LINKS: u32 = 40;
     /// More than the user database of any machine that keeps it in files.
     const MOST_BYTES: u64 = 8 << 20;
@@ -209,7 +211,7 @@ mod os {
         parts.collect()
     }
 
-    /// Could another user put something else in the place of this entry?
+    /// Checks that another user cannot replace this entry by something else.
     fn look_into(path: &Path, directory: &Metadata, entry: &Metadata) -> Result<(), Untrusted> {
         let me = me();
         let way = |why| Untrusted::Way {
@@ -245,7 +247,7 @@ mod os {
 
     pub(super) fn is_private_group(gid: u32, uid: u32) -> bool {
         if gid == 0 {
-            return true; // root's own
+            return true; // root's own group
         }
         let read = |path| {
             let bytes = bounded::read(Path::new(path), MOST_BYTES).ok()?;
@@ -257,7 +259,7 @@ mod os {
         has_only(gid, uid, &passwd, &group)
     }
 
-    /// By passwd(5) and group(5).
+    /// Applies passwd(5) and group(5).
     fn has_only(gid: u32, uid: u32, passwd: &str, group: &str) -> bool {
         let mut own = BTreeSet::from(["root"]);
         for line in passwd.lines() {
@@ -291,8 +293,8 @@ mod os {
         owner == me || owner == 0
     }
 
-    /// In a user namespace that does not map its owner, a directory from outside (often `/`)
-    /// shows the overflow uid: nobody in here can be that user.
+    /// In a user namespace that does not map its owner, a directory from outside (often `/`) shows
+    /// the overflow uid: no user inside the namespace can be that user.
     fn is_unmapped(owner: u32) -> bool {
         let read = |path| bounded::read(Path::new(path), 64 << 10);
         let number = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.trim().parse::<u32>().ok();
@@ -314,7 +316,7 @@ mod os {
         !map.lines().any(covers)
     }
 
-    /// Does an access list give more than the owner and the group?
+    /// Reports whether an access list gives more than the owner and the group have.
     #[cfg(target_os = "linux")]
     fn has_access_list(path: &Path) -> bool {
         rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]).is_ok()
@@ -325,7 +327,7 @@ mod os {
         false
     }
 
-    /// Nobody writes there by this mount: a volume of Kubernetes is 0777 and read-only.
+    /// No user can write there through this mount: a volume of Kubernetes is 0777 and read-only.
     #[cfg(target_os = "linux")]
     fn is_read_only(path: &Path) -> bool {
         rustix::fs::statvfs(path)
@@ -420,7 +422,7 @@ mod tests {
                 "{said}"
             );
         }
-        // As /tmp: whose file it is decides.
+        // As in /tmp: the owner of the file decides.
         mode(&open, 0o1777);
         assert_eq!(said(&shut.join("link")), "");
     }
@@ -448,7 +450,8 @@ mod tests {
             "{}",
             said(&path)
         );
-        // A link of another user in a directory for all leads where that user wants.
+        // A link of another user in a directory that is writable for all leads wherever that user
+        // wants.
         let temp = folder.path().join("temp");
         std::fs::create_dir(&temp).unwrap();
         mode(&temp, 0o1777);

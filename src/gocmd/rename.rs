@@ -44,8 +44,8 @@ pub(super) fn is_final(file: &File) -> Option<bool> {
     {
         let fd = std::os::fd::AsRawFd::as_raw_fd(file);
         // If a writer opens it while the lease is held, the kernel sends a signal. SIGURG is
-        // ignored by default, unlike SIGIO, which would end the process. SAFETY: fcntl with these
-        // commands takes integers only, and `file` keeps fd open.
+        // ignored by default, unlike SIGIO, which would end the process.
+        // SAFETY: fcntl with these commands takes integers only, and `file` keeps fd open.
         unsafe {
             libc::fcntl(fd, F_SETSIG, libc::SIGURG);
             if libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) == 0 {

@@ -1,4 +1,4 @@
-//! One turn as a record.
+//! The record of one turn.
 
 use std::collections::BTreeMap;
 
@@ -11,59 +11,59 @@ use crate::model::status::Drift;
 use crate::model::{Change, Observation, Omitted, Snapshot};
 use crate::policy::Decision;
 
-/// One turn, with all that led to it. Credentials are removed before it is written.
+/// One turn, with everything that led to it. Credentials are removed before it is written.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Entry {
-    /// Counts up from 1.
+    /// Its number, from 1.
     pub turn: u64,
     /// When it ended.
     pub at: Timestamp,
-    /// What set it off: "start", "asked", "recheck", "network", "policy", "drift", "wake".
+    /// What started it: "start", "asked", "recheck", "network", "policy", "drift", "wake".
     pub cause: String,
-    /// What had changed in the network.
+    /// The changes of the network.
     pub changes: Vec<Change>,
-    /// Managed variables that were set by hand (or by another program) since the turn before, and
+    /// Managed variables that were set by hand (or by another program) since the previous turn, and
     /// those that this turn has set again; credentials removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
-    /// The network; of very many links, addresses and routes the first.
+    /// The network; of very many links, addresses and routes only the first.
     pub snapshot: Snapshot,
-    /// What of the network was left out of this line.
+    /// The parts of the network that this line omits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
-    /// What the probes saw.
+    /// The results of the probes.
     pub report: Vec<Observation>,
-    /// What was chosen, and why.
+    /// The chosen profile, and why it was chosen.
     pub decision: Option<Decision>,
     /// The profile before.
     pub from: Option<String>,
-    /// What was to be done.
+    /// The planned changes.
     pub plan: Plan,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
-    /// Milliseconds by step: `survey`, `probe`, `decide`, `apply`, and `all` of it since the first event.
+    /// Milliseconds by step: `survey`, `probe`, `decide`, `apply`, and `all` since the first event.
     pub ms: BTreeMap<String, f64>,
 }
 
-/// What a line of the journal leaves out of the network.
+/// The parts of the network that a line of the journal omits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// How many of each.
+    /// The number of omitted parts of each kind.
     #[serde(flatten)]
     pub omitted: Omitted,
     /// SHA-256 of the whole snapshot's JSON.
     pub sha256: String,
 }
 
-/// Links, addresses of each, routes and rules that a line names.
+/// The maximum number of links, addresses of each, routes and rules that a line lists.
 const MOST_NAMED: usize = 16;
-/// Of everything else, where a line would be too long.
+/// The maximum of every other part, if a line would be too long.
 const MOST_PARTS: usize = 32;
 const MOST_CHARACTERS: usize = 256;
 
 impl Entry {
-    /// With a bounded network: a router that announces 4,000 routes must not wash out the turns
-    /// of before.
+    /// Returns the entry with a bounded network: a router that announces 4,000 routes must not push
+    /// earlier turns out of the journal.
     pub(super) fn with_small_network(&self) -> Entry {
         let (snapshot, omitted) = self.snapshot.trimmed(MOST_NAMED);
         let left_out = (!omitted.is_nothing()).then(|| LeftOut {
@@ -77,7 +77,8 @@ impl Entry {
         }
     }
 
-    /// With everything short: what `history` tells stays, and of the reasons the chosen one's.
+    /// Returns the entry with all parts shortened: what `history` prints stays, and of the reasons
+    /// only those of the chosen profile.
     pub(super) fn shortened(mut self) -> Entry {
         cut(&mut self.cause);
         self.changes.truncate(MOST_PARTS);
@@ -112,7 +113,7 @@ impl Entry {
         self
     }
 
-    /// With nothing but what was done.
+    /// Returns only what was done.
     pub(super) fn bare(self) -> Entry {
         Entry {
             changes: Vec::new(),
@@ -138,28 +139,28 @@ fn sha256(snapshot: &Snapshot) -> String {
     sha256_hex(&bytes)
 }
 
-/// What came of a turn.
+/// The result of a turn.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Outcome {
     /// The file was changed.
     Written {
-        /// The names.
+        /// The names of the changed variables.
         changed: Vec<String>,
     },
-    /// Everything was right already.
+    /// Every value was right already.
     #[default]
     Unchanged,
-    /// Only asked what would be done.
+    /// The caller only asked what would be done.
     DryRun,
-    /// It could not be done.
+    /// It failed.
     Failed {
-        /// Why, credentials removed.
+        /// The reason, credentials removed.
         error: String,
     },
     /// `goroam restore`.
     Restored {
-        /// The names.
+        /// The names of the changed variables.
         changed: Vec<String>,
     },
 }

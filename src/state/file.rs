@@ -1,5 +1,5 @@
-//! Private folders and files, replacing a file at once, and lock files. What lies in the place of a
-//! lock may be anything: a pipe or a device is refused, and no lock is waited for without end.
+//! Private directories and files, atomic replacement of a file, and lock files. The path of a lock
+//! may hold anything: a pipe or a device is refused, and the wait for a lock is bounded.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -9,29 +9,29 @@ use std::time::{Duration, Instant};
 use crate::bounded;
 use crate::trust;
 
-/// Makes the folder (0700) with its parents, and tightens it if it is more open.
+/// Creates the directory (0700) with its parents, and restricts its mode if it is more open.
 ///
 /// # Errors
-/// When it cannot be made, is not a folder, or belongs to another user.
+/// If it cannot be created, is not a directory, or belongs to another user.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     make_folders(path).map_err(|error| named(path, &error))?;
     tighten(path).map_err(|error| named(path, &error))
 }
 
-/// Writes the whole file (0600) or leaves it as it was: a temporary file beside it, fsync, rename.
+/// Writes the whole file (0600) or leaves it unchanged: a temporary file beside it, fsync, rename.
 ///
 /// # Errors
-/// When any step fails; the old file is then still there.
+/// If any step fails; the old file is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     swap_in(path, bytes, false)
 }
 
-/// The same for a file that other programs read (0644): a unit, a plist. Folders that are missing
-/// are made (0700, as the XDG base directory specification has it). `Ok(false)`: it said that
-/// already.
+/// Does the same for a file that other programs read (0644): a unit, a plist. Missing directories
+/// are created (0700, as the XDG base directory specification requires). `Ok(false)`: the file
+/// already had this content.
 ///
 /// # Errors
-/// When any step fails; the old file is then still there.
+/// If any step fails; the old file is then still there.
 pub fn replace_readable(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if bounded::read(path, bytes.len() as u64).is_ok_and(|now| now == bytes) {
         return Ok(false);
@@ -46,11 +46,12 @@ fn swap_in(path: &Path, bytes: &[u8], readable: bool) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.new-");
     sweep(folder, &prefix);
-    // tempfile makes it 0600, exclusively, and removes it on every error.
+    // tempfile creates it with mode 0600, exclusively, and removes it on every error.
     let mut file = tempfile::Builder::new()
         .prefix(&prefix)
         .tempfile_in(folder)?;
-    // Tells a file in use from one that a killed goroam left; not every file system has locks.
+    // The lock distinguishes a file in use from one that a killed goroam left; not every file
+    // system has locks.
     #[cfg(unix)]
     let _ = file.as_file().try_lock_shared();
     file.write_all(bytes)?;
@@ -59,7 +60,7 @@ fn swap_in(path: &Path, bytes: &[u8], readable: bool) -> io::Result<()> {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode)?;
     }
-    // Who may read a file is the folder's affair there.
+    // On this system the directory determines who may read a file.
     #[cfg(not(unix))]
     let _ = readable;
     file.as_file().sync_all()?;
@@ -68,17 +69,17 @@ fn swap_in(path: &Path, bytes: &[u8], readable: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file (0600) that a user will edit: all of it or nothing, and never in the place of a
-/// file (or a link) that is there: then `Ok(false)`. Folders that are missing are made (0700, as
-/// the XDG base directory specification has it).
+/// Writes a file (0600) that a user will edit: the whole file or nothing. An existing file or link
+/// is never replaced; the result is then `Ok(false)`. Missing directories are created (0700, as the
+/// XDG base directory specification requires).
 ///
 /// # Errors
-/// When any step fails.
+/// If any step fails.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let path = std::path::absolute(path)?;
     let folder = path.parent().unwrap_or(&path);
     make_folders(folder)?;
-    // Made 0600, which no umask makes writable for others: goroam would refuse that.
+    // Created with mode 0600. No umask makes that writable for others, which goroam would refuse.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -97,11 +98,11 @@ fn make_folders(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// The bytes of a file of goroam's own, at most this many; `Ok(None)` when there is none.
+/// Reads a file of goroam's own, at most `most` bytes; `Ok(None)` if there is none.
 ///
 /// # Errors
-/// When it cannot be read, is longer, or is no file; `PermissionDenied` when another user owns
-/// it or may write to it.
+/// If it cannot be read, is longer, or is not a file; `PermissionDenied` if another user owns it or
+/// may write to it.
 pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match bounded::open(path) {
         Ok(file) => file,
@@ -113,14 +114,15 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     bounded::read_open(&file, most).map(Some)
 }
 
-/// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.
+/// Writes the directory's entries to the disk. Not every system supports that, and the file is
+/// right in any case.
 pub(super) fn sync_folder(folder: &Path) {
     if let Ok(folder) = bounded::open_folder(folder) {
         let _ = folder.sync_all();
     }
 }
 
-/// Removes what killed writers left.
+/// Removes the leftovers of killed writers.
 fn sweep(folder: &Path, prefix: &str) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
@@ -161,20 +163,20 @@ fn tighten(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A user's own folders are private on Windows already.
+/// On Windows a user's own directories are already private.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
 fn tighten(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Between two tries.
+/// The interval between two tries.
 const PACE: Duration = Duration::from_millis(10);
 
-/// Opens a lock file, and makes it (0600) where there is none.
+/// Opens a lock file, and creates it (0600) if there is none.
 ///
 /// # Errors
-/// When that cannot be done, or something else than a regular file is in its place.
+/// If that is not possible, or if something other than a regular file is at the path.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -190,10 +192,10 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     })
 }
 
-/// Takes the lock, alone or with other readers, within a time.
+/// Takes the lock, exclusively or shared with other readers, within the given time.
 ///
 /// # Errors
-/// `TimedOut`, and when the file system has no locks.
+/// `TimedOut`, or if the file system has no locks.
 pub fn lock_within(file: &File, alone: bool, most: Duration) -> io::Result<()> {
     let start = Instant::now();
     loop {
@@ -214,7 +216,7 @@ pub fn lock_within(file: &File, alone: bool, most: Duration) -> io::Result<()> {
     }
 }
 
-/// Has the file system no locks (NFS without a lock daemon)?
+/// Reports whether the error says that the file system has no locks (NFS without a lock daemon).
 pub fn has_no_locks(error: &io::Error) -> bool {
     if error.kind() == io::ErrorKind::Unsupported {
         return true;
@@ -228,7 +230,7 @@ pub fn has_no_locks(error: &io::Error) -> bool {
     false
 }
 
-/// Is this open file still the one at the path?
+/// Reports whether this open file is still the one at the path.
 pub fn is_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -239,7 +241,7 @@ pub fn is_at(file: &File, path: &Path) -> bool {
         };
         (own.dev(), own.ino()) == (there.dev(), there.ino())
     }
-    // An open file cannot be replaced there.
+    // An open file cannot be replaced on this system.
     #[cfg(not(unix))]
     {
         let _ = file;

@@ -1,4 +1,4 @@
-//! The journal: one JSON line a turn, each bound to the one before it by SHA-256.
+//! The journal: one JSON line for each turn, linked to the previous line by SHA-256.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,20 +14,21 @@ use crate::bounded;
 use crate::gomod::sum::sha256_hex;
 use crate::model::mask;
 
-/// A file that would grow beyond this many bytes is put aside; two are kept.
+/// A file that would exceed this size in bytes is rotated; two files are kept.
 const MOST_BYTES: u64 = 1 << 20;
-/// But not before it has so many turns: what makes lines long must not wash out the others.
+/// But it is not rotated before it has this many turns: a cause of long lines must not push the
+/// other turns out.
 const FEWEST_TURNS: usize = 100;
-/// In any case then: lines of a goroam that did not bound them.
+/// At this size it is always rotated: it has lines of an older goroam that did not limit them.
 const FAR_TOO_MANY_BYTES: u64 = 16 << 20;
 /// A line that would be longer is shortened.
 const LONGEST_LINE: usize = 64 << 10;
-/// Losses that are remembered.
+/// The maximum number of losses that are remembered.
 const MOST_GAPS: usize = 8;
-/// No journal of goroam's own making is longer: one with a single huge turn.
+/// No journal that goroam wrote is longer: one with a single huge turn.
 const MOST_READ: u64 = 64 << 20;
 
-/// An append takes milliseconds; a process that holds the lock for longer is stopped.
+/// An append takes milliseconds; a process that holds the lock for longer is suspended.
 const MOST_WAIT: Duration = Duration::from_secs(5);
 
 /// What is wrong with the journal.
@@ -36,59 +37,60 @@ pub enum JournalError {
     /// It cannot be read or written.
     #[error("{path}: {source}")]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// Turns that goroam has written are not there.
+    /// Turns that goroam has written are missing.
     #[error("{path}: {what}")]
     Missing {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is missing.
         what: String,
     },
-    /// goroam does not remember how it ends.
+    /// goroam does not know how the journal should end.
     #[error(
         "{path}: its end cannot be verified: state.json, which records it, is missing or corrupt"
     )]
     Unknown {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
-    /// A line does not follow from the one before it.
+    /// A line does not match the hash of the previous one.
     #[error("{path}:{line}: {what}")]
     Broken {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The number of the line, from 1.
         line: usize,
         /// What is wrong.
         what: String,
     },
 }
 
-/// What goroam remembers of the journal, elsewhere: lines that were cut off leave no trace in it.
+/// What goroam remembers about the journal in another file: lines removed from the end leave no
+/// trace in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mark {
     /// The last line's turn.
     pub turn: u64,
     /// The last line's hash.
     pub hash: String,
-    /// Lines that were kept then.
+    /// The number of lines that were kept then.
     pub lines: usize,
     /// Turns that were found missing.
     #[serde(default)]
     pub gaps: Vec<Gap>,
 }
 
-/// Turns that were taken out of the journal.
+/// Turns that were removed from the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// The first that is missing.
+    /// The first missing turn.
     pub from: u64,
-    /// The last that is missing; 0 where it cannot be known whether any is.
+    /// The last missing turn; 0 if it is unknown whether any is missing.
     pub to: u64,
     /// The turn that was written next.
     pub before: u64,
@@ -118,29 +120,29 @@ impl std::fmt::Display for Gap {
 #[derive(Debug)]
 pub struct Journal;
 
-/// A line, as far as it is compared with a mark.
+/// The part of a line that is compared with a mark.
 struct Known {
     hash: String,
     turn: u64,
-    /// In the file that was put aside.
+    /// Whether it is in the rotated file.
     is_old: bool,
 }
 
 impl Journal {
-    /// Appends one turn, durably: it is on the disk when this returns. The credentials in it
-    /// are hidden first. A torn last line is repaired before; a line that cannot be written whole
-    /// is taken back. Compares what is there with what is remembered of the last time; what is
-    /// to be remembered from now on.
+    /// Appends one turn durably: it is on the disk when this returns. Credentials are hidden first.
+    /// A torn last line is repaired before; a line that cannot be written completely is removed.
+    /// Compares the journal with the mark of the previous append, and returns the mark to remember
+    /// from now on.
     ///
     /// # Errors
-    /// When it cannot be written; all that was there before still is.
+    /// If it cannot be written; everything that was there before is kept.
     pub fn append(path: &Path, entry: &Entry, mark: Option<&Mark>) -> Result<Mark, JournalError> {
         let _lock = lock(path, true)?;
         let mut file = current(path)?;
         let kept = repaired(path, &file)?;
         let prev = match last_hash(&kept) {
             Some(hash) => Some(hash),
-            // What is put aside ends where this one begins.
+            // The rotated file ends where this one begins.
             None => read(&rotated(path))?.as_deref().and_then(last_hash),
         };
         let prev = prev.unwrap_or_else(|| BEGINNING.to_owned());
@@ -194,10 +196,11 @@ impl Journal {
         })
     }
 
-    /// The last `most` turns, oldest first. Lines that cannot be read are left out and counted.
+    /// Returns the last `most` turns, oldest first. Lines that cannot be read are left out and
+    /// counted.
     ///
     /// # Errors
-    /// When a file is there and cannot be read.
+    /// If a file exists and cannot be read.
     pub fn last(path: &Path, most: usize) -> Result<(Vec<Entry>, usize), JournalError> {
         let files = read_all(path)?;
         let (mut entries, mut unreadable) = (Vec::new(), 0);
@@ -214,17 +217,17 @@ impl Journal {
         Ok((entries, unreadable))
     }
 
-    /// Checks the chain of everything that is kept; the number of turns. A last line without
-    /// an end is a killed write, which the next `append` repairs, and does not count.
+    /// Checks the chain of everything that is kept, and returns the number of turns. A last line
+    /// without an end is an interrupted write, which the next `append` repairs; it does not count.
     ///
     /// # Errors
-    /// At the first line that does not follow from the one before it.
+    /// At the first line that does not match the previous one.
     pub fn verify(path: &Path) -> Result<usize, JournalError> {
         verify_chain(path, &read_all(path)?)
     }
 
-    /// The same, and whether everything is there that goroam remembers. A journal that is ahead
-    /// of what is remembered is whole: a kill came between the two.
+    /// Does the same, and checks that everything that goroam remembers is there. A journal that has
+    /// more than the mark is complete: goroam was killed between the two writes.
     ///
     /// # Errors
     /// [`JournalError::Missing`] and [`JournalError::Unknown`], too.
@@ -238,7 +241,7 @@ impl Journal {
         let gap = || mark.gaps.first().map(Gap::to_string);
         match (missing(mark, &known).or_else(gap), turns) {
             (None, turns) => turns,
-            // Of a file that lacks its beginning no line can follow from it.
+            // If the beginning of a file is missing, its first line cannot match.
             (Some(what), Ok(_) | Err(JournalError::Broken { line: 1, .. })) => {
                 Err(JournalError::Missing { path, what })
             }
@@ -248,7 +251,7 @@ impl Journal {
 }
 
 fn verify_chain(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<usize, JournalError> {
-    // What the oldest line of a rotated file followed from is gone.
+    // The line before the oldest line of a rotated file no longer exists.
     let mut prev = match files {
         [(only, _)] if only == path => Some(BEGINNING),
         _ => None,
@@ -288,7 +291,8 @@ fn current(path: &Path) -> Result<File, JournalError> {
     bounded::open_lock(&options, path).map_err(at(path))
 }
 
-/// Takes away a torn last line, or ends one that is whole but for its end; what the file holds then.
+/// Removes a torn last line, or adds the end to one that lacks only its end. Returns the new
+/// content of the file.
 fn repaired(path: &Path, mut file: &File) -> Result<Vec<u8>, JournalError> {
     let mut bytes = read(path)?.unwrap_or_default();
     let torn = lines(&bytes).next_back().filter(|(_, ended)| !ended);
@@ -311,13 +315,13 @@ fn repaired(path: &Path, mut file: &File) -> Result<Vec<u8>, JournalError> {
     Ok(bytes)
 }
 
-/// What the next line follows from: the last one that can be read.
+/// Returns the hash for the next line: that of the last line that can be read.
 fn last_hash(bytes: &[u8]) -> Option<String> {
     let mut newest_first = lines(bytes).rev();
     newest_first.find_map(|(line, _)| Some(Line::parse(line)?.hash.to_owned()))
 }
 
-/// The line for an entry; a long one is shortened until it fits.
+/// Returns the line for an entry; a long line is shortened until it fits.
 fn bounded_line(prev: &str, entry: &Entry) -> io::Result<(Vec<u8>, String)> {
     let small = entry.with_small_network();
     let made = chained_line(prev, &small)?;
@@ -332,7 +336,7 @@ fn bounded_line(prev: &str, entry: &Entry) -> io::Result<(Vec<u8>, String)> {
     Ok(chained_line(prev, &short.bare())?)
 }
 
-/// The lines that are there, oldest first; those that cannot be read are left out.
+/// Returns the present lines, oldest first; those that cannot be read are left out.
 fn known(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Vec<Known> {
     #[derive(Deserialize)]
     struct Turn {
@@ -352,13 +356,13 @@ fn known(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Vec<Known> {
     known.collect()
 }
 
-/// Is there a journal, and nothing is remembered of it? Of its very first turn a kill may have
-/// left the line alone.
+/// Reports whether there is a journal without any memory of it. After the very first turn a kill
+/// may have left only its line.
 fn is_lost(mark: &Mark, known: &[Known]) -> bool {
     mark.turn == 0 && known.len() > 1
 }
 
-/// What of that which goroam remembers is not there, in words.
+/// Describes which of the remembered turns are missing.
 fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
     if mark.turn == 0 {
         return None;
@@ -373,7 +377,7 @@ fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
             turns(1)
         ));
     };
-    // A goroam of before remembered the number alone, and wrote that first.
+    // An older goroam remembered only the number, and wrote that first.
     let position = match mark.hash.is_empty() {
         true if last.turn + 1 >= mark.turn => return None,
         true => None,
@@ -394,7 +398,7 @@ fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
             )
         });
     };
-    // Put aside since then by a goroam that was killed before it could remember that.
+    // Rotated meanwhile by a goroam that was killed before it could save its mark.
     let is_turned_over = known.get(at).is_some_and(|line| line.is_old);
     let lost = mark.lines.saturating_sub(at + 1);
     (lost > 0 && !is_turned_over).then(|| match lost {
@@ -403,9 +407,9 @@ fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
     })
 }
 
-/// What is kept, oldest first, while nobody appends.
+/// Reads the kept files, oldest first, while the lock keeps other processes from appending.
 fn read_all(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, JournalError> {
-    // A reader who may not make the lock's file reads all the same.
+    // A reader that may not create the lock file reads without the lock.
     let _lock = lock(path, false).ok();
     read_files(path)
 }
@@ -422,7 +426,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
     file::read(path, MOST_READ).map_err(at(path))
 }
 
-/// The lines, and whether each has its end.
+/// Returns the lines, and whether each has its end.
 fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = (&[u8], bool)> {
     bytes
         .split_inclusive(|b| *b == b'\n')
@@ -432,19 +436,19 @@ fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = (&[u8], bool)> {
         })
 }
 
-/// Two processes that append take turns. A file of its own is locked: the journal's is
-/// another one after each rotation. Closing it, also by a kill, gives the lock back.
+/// Makes processes that append take turns. The lock is a separate file, because the journal's file
+/// changes at each rotation. Closing it, also by a kill, releases the lock.
 fn lock(path: &Path, alone: bool) -> Result<File, JournalError> {
     let path = path.with_extension("lock");
     let held = file::open_lock(&path).map_err(at(&path))?;
     match file::lock_within(&held, alone, MOST_WAIT) {
-        // NFS without a lock daemon: one agent for each user has its own lock anyway.
+        // NFS without a lock daemon: the one agent of each user has its own lock anyway.
         Err(error) if file::has_no_locks(&error) => Ok(held),
         locked => locked.map(|()| held).map_err(at(&path)),
     }
 }
 
-/// `journal.1.jsonl` beside `journal.jsonl`.
+/// Returns `journal.1.jsonl` beside `journal.jsonl`.
 fn rotated(path: &Path) -> PathBuf {
     path.with_extension("1.jsonl")
 }
@@ -456,7 +460,7 @@ fn at(path: &Path) -> impl Fn(io::Error) -> JournalError {
     }
 }
 
-/// What the first line of all follows from.
+/// The previous hash of the very first line.
 const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 const PREV: &[u8] = b"{\"prev\":\"";
@@ -472,7 +476,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line (without its end) as far as the chain is concerned.
+    /// Parses the parts of a line (without its end) that the chain needs.
     fn parse(line: &'a [u8]) -> Option<Line<'a>> {
         let (prev, line) = digits(line.strip_prefix(PREV)?)?;
         let (hash, line) = digits(line.strip_prefix(HASH)?)?;
@@ -480,13 +484,13 @@ impl<'a> Line<'a> {
         (rest.last() == Some(&b'}')).then_some(Line { prev, hash, rest })
     }
 
-    /// Is the line as it was written?
+    /// Reports whether the line is unchanged since it was written.
     fn is_whole(&self) -> bool {
         hash(self.prev, self.rest) == self.hash
     }
 }
 
-/// The line for an entry, with its end, and its hash. Credentials are hidden first.
+/// Returns the line for an entry, with its end, and its hash. Credentials are hidden first.
 fn chained_line(prev: &str, entry: &Entry) -> serde_json::Result<(Vec<u8>, String)> {
     let body = serde_json::to_vec(&masked(serde_json::to_value(entry)?))?;
     let rest = body.strip_prefix(b"{").unwrap_or(&body);

@@ -1,5 +1,5 @@
-//! What goroam remembers between turns and between runs, and what the go env file held before its
-//! first write (the baseline), kept until `goroam restore`.
+//! What goroam remembers between turns and between runs, and the content of the go env file before
+//! its first write (the baseline), kept until `goroam restore`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,88 +26,89 @@ const MOST_BYTES: u64 = 16 << 20;
 pub struct Health {
     /// What it counts as.
     pub up: bool,
-    /// Rounds in a row that said otherwise.
+    /// The number of rounds in a row with the opposite result.
     pub against: u32,
 }
 
-/// What goroam last wrote.
+/// The last write of goroam.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
-    /// The go env file.
+    /// The path of the go env file.
     pub path: String,
     /// SHA-256 of the whole go env file, in hexadecimal.
     pub sha256: String,
     /// The managed variables; `None`: removed.
     pub values: BTreeMap<String, Option<String>>,
-    /// Another program has written the file since goroam's first write: `restore` may not give
-    /// it back as a whole, for that would lose what they wrote.
+    /// Another program has written the file since goroam's first write: `restore` may then not
+    /// restore the file as a whole, because that would lose the other program's changes.
     #[serde(default)]
     pub shared: bool,
 }
 
-/// Everything that is remembered. Unknown fields of a newer goroam are ignored, missing
-/// ones of an older one are empty.
+/// Everything that goroam remembers. Unknown fields of a newer goroam are ignored, and fields that
+/// an older one lacks are empty.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    /// The last turn's number.
+    /// The number of the last turn.
     pub turn: u64,
     /// The profile in force.
     pub profile: Option<String>,
-    /// Since when.
+    /// Since when it is in force.
     pub since: Option<Timestamp>,
-    /// Why, in one line.
+    /// Why it was chosen, in one line.
     pub why: Option<String>,
     /// Milliseconds that the last switch took.
     pub switched_ms: Option<f64>,
-    /// Chosen by hand.
+    /// The profile that was chosen by hand, if any.
     pub pinned: Option<Pinned>,
     /// The network of the last turn.
     pub snapshot: Snapshot,
-    /// What the last round saw, by target.
+    /// The observations of the last round, by target.
     pub seen: BTreeMap<String, Observation>,
     /// The targets' health on this network.
     pub health: BTreeMap<String, Health>,
-    /// The last profile on each known network, and when.
+    /// The last profile on each known network, and when it was chosen.
     pub networks: BTreeMap<NetworkId, (String, Timestamp)>,
-    /// The proxies whose zips came through on each network; see `agent/targets.rs`.
+    /// The proxies whose zips could be downloaded on each network; see `agent/targets.rs`.
     pub zips: BTreeMap<NetworkId, BTreeSet<String>>,
-    /// The same on this network, where it has nothing to be recognised by.
+    /// The same on this network, if nothing identifies it.
     pub zips_here: BTreeSet<String>,
-    /// The targets that were waited for on this network, and stayed silent.
+    /// The targets that were waited for on this network without an answer.
     pub waited: BTreeSet<String>,
     /// What goroam last wrote.
     pub written: Option<Written>,
-    /// What it was about to write: set before the rename, so that a kill in between is not
-    /// taken for another program's change.
+    /// What it was about to write: set before the rename, so that after a kill in between the
+    /// change does not count as another program's.
     pub pending: Option<Written>,
     /// The end of the journal.
     pub journal: Option<Mark>,
-    /// A copy of the baseline, for when its own file is lost or damaged.
+    /// A copy of the baseline, in case its own file is lost or damaged.
     pub before: Option<Baseline>,
-    /// The drift that the journal names already.
+    /// The drift that is already in the journal.
     pub drift_noted: Vec<Drift>,
-    /// `goroam pause` or `goroam restore` was asked of the agent: nothing is written until
-    /// `once`, `use` or `auto`.
+    /// Whether `goroam pause` or `goroam restore` was requested: nothing is written until `once`,
+    /// `use` or `auto`.
     pub paused: bool,
     /// The last switches, newest last; at most [`MOST_SWITCHES`].
     pub switches: Vec<Switch>,
 }
 
-/// Switches that are remembered for a glance; the journal has them all.
+/// The number of switches that are remembered for a quick view; the journal has all of them.
 pub const MOST_SWITCHES: usize = 12;
 
-/// Links, addresses of each, routes and rules of the last network that are remembered.
+/// The maximum number of links, addresses of each, routes and rules that are remembered of the last
+/// network.
 const MOST_OF_A_NETWORK: usize = 1000;
 
 impl Memory {
-    /// A network as it is remembered, which is whole unless it is flooded. What changed since
-    /// is found by comparing two of these.
+    /// Returns a network as it is remembered: complete unless it is flooded. Later changes are
+    /// found by comparing two of these.
     pub fn network(snapshot: &Snapshot) -> Snapshot {
         snapshot.trimmed(MOST_OF_A_NETWORK).0
     }
 
-    /// What the journal must hold; of a goroam of before only its last turn is known.
+    /// Returns what the journal must hold; of an older goroam only its last turn is known.
     pub fn mark(&self) -> Mark {
         self.journal.clone().unwrap_or_else(|| Mark {
             turn: self.turn,
@@ -115,8 +116,8 @@ impl Memory {
         })
     }
 
-    /// Reads it; a missing or damaged one is an empty one (with a warning in the log): it can
-    /// all be found out again. A damaged one is moved aside to `….broken`.
+    /// Reads the memory. A missing or damaged one gives an empty one (with a warning in the log):
+    /// goroam can find out everything again. A damaged file is renamed to `….broken`.
     pub fn load(path: &Path) -> Memory {
         let bytes = match file::read(path, MOST_BYTES) {
             Ok(Some(bytes)) => bytes,
@@ -143,16 +144,16 @@ impl Memory {
         }
     }
 
-    /// Keeps it.
+    /// Saves the memory.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         file::replace(path, &serde_json::to_vec_pretty(self)?)
     }
 }
 
-/// The values are the user's own, perhaps with passwords: only the names are shown.
+/// The values are the user's own and may hold passwords: only the names are shown.
 impl fmt::Debug for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Written")
@@ -183,26 +184,26 @@ fn broken(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A go env file of 1 MiB in base64, and its values again.
+/// A go env file of 1 MiB in base64, and its values in addition.
 const MOST_OF_BASELINE: u64 = 8 << 20;
 
 /// The go env file before goroam's first write.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Which file.
+    /// The path of the file.
     pub path: String,
     /// Its bytes, in base64; `None`: there was no file.
     pub bytes: Option<String>,
-    /// Every variable that goroam has managed since, and its value then; `None`: it had no line.
+    /// Every variable that goroam has managed since, with its value then; `None`: it had no line.
     pub values: BTreeMap<String, Option<String>>,
-    /// The record of before was lost. This one was put together from what goroam knows to have
-    /// written: what its own lines had replaced is not known any more.
+    /// The earlier record was lost. This one was reconstructed from what goroam knows to have
+    /// written: the values that its own lines had replaced are no longer known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
 }
 
 impl Baseline {
-    /// Takes down what the file holds (`None`: there is none) and what these names are in it.
+    /// Records the content of the file (`None`: there is none) and the values of these names in it.
     pub fn capture<'a>(
         path: &Path,
         bytes: Option<&[u8]>,
@@ -219,8 +220,8 @@ impl Baseline {
         baseline
     }
 
-    /// Takes down the values of names that a changed policy manages as well, as they stand
-    /// now; what is known stays. Is there anything new, so that it must be saved?
+    /// Records the present values of names that a changed policy also manages; known values stay.
+    /// Reports whether there is anything new, so that it must be saved.
     pub fn manage<'a>(&mut self, text: &EnvText, names: impl IntoIterator<Item = &'a str>) -> bool {
         let known = self.values.len();
         for name in names {
@@ -231,20 +232,20 @@ impl Baseline {
         self.values.len() > known
     }
 
-    /// The file's bytes; `Ok(None)`: there was no file.
+    /// Returns the file's bytes; `Ok(None)`: there was no file.
     ///
     /// # Errors
-    /// When the base64 is damaged.
+    /// If the base64 is damaged.
     pub fn decoded(&self) -> anyhow::Result<Option<Vec<u8>>> {
         let bytes = self.bytes.as_ref().map(|text| STANDARD.decode(text));
         let damaged = "the baseline's bytes are damaged, so they cannot be put back";
         bytes.transpose().context(damaged)
     }
 
-    /// Reads it; `Ok(None)` when there is none.
+    /// Reads the baseline; `Ok(None)` if there is none.
     ///
     /// # Errors
-    /// When it is there and cannot be read or understood.
+    /// If it exists and cannot be read or parsed.
     pub fn load(path: &Path) -> anyhow::Result<Option<Baseline>> {
         let failed = |what| {
             let shown = path.display();
@@ -260,19 +261,19 @@ impl Baseline {
         Ok(Some(baseline))
     }
 
-    /// Keeps it, before the first write.
+    /// Saves the baseline, before the first write.
     ///
     /// # Errors
-    /// When it cannot be kept; nothing may be written then.
+    /// If it cannot be saved; nothing may be written then.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
         let bytes = serde_json::to_vec_pretty(self)?;
         file::replace(path, &bytes).with_context(|| path.display().to_string())
     }
 
-    /// Forgets it, after `goroam restore`.
+    /// Removes the baseline, after `goroam restore`.
     ///
     /// # Errors
-    /// When the file cannot be removed.
+    /// If the file cannot be removed.
     pub fn remove(path: &Path) -> anyhow::Result<()> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -281,7 +282,7 @@ impl Baseline {
     }
 }
 
-/// The values are the user's own, perhaps with passwords: only the names are shown.
+/// The values are the user's own and may hold passwords: only the names are shown.
 impl fmt::Debug for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Baseline")

@@ -1,6 +1,6 @@
-//! What outlives the process: the baseline, the memory, the journal. Every file is private
-//! to the user and replaced atomically or appended line by line, so that a kill at any byte
-//! loses at most the line being written.
+//! Data that outlives the process: the baseline, the memory, the journal. Every file is private to
+//! the user and replaced atomically or appended line by line, so that a kill at any byte loses at
+//! most the line being written.
 //!
 //! May import: model, policy.
 
