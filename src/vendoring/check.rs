@@ -23,8 +23,8 @@ pub fn check(project: &VendorProject, shelves: &Shelves) -> Result<VendorReport>
     check_at(project, &project.root, shelves)
 }
 
-/// The same where `project` may be a copy that is being prepared; local replacements are looked up
-/// below `at`, the project itself.
+/// The same as [`check`], but `project` may be a copy that is being prepared; local replacements
+/// are looked up below `at`, the project itself.
 ///
 /// # Errors
 /// When vendor/ cannot be read.
@@ -52,7 +52,7 @@ pub(super) fn check_at(
     })
 }
 
-/// All findings, the worst first and notes last.
+/// Returns all findings, the worst first and notes last.
 fn judge(facts: &VendorFacts) -> Vec<VendorFinding> {
     let mut out = facts.project.unreadable.clone();
     match &facts.txt {
@@ -70,13 +70,13 @@ fn judge(facts: &VendorFacts) -> Vec<VendorFinding> {
 struct Judge<'a> {
     facts: &'a VendorFacts,
     txt: &'a ModulesTxt,
-    /// The `go` line that decides for vendor/.
+    /// The `go` line that applies to vendor/.
     go: &'a str,
     /// The command that creates vendor/ again.
     again: String,
-    /// The module that each vendored package is of.
+    /// The module of each vendored package.
     packages: BTreeMap<&'a str, &'a ListedModule>,
-    /// The modules that packages come from; the nearest to a file goes first.
+    /// The modules that provide packages; modules with a longer path come first.
     providers: Vec<&'a ListedModule>,
 }
 
@@ -133,12 +133,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A finding that vendoring again ends.
+    /// Creates a finding that vendoring again fixes.
     fn again(&self, code: VendorCode, what: impl Into<String>) -> VendorFinding {
         VendorFinding::new(code, what, self.again.as_str())
     }
 
-    /// Would go use it (`modload.setDefaultBuildMod`)?
+    /// Checks that go would use vendor/ (`modload.setDefaultBuildMod`).
     fn mode(&self, out: &mut Vec<VendorFinding>) {
         let is_workspace = self.facts.project.work.is_some();
         if self.txt.workspace != is_workspace {
@@ -160,9 +160,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The modules that a file may come from, the nearest first: the one that the package in
-    /// its folder is of, else every one whose path is above it. Licences of a module reach up
-    /// into folders of others.
+    /// Returns the modules that a file may come from, the nearest first: the module of the package
+    /// in its directory, or else every module whose path is above it. A licence may also belong to
+    /// a module further up, because vendoring copies licences from all directories above a package.
     fn owners(&self, path: &str) -> Vec<&'a ListedModule> {
         let (folder, name) = split(path);
         if let Some(listed) = self.packages.get(folder)
@@ -174,7 +174,7 @@ impl<'a> Judge<'a> {
         self.providers.iter().filter(above).copied().collect()
     }
 
-    /// `files`: those of vendor/ that belong to it.
+    /// Checks one module. `files`: the files in vendor/ that belong to it.
     fn module(
         &self,
         listed: &ListedModule,
@@ -237,7 +237,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A file of the module that vendoring does not copy.
+    /// Reports a file of the module that vendoring does not copy.
     fn left_over(&self, path: &str, own: &str, source: &ModuleFiles) -> VendorFinding {
         let (folder, name) = split(path);
         let is_go = name.ends_with(".go") && !name.starts_with(['_', '.']);
@@ -254,8 +254,8 @@ impl<'a> Judge<'a> {
         VendorFinding::new(VendorCode::LeftOver, what, "keep it if something needs it")
     }
 
-    /// Is it another module's licence in the same folder, or may it be one of a module that was not
-    /// read?
+    /// Reports whether it is another module's licence in the same directory, or may belong to a
+    /// module that was not read.
     fn is_of_another(&self, path: &str, print: &Print) -> bool {
         let mut others = self.owners(path).into_iter().skip(1);
         others.any(|other| {
@@ -267,7 +267,7 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// A file that is not as the module has it.
+    /// Reports a file that differs from the module's file.
     fn differs(&self, held: Option<&Print>, print: &Print, is_local: bool) -> VendorFinding {
         let again = &self.again;
         match held {
@@ -302,7 +302,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// A link or a device, or a file that no listed module could own.
+/// Reports a link, a device, or a file that belongs to no listed module.
 fn stranger(path: &str, file: VendoredFile, owner: Option<&ListedModule>) -> VendorFinding {
     let (code, what, mend) = match file {
         VendoredFile::Link => (

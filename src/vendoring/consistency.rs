@@ -1,5 +1,5 @@
-//! Does vendor/modules.txt agree with go.mod, or with go.work and its modules? The rules and
-//! the words are go's (`modload.checkVendorConsistency`, go 1.14 to 1.27).
+//! Checks that vendor/modules.txt agrees with go.mod, or with go.work and its modules. The rules
+//! and the words are go's (`modload.checkVendorConsistency`, go 1.14 to 1.27).
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::{at_least, is_valid};
 use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
 
-/// Where go would refuse to build: the module, and why in go's words. In go's order.
+/// Returns the modules because of which go would refuse to build, and why in go's words. In go's
+/// order.
 pub(super) fn disagreements(
     txt: &ModulesTxt,
     project: &ProjectFiles,
@@ -18,7 +19,8 @@ pub(super) fn disagreements(
     let mut out: Vec<(ModuleVersion, String)> = Vec::new();
     let is_module = project.work.is_none();
     let is_since = |version| project.go().is_some_and(|go| at_least(go, version));
-    // Before 1.14 modules.txt did not say enough (a go.mod without a `go` line is older yet).
+    // Before 1.14 modules.txt did not have enough information (a go.mod without a `go` line is even
+    // older).
     let before_114 = is_module && !is_since("1.14");
     let required: BTreeSet<&ModuleVersion> = project.required().collect();
     for module in project.required() {
@@ -69,7 +71,7 @@ pub(super) fn disagreements(
         };
         out.push((old.clone(), what));
     }
-    // `modload.readModGraph`: a pruned go.mod names every module that packages come from.
+    // `modload.readModGraph`: a pruned go.mod names every module that provides packages.
     let is_pruned = is_module && is_since("1.17");
     let unrequired = |l: &&ListedModule| !required.contains(&l.module);
     let providers = || txt.providers().filter(unrequired);
@@ -94,7 +96,7 @@ pub(super) fn disagreements(
     out
 }
 
-/// With its version, where it has one.
+/// Formats a module with its version, if it has one.
 pub(super) fn describe(module: &ModuleVersion) -> String {
     if module.version.is_empty() {
         module.path.clone()
@@ -103,8 +105,8 @@ pub(super) fn describe(module: &ModuleVersion) -> String {
     }
 }
 
-/// Finds what modules.txt says wrongly and go does not refuse. `said` are the modules that
-/// already have a finding; `go` is the `go` line that decides for vendor/.
+/// Finds errors in modules.txt that go does not refuse. `said` are the modules that already have a
+/// finding; `go` is the `go` line that applies to vendor/.
 pub(super) fn misstatements(
     facts: &VendorFacts,
     txt: &ModulesTxt,
@@ -144,7 +146,8 @@ pub(super) fn misstatements(
     }
 }
 
-/// A module without packages stands there because a go.mod requires it.
+/// Reports a module that has no packages and that no go.mod requires. A module without packages is
+/// listed only because a go.mod requires it.
 fn unrequired(project: &ProjectFiles, listed: &ListedModule) -> Option<String> {
     let stands_for_itself = listed.packages.is_empty() && listed.replacement.is_none();
     let is_required = project.required().any(|one| one.path == listed.module.path);
@@ -152,8 +155,8 @@ fn unrequired(project: &ProjectFiles, listed: &ListedModule) -> Option<String> {
         .then(|| "is listed, but has no packages, and no go.mod requires it".to_owned())
 }
 
-/// A replacement of all versions at the end of modules.txt hides from go that the listed module's
-/// own replacement is missing or different.
+/// Reports a listed module whose own replacement is missing or different, which go does not notice
+/// if the end of modules.txt replaces all versions of the module.
 fn replaced_otherwise(project: &ProjectFiles, listed: &ListedModule, go: &str) -> Option<String> {
     let wanted = project.replacement(&listed.module).map(|(new, _)| new);
     if listed.packages.is_empty() || !at_least(go, "1.14") || wanted == listed.replacement {
@@ -167,10 +170,12 @@ fn replaced_otherwise(project: &ProjectFiles, listed: &ListedModule, go: &str) -
     Some(format!("{is}, but is listed as one that {says}"))
 }
 
-/// `## go 1.17` is the `go` line of the module's own go.mod. `asked`: it has to be there.
+/// Compares `## go 1.17` with the `go` line of the module's own go.mod. `asked`: the line must be
+/// there.
 fn language(listed: &ListedModule, holding: &Holding, asked: bool) -> Option<String> {
     let own = holding.go_mod.as_ref();
-    // go reads a dependency's go.mod more leniently than the main one's, so odd ones are skipped.
+    // go reads a dependency's go.mod more leniently than the main one's, so a go.mod with faults is
+    // skipped.
     if holding.files.is_err()
         || own.is_some_and(|own| !own.faults.is_empty())
         || listed.module.version.ends_with("+incompatible")
@@ -232,7 +237,7 @@ mod tests {
             "a.b/c@v1.0.0 is explicitly required in go.mod, but vendor/modules.txt indicates a.b/c@v1.1.0",
         ];
         assert_eq!(said(txt, None, &[old]), wanted);
-        // No go line is older yet (`modload.indexModFile`).
+        // A go.mod without a go line is even older (`modload.indexModFile`).
         let none = main("", "module x.y/z\nrequire a.b/c v1.1.0\n");
         assert_eq!(said(txt, None, &[none]), [""; 0]);
         let new = main("", "module x.y/z\ngo 1.14\nrequire a.b/c v1.1.0\n");
@@ -251,7 +256,7 @@ mod tests {
             ),
         ];
         assert_eq!(said(txt, Some(work), &mains), [""; 0]);
-        // go.work's own replacement goes before a module's.
+        // go.work's own replacement has precedence over a module's.
         let other = "go 1.22\nuse ./one\nreplace a.b/d => ../d\n";
         assert_eq!(
             said(txt, Some(other), &mains),

@@ -1,5 +1,5 @@
-//! What `go mod vendor` copies of a module (`modcmd/vendor.go`; go 1.17 to 1.27 agree, but for
-//! what is said below).
+//! The files of a module that `go mod vendor` copies (`modcmd/vendor.go`; go 1.17 to 1.27 agree,
+//! except for the differences described below).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use super::go_file::{could_be_built, embeds, takes};
 use crate::gomod::go_version::at_least;
 use crate::gomod::sum::Sum;
 
-/// A file's content, as far as it matters here.
+/// The hashes of a file's content that a check needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Print {
     /// SHA-256.
     pub(super) sum: Sum,
-    /// SHA-256 with every CR LF as LF.
+    /// SHA-256 of the content with every CR LF replaced by LF.
     pub(super) with_lf: Sum,
 }
 
@@ -21,14 +21,15 @@ pub(super) struct Print {
 pub(super) struct ModuleFile {
     /// Its content.
     pub(super) print: Print,
-    /// Could it be built on any system? Only asked of Go files.
+    /// Whether it could be built on any system. Only evaluated for Go files.
     pub(super) built: bool,
-    /// The patterns of what it embeds.
+    /// The patterns of the files that it embeds.
     pub(super) embeds: Vec<String>,
 }
 
 impl ModuleFile {
-    /// Reads a file by its path and content; `content` is only needed for `.go` files.
+    /// Creates the entry of a file from its path and content; `content` is only needed for `.go`
+    /// files.
     pub(super) fn new(path: &str, print: Print, content: &[u8]) -> ModuleFile {
         let is_go = path.ends_with(".go");
         ModuleFile {
@@ -39,7 +40,7 @@ impl ModuleFile {
     }
 }
 
-/// A module's files by their paths in it.
+/// A module's files, by their paths in the module.
 pub(super) type ModuleFiles = BTreeMap<String, ModuleFile>;
 
 /// `modcmd.metaPrefixes`.
@@ -55,13 +56,14 @@ const METADATA: [&str; 9] = [
     "PATENTS",
 ];
 
-/// Is this a licence or the like, which comes along from the folders above a package?
+/// Reports whether this is a licence or a similar file, which vendoring also copies from the
+/// directories above a package.
 pub(super) fn is_metadata(name: &str) -> bool {
     METADATA.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The path as seen from a folder above it (or the package from its module); the folder itself is
-/// empty.
+/// Returns the path relative to a directory above it (or of a package in its module); empty for the
+/// directory itself.
 pub(super) fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     if folder.is_empty() {
         return Some(path);
@@ -73,13 +75,13 @@ pub(super) fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     rest.strip_prefix('/')
 }
 
-/// The folder and the name in it.
+/// Splits a path into directory and name.
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// The files that vendoring these packages copies. `go` is the `go` line of the main module or
-/// the workspace.
+/// Returns the files that vendoring these packages copies. `go` is the `go` line of the main module
+/// or the workspace.
 pub(super) fn expected<'a>(
     source: &ModuleFiles,
     module: &str,
@@ -102,7 +104,7 @@ pub(super) fn expected<'a>(
             if is_source(name, file, go) {
                 out.insert(join(folder, name));
             }
-            // go/build passes these over, and with them what they embed.
+            // go/build ignores these files, and therefore what they embed.
             let read = !name.starts_with(['_', '.']) && !name.ends_with("_test.go");
             if read && file.built {
                 patterns.extend(&file.embeds);
@@ -124,15 +126,15 @@ pub(super) fn expected<'a>(
     out
 }
 
-/// This folder of a module and those above it.
+/// Returns this directory of a module and those above it.
 pub(super) fn above(folder: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(folder), |folder| {
         (!folder.is_empty()).then(|| split(folder).0)
     })
 }
 
-/// Does a test of one of these packages embed it? Files of tests counted up to `go 1.21`
-/// (golang/go#63473), so what they embed is neither required nor reported as left over.
+/// Reports whether a test of one of these packages embeds it. Vendoring copied files of tests up to
+/// `go 1.21` (golang/go#63473), so what they embed is neither required nor reported as left over.
 pub(super) fn is_for_tests(
     source: &ModuleFiles,
     module: &str,
@@ -160,7 +162,7 @@ pub(super) fn is_source(name: &str, file: &ModuleFile, go: &str) -> bool {
     file.built
 }
 
-/// A name in a folder of a module.
+/// Joins a directory of a module and a name.
 pub(super) fn join(folder: &str, name: &str) -> String {
     match folder {
         "" => name.to_owned(),

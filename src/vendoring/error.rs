@@ -1,11 +1,11 @@
-//! What can go wrong with vendor/, and the exit code for it.
+//! Errors of the vendor commands, and their exit codes.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::agent::error::{EXIT_FAILED, EXIT_MISMATCH, EXIT_REFUSED, EXIT_USAGE};
 
-/// What can go wrong with vendor/.
+/// Why a vendor command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No project was found.
@@ -19,13 +19,13 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         error: io::Error,
     },
-    /// git could not do it.
+    /// git failed.
     #[error("{0}")]
     Git(String),
-    /// The REF names no commit, or the tag's name is not valid.
+    /// The REF is not a commit, or the tag's name is not valid.
     #[error("{0}")]
     Usage(String),
     /// Refused: something would be lost.
@@ -34,20 +34,20 @@ pub enum Error {
     /// A file does not match its checksum.
     #[error("{0}")]
     Mismatch(String),
-    /// It cannot be done.
+    /// The action cannot be done.
     #[error("{0}")]
     Failed(String),
 }
 
-/// What vendoring did, or why it could not.
+/// The result of a vendor action.
 pub(super) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Names the file that an error is about.
+/// Adds the path of the file to an error.
 pub(super) trait About<T> {
-    /// This file.
+    /// Adds this path.
     ///
     /// # Errors
-    /// The same, with the file's path.
+    /// The same error, with the file's path.
     fn about(self, path: &Path) -> Result<T>;
 }
 
@@ -58,7 +58,7 @@ impl<T> About<T> for io::Result<T> {
 }
 
 impl Error {
-    /// A file that cannot be read or written.
+    /// Creates an error about a file that cannot be read or written.
     pub(super) fn io(path: &Path, error: io::Error) -> Error {
         Error::Io {
             path: path.to_owned(),
@@ -66,7 +66,7 @@ impl Error {
         }
     }
 
-    /// The exit code that a script sees.
+    /// Returns the exit code for scripts.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) => EXIT_USAGE,

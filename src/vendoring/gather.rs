@@ -1,4 +1,5 @@
-//! What a check of vendor/ looks at: reads vendor/, the module files and the modules' zips.
+//! Collects the facts for a check of vendor/: reads vendor/, the module files and the modules'
+//! zips.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,55 +20,55 @@ use crate::gomod::zip::{Entry, ModZip};
 use crate::mirror::{Layout, VersionFile};
 use crate::{bounded, pool};
 
-/// Files of more bytes are not looked into for CR LF, build lines and embeds.
+/// Maximum size in bytes of a file that is examined for CR LF, build lines and embeds.
 const WHOLE: u64 = 16 << 20;
-/// How deep folders may lie in one another.
+/// Maximum depth of directories.
 const DEEPEST: usize = 100;
-/// Files that are looked at; Kubernetes vendors some 5,000.
+/// Maximum number of files; Kubernetes vendors some 5,000.
 const MOST_FILES: usize = 1_000_000;
-/// What says what is in vendor/.
+/// The file that lists the content of vendor/.
 const LIST: &str = "modules.txt";
-/// Bytes of a buffer.
+/// Size of a buffer in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// Everything that a check looks at: files read, nothing judged.
+/// Everything that a check needs: files are read, nothing is judged.
 #[derive(Debug)]
 pub(super) struct VendorFacts {
-    /// Whose vendor/ it is.
+    /// The kind of project that vendor/ belongs to.
     pub(super) kind: ProjectKind,
     /// The module files.
     pub(super) project: ProjectFiles,
-    /// vendor/modules.txt, or why there is none.
+    /// vendor/modules.txt, or why it is missing.
     pub(super) txt: Result<ModulesTxt, VendorFinding>,
-    /// What is below vendor/, by path with `/`; modules.txt is left out.
+    /// The files below vendor/, by path with `/`; without modules.txt.
     pub(super) files: BTreeMap<String, VendoredFile>,
-    /// Those of them that may be executed, where modules.txt may not: not all files may on
-    /// this file system.
+    /// The executable ones of these files. Empty if modules.txt is executable: then all files are
+    /// on this file system.
     pub(super) executable: Vec<String>,
     /// What each module that provides packages was compared with.
     pub(super) holdings: BTreeMap<ModuleVersion, Holding>,
 }
 
-/// Something below vendor/.
+/// An entry below vendor/.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VendoredFile {
     /// A file.
     File(Print),
     /// A link.
     Link,
-    /// A device, a socket, a file that cannot be read.
+    /// A device, a socket, or a file that cannot be read.
     Odd,
 }
 
-/// What a module holds.
+/// The content of a module.
 #[derive(Debug)]
 pub(super) struct Holding {
-    /// Its files: of a zip that is what go.sum says, or of the folder that replaces the module.
-    /// Else why nothing can be compared.
+    /// Its files: from a zip that matches go.sum, or from the directory that replaces the module.
+    /// Otherwise why nothing can be compared.
     pub(super) files: Result<ModuleFiles, VendorFinding>,
-    /// Does a folder replace it?
+    /// Whether a directory replaces it.
     pub(super) local: bool,
-    /// Its own go.mod, or that of what replaces it; `None`: it has none, or was not read.
+    /// Its own go.mod, or that of its replacement; `None` if it has none, or it was not read.
     pub(super) go_mod: Option<GoMod>,
 }
 
@@ -90,7 +91,7 @@ pub(super) fn gather(project: &VendorProject, at: &Path, shelves: &Shelves) -> R
     };
     let (files, executable) = (&mut facts.files, &mut facts.executable);
     walk(&project.vendor(), "", 0, files, executable)?;
-    // A link in its place stays in the list, so that it is reported.
+    // If modules.txt is a link, it stays in the list, so that it is reported.
     if matches!(files.get(LIST), Some(VendoredFile::File(_))) {
         files.remove(LIST);
     }
@@ -106,7 +107,7 @@ pub(super) fn gather(project: &VendorProject, at: &Path, shelves: &Shelves) -> R
     Ok(facts)
 }
 
-/// vendor/modules.txt, or why go cannot use vendor/.
+/// Reads vendor/modules.txt, or returns why go cannot use vendor/.
 fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>> {
     let folder = project.vendor();
     let command = format!("`{}`", project.kind.command());
@@ -115,7 +116,7 @@ fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>> 
         "vendor is a file, or a link to no folder",
         format!("move it away, then run {command}"),
     );
-    // A link is followed, as go follows it (`modload.setDefaultBuildMod` asks by `fsys.Stat`).
+    // Follows a link, as go does (`modload.setDefaultBuildMod` uses `fsys.Stat`).
     match fs::metadata(&folder) {
         Ok(meta) if meta.is_dir() => {}
         Ok(_) => return Ok(Err(no_folder)),
@@ -143,7 +144,7 @@ fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>> 
     }
 }
 
-/// Reads what is below vendor/; of the files also which of them may be executed.
+/// Reads everything below vendor/, and which files are executable.
 fn walk(
     folder: &Path,
     below: &str,
@@ -190,13 +191,13 @@ fn may_be_executed(meta: &fs::Metadata) -> bool {
     meta.permissions().mode() & 0o111 != 0
 }
 
-/// Windows has no such mode.
+/// Windows has no mode for executable files.
 #[cfg(windows)]
 fn may_be_executed(_: &fs::Metadata) -> bool {
     false
 }
 
-/// A file's print, and its content if it is not too long. `size`: its length, if that is known.
+/// Hashes a file, and returns its content if it is not too long. `size`: its length, if known.
 fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
     let mut bytes = Vec::with_capacity(usize::try_from(size.min(WHOLE)).unwrap_or_default());
     file.take(WHOLE + 1).read_to_end(&mut bytes)?;
@@ -225,8 +226,8 @@ fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
     Ok((Print { sum, with_lf }, bytes))
 }
 
-/// What one module holds. Where go.mod says something else, modules.txt says what vendor/ was made
-/// from.
+/// Reads the content of one module. If go.mod names another replacement, the one in modules.txt
+/// counts: vendor/ was made from it.
 fn hold(
     listed: &ListedModule,
     project: &ProjectFiles,
@@ -265,7 +266,7 @@ fn hold(
     }
 }
 
-/// The files of the zip that is what go.sum says, and the module's go.mod.
+/// Returns the files of the zip that matches go.sum, and the module's go.mod.
 fn from_zip(
     module: &ModuleVersion,
     project: &ProjectFiles,
@@ -319,8 +320,8 @@ fn from_zip(
     ))
 }
 
-/// The go.mod that go reads of a module: the `.mod` beside the zip, which need not be the go.mod
-/// in it; go.sum has a separate line for it (`modfetch.GoMod`).
+/// Returns the go.mod that go reads for a module: the `.mod` beside the zip, which may differ from
+/// the go.mod in the zip; go.sum has a separate line for it (`modfetch.GoMod`).
 fn own_go_mod(module: &ModuleVersion, project: &ProjectFiles, shelves: &Shelves) -> Option<GoMod> {
     let wanted = project.go_mod_sums.get(module)?;
     shelves.layouts.iter().find_map(|layout| {
@@ -332,7 +333,8 @@ fn own_go_mod(module: &ModuleVersion, project: &ProjectFiles, shelves: &Shelves)
     })
 }
 
-/// A zip's hash, its files and the go.mod in it, read once: what is compared is what was hashed.
+/// A zip's hash, its files and its go.mod. The zip is read only once, so that the compared bytes
+/// are the hashed ones.
 type ZipRead = (String, ModuleFiles, Option<GoMod>);
 
 fn read_zip(path: &Path, module: &ModuleVersion) -> Result<ZipRead, String> {
@@ -361,9 +363,9 @@ fn read_zip(path: &Path, module: &ModuleVersion) -> Result<ZipRead, String> {
     Ok((sum, files, own))
 }
 
-/// The files of a folder that replaces a module: those in the packages' folders and above them,
-/// below them only where a file embeds, and whatever vendor/ has besides. Not the whole of it,
-/// which may be a repository.
+/// Reads the files of a directory that replaces a module: those in the packages' directories and
+/// above them, those below only if a file embeds, and every path that vendor/ has in addition. Does
+/// not read the whole directory, which may be a repository.
 fn local(
     root: &Path,
     listed: &ListedModule,
@@ -395,8 +397,8 @@ fn local(
     Ok(files)
 }
 
-/// Reads the regular files of a folder, and of so many levels of folders below it. A missing folder
-/// is not an error.
+/// Reads the regular files of a directory, and those of this many levels of directories below it. A
+/// missing directory is not an error.
 fn read_folder(root: &Path, folder: &str, levels: usize, out: &mut ModuleFiles) -> io::Result<()> {
     let Some(entries) = bounded::if_any(fs::read_dir(root.join(folder)))? else {
         return Ok(());
@@ -407,14 +409,14 @@ fn read_folder(root: &Path, folder: &str, levels: usize, out: &mut ModuleFiles) 
         if !entry.file_type()?.is_dir() {
             note(&entry.path(), &path, out)?;
         } else if levels > 0 && !entry.path().join("go.mod").exists() {
-            // Otherwise another module begins there (`load.resolveEmbed`).
+            // A directory with a go.mod is another module (`load.resolveEmbed`).
             read_folder(root, &path, levels - 1, out)?;
         }
     }
     Ok(())
 }
 
-/// Reads one regular file, once; anything else is skipped, as vendoring does.
+/// Reads one regular file, once; skips anything else, as vendoring does.
 fn note(path: &Path, name: &str, out: &mut ModuleFiles) -> io::Result<()> {
     if out.len() > MOST_FILES {
         return Err(too_many());
@@ -427,16 +429,16 @@ fn note(path: &Path, name: &str, out: &mut ModuleFiles) -> io::Result<()> {
     Ok(())
 }
 
-/// Trees in the layout of a proxy that may hold a module's zip; the first good one is taken.
+/// Trees in the layout of a proxy that may hold a module's zip; the first correct zip is used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shelves {
-    /// The module cache's download folder, and the mirror.
+    /// The module cache's download directory, and the mirror.
     pub layouts: Vec<Layout>,
 }
 
 impl Shelves {
-    /// The module cache, by go's rules (`cfg.GOMODCACHE`: the variable, the go env file, the
-    /// first folder of GOPATH), and this mirror. None of them need exist.
+    /// Finds the module cache, by go's rules (`cfg.GOMODCACHE`: the variable, the go env file, the
+    /// first directory of GOPATH), and adds this mirror. None of them need exist.
     pub fn find(env: &Environment, mirror: Option<&Path>) -> Shelves {
         let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok()?);
         let value = |name: &str| {

@@ -1,5 +1,5 @@
-//! Runs git: bounded in time and output, without pager, prompt or shell, and without the variables
-//! by which a hook's git would point it to another repository.
+//! Runs git: with limits for time and output, without pager, prompt or shell, and without the
+//! variables with which the git that runs a hook would point it to another repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -12,17 +12,19 @@ use super::error::{Error, Result};
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
 
-/// Reading a large repository from a slow disk takes a while; a hang is longer.
+/// Time limit. Reading a large repository from a slow disk takes a while; a git that hangs takes
+/// longer.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Hooks run and keys are asked for.
+/// Time limit if git runs hooks or asks for keys.
 const LONG: Duration = Duration::from_secs(900);
-/// Bytes of output that are kept: a listing of a million files.
+/// Maximum size of the output in bytes: a listing of a million files.
 const MOST_OUT: u64 = 256 << 20;
-/// Bytes of its complaints that are kept.
+/// Maximum size of the error output in bytes.
 const MOST_ERR: u64 = 64 << 10;
 
-/// What says which repository, index or objects: set by git for its hooks (`git rev-parse
-/// --local-env-vars`), and true for them alone. Configuration (`GIT_CONFIG_*`) stays.
+/// Variables that select the repository, index or objects: git sets them for its hooks (`git
+/// rev-parse --local-env-vars`), and they are valid only for these hooks. Configuration
+/// (`GIT_CONFIG_*`) stays.
 const LOCAL: &str = "GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_OBJECT_DIRECTORY GIT_DIR GIT_WORK_TREE \
     GIT_IMPLICIT_WORK_TREE GIT_GRAFT_FILE GIT_INDEX_FILE GIT_NO_REPLACE_OBJECTS \
     GIT_REPLACE_REF_BASE GIT_PREFIX GIT_SHALLOW_FILE GIT_COMMON_DIR GIT_INTERNAL_SUPER_PREFIX \
@@ -38,9 +40,9 @@ const ALWAYS: [(&str, &str); 4] = [
     ("GIT_EDITOR", ":"),
 ];
 
-/// Set only where no hook sees it. What a partial clone left behind would be fetched without a
-/// word; git knows `NO_LAZY_FETCH` since 2.45. No protocol is called `none`, so that no remote is
-/// ever asked, and no program that a repository names for asking one is run.
+/// Set only for a git that runs no hooks. Without `NO_LAZY_FETCH`, which git knows since 2.45, git
+/// would silently fetch what a partial clone lacks. There is no protocol named `none`, so git
+/// contacts no remote, and runs no program that a repository names for contacting one.
 const NO_HOOKS: [(&str, &str); 4] = [
     ("GIT_LITERAL_PATHSPECS", "1"),
     ("GIT_OPTIONAL_LOCKS", "0"),
@@ -48,11 +50,11 @@ const NO_HOOKS: [(&str, &str); 4] = [
     ("GIT_ALLOW_PROTOCOL", "none"),
 ];
 
-/// A stranger's repository may name programs here that git would run for reading or writing an
-/// index. What the user's own commit is to run is for [`Git::for_hooks`].
+/// A repository from another person may name programs here that git would run when it reads or
+/// writes an index. [`Git::for_hooks`] runs what the user's own commit needs.
 const QUIET: [&str; 2] = ["core.fsmonitor=false", "core.hooksPath=/dev/null"];
 
-/// Settings for a temporary index: git looks at everything and skips nothing.
+/// Settings for a temporary index: git reads every file and skips nothing.
 const PLAIN: [&str; 5] = [
     "core.sparseCheckout=false",
     "core.untrackedCache=false",
@@ -61,21 +63,21 @@ const PLAIN: [&str; 5] = [
     "gc.auto=0",
 ];
 
-/// git in one folder. A command is given as words with a space between them, and further
-/// arguments that may contain anything.
+/// git in one directory. A command consists of words separated by spaces, and further arguments
+/// that may contain anything.
 #[derive(Debug, Clone)]
 pub(super) struct Git {
     pub(super) folder: PathBuf,
     env: Vec<(String, OsString)>,
     /// `KEY=VALUE`, for `-c`.
     pub(super) settings: Vec<String>,
-    /// The names of the filters that are not run as the repository would have it.
+    /// The names of the filters that are not run as the repository configures them.
     filters: BTreeSet<String>,
     limit: Duration,
 }
 
 impl Git {
-    /// In this folder, in this environment.
+    /// Creates a git for this directory and environment.
     pub(super) fn new(folder: &Path, env: &Environment) -> Git {
         let own = || ALWAYS.iter().chain(&NO_HOOKS);
         let is_ours = |name: &str| {
@@ -94,7 +96,7 @@ impl Git {
         }
     }
 
-    /// The same with another index than the user's.
+    /// Returns the same git with another index than the user's.
     pub(super) fn with_index(&self, index: &Path) -> Git {
         let mut git = self.clone();
         git.env.push(("GIT_INDEX_FILE".to_owned(), index.into()));
@@ -102,8 +104,8 @@ impl Git {
         git
     }
 
-    /// The same with neither the filters that the repository's own configuration names, nor other
-    /// values than the user's of those that the user has, too.
+    /// Returns the same git without the filters that the repository's own configuration names. If
+    /// the user's configuration has a filter of that name, the user's values apply.
     ///
     /// # Errors
     /// When that configuration cannot be read.
@@ -116,7 +118,7 @@ impl Git {
         }
         for (key, value) in overrides(&list) {
             let filter = filter(&key).unwrap_or_default().0;
-            // `-c` would take the rest of such a name for the value.
+            // `-c` would take everything after the `=` for the value.
             if filter.contains('=') {
                 return Err(Error::Refused(refusal(".git/config", filter)));
             }
@@ -126,12 +128,12 @@ impl Git {
         Ok(self)
     }
 
-    /// Why nothing can be done with the files that this git command lists: the content of one
-    /// goes through a filter that is not run, as the `.gitattributes` of the work tree or of
-    /// git's index have it.
+    /// Returns why the files that this git command lists cannot be processed: one of them has a
+    /// filter that is not run. The filter is set in the `.gitattributes` of the work tree or of
+    /// git's index.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn forbids(&self, words: &str, more: &[String]) -> Result<Option<String>> {
         if self.filters.is_empty() {
             return Ok(None);
@@ -150,14 +152,14 @@ impl Git {
         Ok(None)
     }
 
-    /// The same with all filters: for what the user asks git to keep.
+    /// Returns the same git with all filters: for content that the user asks git to store.
     pub(super) fn unguarded(mut self) -> Git {
         self.settings.truncate(QUIET.len());
         self.filters.clear();
         self
     }
 
-    /// The same with time for hooks, filters and keys.
+    /// Returns the same git with more time, for hooks, filters and keys.
     pub(super) fn patient(&self) -> Git {
         Git {
             limit: LONG,
@@ -165,7 +167,8 @@ impl Git {
         }
     }
 
-    /// The same as hooks are to find it: how goroam names paths is not for them.
+    /// Returns the same git with the environment that hooks expect: without goroam's own settings
+    /// for paths.
     pub(super) fn for_hooks(&self) -> Git {
         let mut git = self.patient();
         git.settings.clear();
@@ -174,36 +177,36 @@ impl Git {
         git
     }
 
-    /// Its output, if it succeeds.
+    /// Returns the output, if git succeeds.
     ///
     /// # Errors
-    /// git's own words otherwise.
+    /// git's own message otherwise.
     pub(super) fn run(&self, words: &str, more: &[String]) -> Result<Vec<u8>> {
         self.feed(words, more, b"")
     }
 
-    /// The first line of its output.
+    /// Returns the first line of the output.
     ///
     /// # Errors
-    /// git's own words when it fails.
+    /// git's own message when it fails.
     pub(super) fn line(&self, words: &str, input: &[u8]) -> Result<String> {
         let out = self.feed(words, &[], input)?;
         let text = String::from_utf8_lossy(&out);
         Ok(text.lines().next().unwrap_or_default().to_owned())
     }
 
-    /// Its output with this on its standard input.
+    /// Runs git with this standard input and returns the output.
     ///
     /// # Errors
-    /// git's own words when it fails.
+    /// git's own message when it fails.
     pub(super) fn feed(&self, words: &str, more: &[String], input: &[u8]) -> Result<Vec<u8>> {
         self.feed_to(words, more, input, Stdio::piped())
     }
 
-    /// Did it exit with 0? Its output in any case.
+    /// Returns whether git exited with 0, and its output in any case.
     ///
     /// # Errors
-    /// When it could not be run to its end.
+    /// When it could not be run to the end.
     pub(super) fn asks(
         &self,
         words: &str,
@@ -214,10 +217,10 @@ impl Git {
         Ok((done.success, done.out))
     }
 
-    /// With something else in the place of its standard output.
+    /// The same as [`Git::feed`], with another standard output.
     ///
     /// # Errors
-    /// git's own words when it fails.
+    /// git's own message when it fails.
     pub(super) fn feed_to(
         &self,
         words: &str,
@@ -237,7 +240,7 @@ impl Git {
         }
         let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines: Vec<&str> = lines.collect();
-        // Its advice is for other commands than the user's.
+        // git's advice is about other commands than the user's.
         let verdict = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
         let mut verdicts: Vec<&str> = lines.iter().copied().filter(verdict).collect();
         if verdicts.is_empty() {
@@ -275,7 +278,7 @@ impl Git {
         let end = Instant::now() + self.limit;
         let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         std::thread::scope(|scope| {
-            // If git stops reading early, its exit code says why.
+            // If git stops reading early, its exit code gives the reason.
             scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
             let out = scope.spawn(move || out.map_or(Ok(Vec::new()), |out| take(out, MOST_OUT)));
             let err = scope.spawn(move || err.map_or(Ok(Vec::new()), |err| take(err, MOST_ERR)));
@@ -302,7 +305,7 @@ fn failed(words: &str, why: &str) -> Error {
     Error::Git(mask(&format!("git {verb}: {why}")))
 }
 
-/// Polls in small steps that grow: most children exit before their output has been read.
+/// Polls with small, growing steps: most children exit before their output has been read.
 fn wait(child: &mut Child, end: Instant) -> io::Result<bool> {
     let mut step = Duration::from_micros(300);
     loop {
@@ -324,21 +327,21 @@ fn take(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut from = from.take(most + 1);
     from.read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        // Read and drop the rest, so that git can exit.
+        // Reads and drops the rest, so that git can exit.
         io::copy(from.get_mut(), &mut io::sink())?;
         return Err(io::Error::other("output is too long"));
     }
     Ok(bytes)
 }
 
-/// The pieces of a `-z` listing, to be shown or compared.
+/// Splits a `-z` listing into pieces, to show or compare them.
 pub(super) fn pieces(out: &[u8]) -> Vec<String> {
     let pieces = out.split(|&b| b == 0).filter(|piece| !piece.is_empty());
     let text = |piece| String::from_utf8_lossy(piece).into_owned();
     pieces.map(text).collect()
 }
 
-/// The settings by which the repository's filters give way to the user's own or to none, from
+/// Returns the settings that replace the repository's filters by the user's own or by none. Reads
 /// `git config --list --show-scope -z`: `SCOPE NUL KEY LF VALUE NUL`; a key alone means true.
 fn overrides(list: &[u8]) -> BTreeMap<String, String> {
     let (mut repository, mut users) = (BTreeMap::new(), BTreeMap::new());
@@ -359,7 +362,7 @@ fn overrides(list: &[u8]) -> BTreeMap<String, String> {
     given_way.collect()
 }
 
-/// The error for a file that uses such a filter, and what to do.
+/// Returns the error for a file that uses such a filter, with advice.
 fn refusal(path: &str, filter: &str) -> String {
     let cure = match filter {
         "lfs" => "`git lfs install`".to_owned(),
@@ -370,7 +373,7 @@ fn refusal(path: &str, filter: &str) -> String {
     )
 }
 
-/// The name and the last part of a key `filter.NAME.PART`; NAME may have dots.
+/// Returns the name and the last part of a key `filter.NAME.PART`; NAME may have dots.
 fn filter(key: &str) -> Option<(&str, &str)> {
     let (name, part) = key.strip_prefix("filter.")?.rsplit_once('.')?;
     let runs = ["clean", "smudge", "process", "required"];

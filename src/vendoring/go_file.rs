@@ -1,13 +1,14 @@
-//! What `go mod vendor` reads of a Go file: its build constraints and its `//go:embed` lines.
+//! The parts of a Go file that `go mod vendor` reads: its build constraints and its `//go:embed`
+//! lines.
 
 use crate::model::pattern::glob_match;
 
-/// The longest constraint that is read; go itself has no such limit.
+/// Maximum length of a constraint; go itself has no such limit.
 const MOST: usize = 4096;
-/// The deepest parentheses that are read.
+/// Maximum depth of parentheses.
 const DEEPEST: usize = 64;
 
-/// Could this Go file be built anywhere?
+/// Reports whether this Go file could be built on any system.
 pub(super) fn could_be_built(content: &[u8]) -> bool {
     match header(content) {
         None => false,
@@ -16,11 +17,11 @@ pub(super) fn could_be_built(content: &[u8]) -> bool {
     }
 }
 
-/// `imports.parseFileHeader`: of the comments at the top, the `//go:build` line, and those that may
-/// be `// +build`. `None`: two `//go:build` lines.
+/// Follows `imports.parseFileHeader`: returns from the comments at the top the `//go:build` line,
+/// and those that may be `// +build`. `None`: there are two `//go:build` lines.
 fn header(content: &[u8]) -> Option<(Option<&str>, Vec<&str>)> {
     let (mut go_build, mut plus) = (None, Vec::new());
-    // Of the second, the ones above the last empty line before the code count.
+    // Only the `// +build` lines above the last empty line before the code count.
     let (mut counted, mut ended, mut end) = (0, false, 0);
     for (at, token) in tokens(content) {
         let gap = content.get(end..at).unwrap_or_default();
@@ -46,13 +47,15 @@ fn header(content: &[u8]) -> Option<(Option<&str>, Vec<&str>)> {
     Some((go_build, plus))
 }
 
-/// The word alone, or followed by a space (`imports.isGoBuildComment`).
+/// Reports whether the line is this word alone, or followed by a space
+/// (`imports.isGoBuildComment`).
 fn is_directive(line: &str, word: &str) -> bool {
     let rest = line.strip_prefix(word);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
 
-/// `// +build a,!b c`: one of the words, each an "and" of tags. Any other line counts as true.
+/// Evaluates `// +build a,!b c`: one of the words must hold, each of which is an "and" of tags. Any
+/// other line counts as true.
 fn plus_build(line: &str) -> bool {
     let line = line.strip_prefix("//").unwrap_or_default().trim_start();
     if !is_directive(line, "+build") {
@@ -66,7 +69,7 @@ fn plus_build(line: &str) -> bool {
     })
 }
 
-/// Every tag is both there and not there (`tags["*"]`), only `ignore` is not.
+/// Every tag counts both as set and as not set (`tags["*"]`); `ignore` counts as not set.
 fn tag_holds(tag: &str, prefer: bool) -> bool {
     let is_tag = tag
         .chars()
@@ -74,7 +77,7 @@ fn tag_holds(tag: &str, prefer: bool) -> bool {
     is_tag && !tag.is_empty() && tag != "ignore" && prefer
 }
 
-/// `//go:build EXPRESSION` (`go/build/constraint.parseExpr`): does it hold? `None`: go refuses it.
+/// Evaluates `//go:build EXPRESSION` (`go/build/constraint.parseExpr`). `None`: go refuses it.
 fn expression(line: &str) -> Option<bool> {
     let text = line.strip_prefix("//go:build")?;
     if text.len() > MOST {
@@ -85,7 +88,7 @@ fn expression(line: &str) -> Option<bool> {
     parser.text.trim_start().is_empty().then_some(holds)
 }
 
-/// Evaluates while it reads. `prefer` is what a tag is taken for: true, below a `!` false.
+/// Evaluates while parsing. `prefer` is the assumed value of a tag: true, below a `!` false.
 struct Parser<'a> {
     text: &'a str,
     depth: usize,
@@ -145,15 +148,15 @@ impl Parser<'_> {
     }
 }
 
-/// The patterns of a Go file's `//go:embed` lines, which count if it imports `embed`. Anything that
-/// is not Go embeds nothing.
+/// Returns the patterns of a Go file's `//go:embed` lines, which count only if it imports `embed`.
+/// A file that is not Go embeds nothing.
 pub(super) fn embeds(content: &[u8]) -> Vec<String> {
     let (mut patterns, mut is_imported) = (Vec::new(), false);
     let word = b"//go:embed";
     if !content.windows(word.len()).any(|at| at == word) {
         return patterns;
     }
-    // Only the import declarations stand between the package's name and the code.
+    // Between the package's name and the code there are only import declarations.
     let mut in_imports = true;
     for (_, token) in tokens(content) {
         match token {
@@ -168,7 +171,8 @@ pub(super) fn embeds(content: &[u8]) -> Vec<String> {
     patterns
 }
 
-/// The arguments of `//go:embed a "b c" `d``. `None`: it is another comment, or no go takes it.
+/// Returns the arguments of `//go:embed a "b c" `d``. `None`: it is another comment, or no go
+/// accepts it.
 fn directive(comment: &[u8]) -> Option<Vec<String>> {
     let text = std::str::from_utf8(comment).ok()?;
     let rest = text.strip_prefix("//go:embed")?;
@@ -182,7 +186,7 @@ fn directive(comment: &[u8]) -> Option<Vec<String>> {
             let (argument, behind) = raw.split_once('`')?;
             (argument.to_owned(), behind)
         } else if rest.starts_with('"') {
-            // Of Go's escapes, JSON has those that a path can need.
+            // JSON has those of Go's escapes that a path can need.
             let mut json = serde_json::Deserializer::from_str(rest).into_iter();
             let argument = json.next()?.ok()?;
             (argument, rest.get(json.byte_offset()..)?)
@@ -199,9 +203,9 @@ fn directive(comment: &[u8]) -> Option<Vec<String>> {
     Some(out)
 }
 
-/// Does a file (its path relative to the package's folder) come with this pattern? A pattern
-/// that names a folder takes what is below it, without hidden files unless it starts with
-/// `all:`.
+/// Reports whether a pattern includes a file (its path relative to the package's directory). A
+/// pattern that names a directory includes everything below it, without hidden files unless it
+/// starts with `all:`.
 pub(super) fn takes(pattern: &str, file: &str) -> bool {
     let glob = pattern.strip_prefix("all:").unwrap_or(pattern);
     let all = glob.len() < pattern.len();
@@ -225,7 +229,8 @@ pub(super) fn takes(pattern: &str, file: &str) -> bool {
     })
 }
 
-/// As much of Go's scanner as tells comments, strings and words from each other; each with its place.
+/// Implements the part of Go's scanner that separates comments, strings and words; returns each
+/// with its position.
 fn tokens(content: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
     let mut rest = content;
@@ -284,7 +289,7 @@ mod tests {
                 "// Copyright\r\n\r\n//go:build ignore\r\n\r\npackage main\r\n",
                 false,
             ),
-            // Without an empty line below it is a comment of the package.
+            // Without an empty line after it, it is a comment of the package.
             ("// +build ignore\npackage main\n", true),
             ("/* x */ //go:build ignore\n\npackage a\n", true),
             ("/*\n//go:build ignore\n*/\n\npackage a\n", true),

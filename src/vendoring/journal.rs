@@ -1,6 +1,6 @@
-//! The journal of a rollback, and how its steps are taken: by renames alone. After a kill the next
-//! `goroam vendor …` undoes a rollback that was only begun, or completes one that was decided: each
-//! step can be repeated, and a place that has been changed since is left alone.
+//! The journal of a rollback, and its steps, which use only renames. After a kill the next `goroam
+//! vendor …` undoes a rollback that had only begun, or completes one that was decided: each step
+//! can be repeated, and a path that was changed since then is left alone.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,43 +18,44 @@ use crate::state::file::{lock_within, open_lock, replace};
 
 /// How long to wait for another goroam; writing a large vendor/ takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How the name of every stage begins.
+/// The prefix of every stage's name.
 pub(super) const STAGE: &str = ".goroam-rollback-";
-/// What a rollback puts back.
+/// The names that a rollback restores.
 const PLACES: [&str; 5] = ["vendor", "go.mod", "go.sum", "go.work", "go.work.sum"];
-/// Bytes of a journal that are read.
+/// Maximum size of a journal in bytes.
 const MOST: u64 = 8 << 20;
 
-/// A rollback that is under way.
+/// A rollback in progress.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RollbackJournal {
-    /// The folder beside vendor/ in which the new files are made ready, from the top.
+    /// The directory beside vendor/ in which the new files are prepared, relative to the top.
     pub(super) stage: String,
-    /// What is being put back, as it was asked for.
+    /// The rollback's target, as the user named it.
     pub(super) target: String,
-    /// The ref that keeps what was there. Empty until it is decided: nothing has been touched.
+    /// The ref that keeps the previous state. Empty until the rollback is decided: nothing has been
+    /// changed.
     pub(super) kept: String,
-    /// What to put in which place. Emptied as soon as all is in place, and the stage is only to be
-    /// removed.
+    /// The steps. Cleared as soon as everything is in place; then only the stage must be removed.
     pub(super) steps: Vec<SwapStep>,
-    /// When it was decided, by the clock that the file system stamps files with, in nanoseconds.
+    /// When it was decided, in nanoseconds of the file system's clock.
     pub(super) since: i128,
 }
 
-/// One place.
+/// The step for one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SwapStep {
-    /// From the top.
+    /// The path, relative to the top.
     pub(super) path: String,
-    /// What was there when it was decided, by its [`identity`].
+    /// The [`identity`] of the old content when the rollback was decided.
     old: Option<String>,
-    /// What will be there.
+    /// The identity of the new content.
     new: Option<String>,
 }
 
 impl RollbackJournal {
-    /// Does it name only what a rollback may touch? An unpacked archive can contain a .git with a
-    /// journal that names any folder as the stage (which is removed), or that leads out by a link.
+    /// Reports whether the journal names only what a rollback may change. An unpacked archive can
+    /// contain a .git with a journal that names any directory as the stage (which is removed), or a
+    /// path that leads outside through a link.
     fn is_ours(&self, top: &Path) -> bool {
         let is_within = |path: &str| {
             let mut above = Path::new(path).ancestors().skip(1);
@@ -73,10 +74,10 @@ impl RollbackJournal {
                 .all(|step| is_within(&step.path) && PLACES.contains(&name(&step.path).as_str()))
     }
 
-    /// Adds the step that puts this path in its place, unless it is there already.
+    /// Adds the step that moves this path into place, unless it is there already.
     ///
     /// # Errors
-    /// When something there cannot be read.
+    /// When one of the files cannot be read.
     pub(super) fn add(&mut self, top: &Path, path: &str) -> io::Result<()> {
         let old = identity(&top.join(path))?;
         let new = identity(&fresh(&top.join(&self.stage), path))?;
@@ -87,10 +88,10 @@ impl RollbackJournal {
         Ok(())
     }
 
-    /// Takes every step. Returns the paths that were left alone.
+    /// Executes every step. Returns the paths that were left alone.
     ///
     /// # Errors
-    /// When a rename fails; taking the steps again continues from there.
+    /// When a rename fails; executing the steps again continues from there.
     pub(super) fn take(&self, top: &Path) -> Result<Vec<String>> {
         let stage = top.join(&self.stage);
         let mut foreign = Vec::new();
@@ -103,10 +104,10 @@ impl RollbackJournal {
         Ok(foreign)
     }
 
-    /// The old vendor/ in the stage, if anything has been written into it since.
+    /// Returns the old vendor/ in the stage, if anything has been written into it since.
     ///
     /// # Errors
-    /// When it cannot be walked.
+    /// When its files cannot be listed.
     pub(super) fn written_since(&self, top: &Path) -> io::Result<Option<PathBuf>> {
         let stage = top.join(&self.stage);
         for step in self.steps.iter().filter(|step| step.old.is_some()) {
@@ -122,7 +123,8 @@ impl RollbackJournal {
 }
 
 impl SwapStep {
-    /// `Ok(false)`: the place is neither as it was nor as it should be; something else changed it.
+    /// Executes the step. `Ok(false)`: the path has neither the old nor the new content; another
+    /// program changed it.
     fn take(&self, stage: &Path, target: &Path) -> io::Result<bool> {
         let new = fresh(stage, &self.path);
         let there = identity(target)?;
@@ -147,7 +149,8 @@ impl SwapStep {
     }
 }
 
-/// The lock of a work tree's rollbacks, held by this process alone; the journal lies beside it.
+/// The lock of a work tree's rollbacks, held by this process alone; the journal is in the same
+/// directory.
 #[derive(Debug)]
 pub(super) struct RollbackLock {
     folder: PathBuf,
@@ -155,8 +158,8 @@ pub(super) struct RollbackLock {
 }
 
 impl RollbackLock {
-    /// Waits for the lock. A git that a killed goroam started still holds it: the lock's file is
-    /// that git's standard output.
+    /// Waits for the lock. A git that a killed goroam started still holds it: that git's standard
+    /// output is the lock's file.
     ///
     /// # Errors
     /// When another goroam holds it for too long.
@@ -172,7 +175,7 @@ impl RollbackLock {
                 Error::io(&path, error)
             }
         })?;
-        // Of what killed processes left, the journal alone counts.
+        // Of the files that killed processes left, only the journal is needed.
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
@@ -185,17 +188,17 @@ impl RollbackLock {
         Ok(RollbackLock { folder, lock })
     }
 
-    /// A second handle to the lock, for a child that must hold it too.
+    /// Returns a second handle to the lock, for a child that must hold it too.
     ///
     /// # Errors
-    /// When the system gives no more files.
+    /// When the system cannot open more files.
     pub(super) fn for_child(&self) -> Result<File> {
         let again = self.lock.try_clone();
         again.about(&self.folder)
     }
 
-    /// Is there anything besides the lock: a journal, or what a killed goroam left? Does not take
-    /// the lock.
+    /// Reports whether the directory has anything besides the lock: a journal, or files that a
+    /// killed goroam left. Does not take the lock.
     pub(super) fn is_needed(repo: &Repo) -> bool {
         let entries = fs::read_dir(repo.git_dir.join("goroam"));
         entries.is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != "lock"))
@@ -205,7 +208,7 @@ impl RollbackLock {
         self.folder.join("rollback.json")
     }
 
-    /// The rollback that was interrupted, if any.
+    /// Returns the interrupted rollback, if there is one.
     ///
     /// # Errors
     /// When it cannot be read, or goroam did not write it for this work tree.
@@ -247,18 +250,18 @@ impl RollbackLock {
     }
 }
 
-/// Where the new one is made ready.
+/// The path where the new file is prepared.
 pub(super) fn fresh(stage: &Path, path: &str) -> PathBuf {
     stage.join("new").join(path)
 }
 
-/// Where the old one is while it is on its way out.
+/// The path of the old file until it is removed.
 fn aside(stage: &Path, path: &str) -> PathBuf {
     stage.join("old").join(path)
 }
 
-/// What a rename keeps: of a folder which one it is, of a file or a link a hash of what it holds.
-/// `None` if there is nothing.
+/// Returns what a rename does not change: for a directory its identity in the file system, for a
+/// file or a link a hash of its content. `None` if there is nothing.
 fn identity(path: &Path) -> io::Result<Option<String>> {
     let Some(meta) = bounded::if_any(fs::symlink_metadata(path))? else {
         return Ok(None);
@@ -281,7 +284,7 @@ fn which_folder(meta: &fs::Metadata) -> String {
     format!("{}:{}", meta.dev(), meta.ino())
 }
 
-/// Windows keeps the time of creation over a rename, in steps of 100 ns.
+/// On Windows a rename does not change the time of creation, which has steps of 100 ns.
 #[cfg(windows)]
 fn which_folder(meta: &fs::Metadata) -> String {
     use std::os::windows::fs::MetadataExt as _;
@@ -289,7 +292,7 @@ fn which_folder(meta: &fs::Metadata) -> String {
     meta.creation_time().to_string()
 }
 
-/// Are both on one file system, so that a rename can do it?
+/// Reports whether both are on one file system, as a rename requires.
 #[cfg(unix)]
 pub(super) fn are_together(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -304,7 +307,7 @@ pub(super) fn are_together(_: &Path, _: &Path) -> bool {
     true
 }
 
-/// When this was last changed, by the file system's clock, in nanoseconds.
+/// Returns the time of the last change, by the file system's clock, in nanoseconds.
 #[cfg(unix)]
 fn changed(meta: &fs::Metadata) -> i128 {
     use std::os::unix::fs::MetadataExt as _;
@@ -312,7 +315,7 @@ fn changed(meta: &fs::Metadata) -> i128 {
     i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec())
 }
 
-/// The time of the last write, in nanoseconds.
+/// Returns the time of the last write, in nanoseconds.
 #[cfg(windows)]
 fn changed(meta: &fs::Metadata) -> i128 {
     use std::os::windows::fs::MetadataExt as _;
@@ -320,15 +323,15 @@ fn changed(meta: &fs::Metadata) -> i128 {
     i128::from(meta.last_write_time()) * 100
 }
 
-/// Now, by the file system's clock: when this file was made.
+/// Returns the current time of the file system's clock: when this new file was created.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When the file cannot be created.
 pub(super) fn now_by(file: &Path) -> io::Result<i128> {
     Ok(changed(&bounded::create_new(file)?.metadata()?))
 }
 
-/// Was anything in this folder written since?
+/// Reports whether anything in this directory was written since then.
 fn is_younger(folder: &Path, since: i128) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -341,7 +344,7 @@ fn is_younger(folder: &Path, since: i128) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Removes a folder, also one whose folders are read-only, as those of the module cache are,
+/// Removes a directory, even if its directories are read-only, as those of the module cache are,
 /// from which a vendor/ may have been copied.
 fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
@@ -368,8 +371,8 @@ fn writable(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Both change places in one step; `Ok(false)`: not on this system or file system. Windows can do
-/// that with files only.
+/// Exchanges both in one step; `Ok(false)`: this system or file system cannot do that. Windows can
+/// do it only with files.
 fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
     if cfg!(windows) {
         return Ok(false);
@@ -385,7 +388,7 @@ fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    /// An old and a new vendor/, go.mod and go.sum; the new one has no go.sum.
+    /// Creates an old and a new vendor/, go.mod and go.sum; the new state has no go.sum.
     fn scene() -> (tempfile::TempDir, RollbackJournal) {
         let top = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {

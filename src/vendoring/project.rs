@@ -1,4 +1,4 @@
-//! Which project's vendor/, and the module files beside it.
+//! Finds the project of a vendor/, and reads the module files beside it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,40 +13,40 @@ use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::go_work::GoWork;
 use crate::gomod::{ModuleVersion, go_mod, go_work, is_directory, modules_txt, refusals};
 
-/// Bytes of a go.mod, go.work, go.sum or modules.txt that are read; the largest known ones have
+/// Maximum size in bytes of a go.mod, go.work, go.sum or modules.txt; the largest known ones have
 /// some hundred kilobytes.
 pub(super) const MOST: u64 = 32 << 20;
 
-/// A project: the folder that holds vendor/, and of which kind it is.
+/// A project: the directory that holds vendor/, and its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VendorProject {
-    /// The folder that holds vendor/ and go.mod, or go.work. Absolute, links resolved.
+    /// The directory that holds vendor/ and go.mod, or go.work. Absolute, links resolved.
     pub root: PathBuf,
-    /// Of which kind.
+    /// The kind of project.
     pub kind: ProjectKind,
 }
 
-/// What the module files of a project say.
+/// The content of a project's module files.
 #[derive(Debug, Default)]
 pub(super) struct ProjectFiles {
-    /// The folder that holds vendor/.
+    /// The directory that holds vendor/.
     pub(super) root: PathBuf,
     /// go.work, of a workspace.
     pub(super) work: Option<GoWork>,
-    /// The main module, or those of the workspace: the folder of each, and its go.mod.
+    /// The main module, or those of the workspace: the directory of each, and its go.mod.
     pub(super) mains: Vec<(PathBuf, GoMod)>,
-    /// The hash of a module's zip by each go.sum that has one.
+    /// The hashes of a module's zip, one from each go.sum that has one.
     pub(super) sums: BTreeMap<ModuleVersion, Vec<String>>,
-    /// The hash of a module's go.mod by each go.sum that has one.
+    /// The hashes of a module's go.mod, one from each go.sum that has one.
     pub(super) go_mod_sums: BTreeMap<ModuleVersion, Vec<String>>,
-    /// Files that go would not read.
+    /// Files that go would refuse.
     pub(super) unreadable: Vec<VendorFinding>,
 }
 
 impl VendorProject {
-    /// Finds the project that go would see from this folder: a workspace if there is a go.work in it
-    /// or above it (or GOWORK names one), else the nearest module. Of GOWORK only the variable
-    /// is read, not what `go env -w` wrote.
+    /// Finds the project that go would use in this directory: a workspace if there is a go.work in
+    /// it or above it (or GOWORK names one), else the nearest module. Reads only the variable
+    /// GOWORK, not the value that `go env -w` wrote.
     ///
     /// # Errors
     /// When there is no project.
@@ -65,7 +65,7 @@ impl VendorProject {
                 kind: ProjectKind::Workspace,
             });
         }
-        // If only the go.mod is lost, do not take another module's vendor/ from further up.
+        // If only the go.mod is lost, another module's vendor/ from further up must not be used.
         let lost = read_text(&start.join("vendor/modules.txt"))
             .ok()
             .filter(|_| !start.join("go.mod").exists());
@@ -87,12 +87,12 @@ impl VendorProject {
         }
     }
 
-    /// vendor/ itself.
+    /// The path of vendor/.
     pub fn vendor(&self) -> PathBuf {
         self.root.join("vendor")
     }
 
-    /// The module files. What cannot be read is named in the answer.
+    /// Reads the module files. The result names the files that cannot be read.
     pub(super) fn read(&self) -> ProjectFiles {
         let mut files = ProjectFiles {
             root: self.root.clone(),
@@ -128,7 +128,8 @@ impl VendorProject {
     }
 }
 
-/// The folders of a workspace's modules: as seen from go.work (`.`, `./a`, `../b`), and whole.
+/// Returns the directories of a workspace's modules: relative to go.work (`.`, `./a`, `../b`), and
+/// absolute.
 pub(super) fn members(work: &GoWork, root: &Path) -> Vec<(String, PathBuf)> {
     let member = |used: &str| {
         let used = used.replace('\\', "/");
@@ -138,7 +139,7 @@ pub(super) fn members(work: &GoWork, root: &Path) -> Vec<(String, PathBuf)> {
     work.r#use.iter().map(|used| member(&used.value)).collect()
 }
 
-/// The path without `.` and `..`, by its text alone, as go does it.
+/// Removes `.` and `..` from the path by its text alone, as go does.
 fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -153,7 +154,7 @@ fn plain(path: &Path) -> PathBuf {
     out
 }
 
-/// `./a/b` or `../b`; `None`: on another drive.
+/// Returns `./a/b` or `../b`; `None` if it is on another drive.
 fn relative(path: &Path, root: &Path) -> Option<String> {
     let shared = root.ancestors().find(|above| path.starts_with(above))?;
     let ups = root.strip_prefix(shared).ok()?.components().count();
@@ -165,7 +166,7 @@ fn relative(path: &Path, root: &Path) -> Option<String> {
 }
 
 impl ProjectFiles {
-    /// The `go` line that decides for vendor/, if there is one.
+    /// Returns the `go` line that applies to vendor/, if there is one.
     pub(super) fn go(&self) -> Option<&str> {
         let line = match &self.work {
             Some(work) => work.go.as_ref(),
@@ -174,14 +175,15 @@ impl ProjectFiles {
         line.map(|line| line.value.as_str())
     }
 
-    /// The modules that a go.mod requires.
+    /// Returns the modules that a go.mod requires.
     pub(super) fn required(&self) -> impl Iterator<Item = &ModuleVersion> {
         let all = self.mains.iter().flat_map(|(_, go_mod)| &go_mod.require);
         all.map(|required| &required.module)
     }
 
-    /// By what go replaces a module, a folder as seen from the one that holds vendor/, and the file
-    /// that says so (`modload.replacementFrom`, `modload.canonicalizeReplacePath`).
+    /// Returns a module's replacement in go, and the file that contains it. A directory is relative
+    /// to the one that holds vendor/ (`modload.replacementFrom`,
+    /// `modload.canonicalizeReplacePath`).
     pub(super) fn replacement(
         &self,
         module: &ModuleVersion,
@@ -220,7 +222,7 @@ impl ProjectFiles {
         self.unreadable.push(finding.at(name));
     }
 
-    /// Reads one go.sum. A missing one is not an error: a module may need nothing.
+    /// Reads one go.sum. A missing one is not an error: a module may have no dependencies.
     fn sums(&mut self, name: &str, path: &Path) {
         let text = match read_text(path) {
             Ok(text) => text,
@@ -241,7 +243,7 @@ impl ProjectFiles {
     }
 }
 
-/// A text file of at most [`MOST`] bytes.
+/// Reads a text file of at most [`MOST`] bytes.
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
     let bytes = bounded::read(path, MOST)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

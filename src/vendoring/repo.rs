@@ -1,4 +1,4 @@
-//! The git repository that a project is in, and the paths of the work tree that belong together.
+//! The git repository of a project, and the paths of the work tree that belong together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,27 +10,27 @@ use super::report::ProjectKind;
 use crate::environment::Environment;
 use crate::gomod::go_work::{self, GoWork};
 
-/// Files that are named; the others are counted.
+/// Maximum number of files that are named; the others are counted.
 const MOST_NAMED: usize = 10;
-/// How deep folders may lie in one another.
+/// Maximum depth of directories.
 const DEEPEST: usize = 100;
 
-/// The git repository that a project is in.
+/// The git repository of a project.
 #[derive(Debug, Clone)]
 pub struct Repo {
-    /// git, at the top of the work tree.
+    /// git, run at the top of the work tree.
     pub(super) git: Git,
     /// The top of the work tree.
     pub(super) top: PathBuf,
-    /// This work tree's own git folder; of a linked one it is not the repository's.
+    /// This work tree's own git directory; for a linked work tree this is not the repository's.
     pub(super) git_dir: PathBuf,
-    /// The project's folder from the top: empty, or with a `/` at its end.
+    /// The project's directory relative to the top: empty, or with a `/` at the end.
     pub(super) prefix: String,
 }
 
 impl Repo {
-    /// Finds it from the project's folder. GIT_DIR and the like, which git sets for its hooks, are
-    /// ignored.
+    /// Finds the repository from the project's directory. Ignores GIT_DIR and similar variables,
+    /// which git sets for its hooks.
     ///
     /// # Errors
     /// When there is no git, no repository, or none with a work tree that this user may use.
@@ -47,7 +47,7 @@ impl Repo {
         let said = git.run(where_is, &[]).map_err(|error| {
             let why = error.to_string();
             if why.contains("dubious ownership") {
-                // git means the repository's folder, which may lie above the project's.
+                // git means the repository's directory, which may be above the project's.
                 let folder = why.split('\'').nth(1).unwrap_or(&root);
                 Error::Refused(format!(
                     "{root} is in a repository that another user owns, and git refuses to use it; if you trust it, run `git config --global --add safe.directory {folder}`"
@@ -69,7 +69,7 @@ impl Repo {
         let mut line = || lines.next().unwrap_or_default();
         let (git_dir, top, prefix) = (line(), line(), line());
         let top = dunce::canonicalize(top).about(Path::new(top))?;
-        // core.worktree can name any folder there is.
+        // core.worktree can name any directory.
         if !project.root.starts_with(&top) {
             return Err(Error::Git(format!(
                 "the repository that {root} is in has its files in {} instead (core.worktree); go there",
@@ -85,7 +85,7 @@ impl Repo {
         })
     }
 
-    /// The same where the repository's own filters run, as they do when the user commits.
+    /// Returns the same repository with its own filters enabled, as when the user commits.
     pub(super) fn unguarded(&self) -> Repo {
         Repo {
             git: self.git.clone().unguarded(),
@@ -93,7 +93,7 @@ impl Repo {
         }
     }
 
-    /// The project's folder as a tag names it.
+    /// The project's directory, in the form that a tag uses.
     pub(super) fn place(&self) -> &str {
         match self.prefix.trim_end_matches('/') {
             "" => ".",
@@ -101,17 +101,17 @@ impl Repo {
         }
     }
 
-    /// Why what is now at these paths cannot be compared with what git keeps: see
+    /// Returns why the files at these paths cannot be compared with what git stores: see
     /// [`Git::forbids`].
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn is_filtered(&self, paths: &[String]) -> Result<Option<String>> {
         self.git.forbids("ls-files -z --cached --others --", paths)
     }
 
-    /// The paths that belong together, from the top; vendor/ is the first. Which modules a
-    /// workspace has is for `work` to say.
+    /// Returns the paths that belong together, relative to the top; vendor/ is the first. `work`
+    /// has the modules of a workspace.
     ///
     /// # Errors
     /// When a module of the workspace lies outside of the repository.
@@ -140,7 +140,7 @@ impl Repo {
         Ok(out)
     }
 
-    /// The paths that belong together as the files are now.
+    /// Returns the paths that belong together, according to the current files.
     ///
     /// # Errors
     /// See [`Repo::pins`].
@@ -149,28 +149,28 @@ impl Repo {
         self.pins(project, &go_work::parse(&work))
     }
 
-    /// goroam's own folder in the work tree's git folder, made if need be.
+    /// Returns goroam's own directory in the work tree's git directory; creates it if necessary.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub(super) fn own(&self) -> Result<PathBuf> {
         let own = self.git_dir.join("goroam");
         std::fs::create_dir_all(&own).about(&own)?;
         Ok(own)
     }
 
-    /// The commit that a name stands for, if there is one.
+    /// Returns the commit of a name, if there is one.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn commit(&self, name: &str) -> Result<Option<String>> {
         self.resolve(&format!("{name}^{{commit}}"))
     }
 
-    /// git's id of what this name stands for, if there is anything.
+    /// Returns git's id of the object with this name, if it exists.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn resolve(&self, name: &str) -> Result<Option<String>> {
         let words = "rev-parse --verify --quiet --end-of-options";
         let (found, out) = self.git.asks(words, &[name.to_owned()], b"")?;
@@ -178,10 +178,10 @@ impl Repo {
         Ok(Some(id).filter(|id| found && !id.is_empty()))
     }
 
-    /// HEAD, or the empty tree before the first commit.
+    /// Returns HEAD, or the empty tree before the first commit.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn base(&self) -> Result<String> {
         match self.commit("HEAD")? {
             Some(head) => Ok(head),
@@ -189,11 +189,11 @@ impl Repo {
         }
     }
 
-    /// What lies at these paths in a tree or commit: mode, kind and git's id, by path. A tree that
-    /// is not here (in a partial clone) has nothing.
+    /// Returns the entries at these paths in a tree or commit: mode, kind and git's id, by path.
+    /// Empty for a tree that is not stored here (in a partial clone).
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn entries(&self, tree: &str, paths: &[String]) -> Result<BTreeMap<String, String>> {
         let words = format!("ls-tree -z --full-tree {tree} --");
         let (_, out) = self.git.asks(&words, paths, b"")?;
@@ -204,17 +204,18 @@ impl Repo {
         Ok(pieces(&out).into_iter().filter_map(entry).collect())
     }
 
-    /// Are these paths complete here? A partial clone fetches what it lacks as soon as git reads
-    /// it, and goroam uses no network without being asked.
+    /// Checks that these paths are completely stored here. In a partial clone git fetches missing
+    /// objects as soon as it reads them, and goroam uses the network only when the user asks for
+    /// it.
     ///
     /// # Errors
-    /// When something is not here, with the command that brings it.
+    /// When something is missing, with the command that fetches it.
     pub(super) fn is_whole(&self, name: &str, commit: &str, paths: &[String]) -> Result<()> {
         let partial = r"config --get-regexp ^(extensions\.partialclone|remote\..*\.promisor)$";
         if !self.git.asks(partial, &[], b"")?.0 {
             return Ok(());
         }
-        // Where not even the commit's tree is here, git fails.
+        // git fails if even the commit's tree is missing.
         let words = format!("rev-list --objects --missing=print --no-walk {commit} --");
         let (can_tell, out) = self.git.asks(&words, paths, b"")?;
         if can_tell && !out.split(|&b| b == b'\n').any(|l| l.starts_with(b"?")) {
@@ -226,25 +227,25 @@ impl Repo {
         )))
     }
 
-    /// The text of a file in a commit; `None`: it has none.
+    /// Returns the text of a file in a commit; `None` if the commit does not have it.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn text(&self, commit: &str, path: &str) -> Result<Option<String>> {
         let object = format!("{commit}:{path}");
         let (found, out) = self.git.asks("cat-file blob", &[object], b"")?;
         Ok(found.then(|| String::from_utf8_lossy(&out).into_owned()))
     }
 
-    /// The tree with these paths as they are now, and nothing else: made with a temporary index,
-    /// so that neither ignored files nor flags of the user's index hide anything.
+    /// Returns a tree with the current state of these paths, and nothing else. It is made with a
+    /// temporary index, so that neither ignored files nor flags of the user's index hide anything.
     ///
     /// # Errors
     /// When git fails, or one of them contains another repository.
     pub(super) fn present(&self, paths: &[String]) -> Result<String> {
         let index = OwnIndex::new(self)?;
-        // git leaves CR LF alone in a file that has it in the index already, whatever
-        // core.autocrlf says, so that an empty index would see a change.
+        // git does not convert CR LF in a file that already has it in the index, whatever
+        // core.autocrlf is. So with an empty index there would seem to be a change.
         if let Some(head) = self.commit("HEAD")? {
             let words = format!("ls-tree -r -z --full-tree {head} --");
             let listing = self.git.run(&words, paths)?;
@@ -255,10 +256,10 @@ impl Repo {
         index.git.line("write-tree", b"")
     }
 
-    /// How the pinned paths of one tree differ from another.
+    /// Returns how the pinned paths differ between two trees.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn changes(
         &self,
         from: &str,
@@ -268,10 +269,10 @@ impl Repo {
         self.compared(&format!("diff-tree -r {from} {to}"), paths)
     }
 
-    /// How the user's index differs from a commit.
+    /// Returns how the user's index differs from a commit.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn staged(&self, base: &str, paths: &[String]) -> Result<Vec<PathChange>> {
         self.compared(&format!("diff-index --cached {base}"), paths)
     }
@@ -286,7 +287,7 @@ impl Repo {
         Ok(out.as_chunks().0.iter().map(change).collect())
     }
 
-    /// `vendor`, `go.mod` and so on, as a user would write them in the project's folder.
+    /// Returns `vendor`, `go.mod` and so on, as a user would write them in the project's directory.
     pub(super) fn shown(&self, paths: &[String]) -> String {
         let own = |path: &String| path.strip_prefix(&self.prefix).unwrap_or(path).to_owned();
         paths.iter().map(own).collect::<Vec<_>>().join(" ")
@@ -296,13 +297,14 @@ impl Repo {
 /// A file that differs from a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PathChange {
-    /// `A` it has none such, `M` it has another, `D` only it has one.
+    /// `A`: the commit does not have it, `M`: the commit has another version, `D`: only the commit
+    /// has it.
     pub(super) letter: char,
-    /// The path from the top.
+    /// The path, relative to the top.
     pub(super) path: String,
 }
 
-/// Names the first changes and counts the others.
+/// Lists the first changes and counts the others.
 pub(super) fn summary(changes: &[PathChange]) -> String {
     let mut out = String::new();
     for change in changes.iter().take(MOST_NAMED) {
@@ -323,12 +325,12 @@ pub(super) fn summary(changes: &[PathChange]) -> String {
 #[derive(Debug)]
 pub(super) struct OwnIndex {
     _folder: tempfile::TempDir,
-    /// git on it.
+    /// git with this index.
     pub(super) git: Git,
 }
 
 impl OwnIndex {
-    /// An empty one.
+    /// Creates an empty index.
     ///
     /// # Errors
     /// When git or the file system fails.
@@ -343,13 +345,13 @@ impl OwnIndex {
         })
     }
 
-    /// Sets these paths to what they are in the work tree, including ignored files. The index has
-    /// HEAD's already.
+    /// Sets these paths to their state in the work tree, including ignored files. The index already
+    /// has HEAD's entries.
     ///
     /// # Errors
     /// When git fails, or one of them contains another repository.
     pub(super) fn take(&self, repo: &Repo, paths: &[String]) -> Result<()> {
-        // git takes no path that it does not know and that is not there.
+        // git rejects a path that it does not know and that does not exist.
         let known = repo.entries(&repo.base()?, paths)?;
         let known = |path: &&String| exists(&repo.top.join(path)) || known.contains_key(*path);
         let there: Vec<String> = paths.iter().filter(known).cloned().collect();
@@ -360,7 +362,7 @@ impl OwnIndex {
         let mut nested = nested.find_map(|path| Some(path?.display().to_string()));
         if nested.is_none() {
             self.git.patient().run("add -f -A --", &there)?;
-            // git keeps of such a folder only which commit it is at.
+            // For such a directory git stores only the id of its commit.
             nested = self.submodule(&there)?;
         }
         match nested {
@@ -371,10 +373,10 @@ impl OwnIndex {
         }
     }
 
-    /// A submodule at or below these paths.
+    /// Returns a submodule at or below these paths.
     ///
     /// # Errors
-    /// When git cannot say.
+    /// When git fails.
     pub(super) fn submodule(&self, paths: &[String]) -> Result<Option<String>> {
         let listed = pieces(&self.git.run("ls-files -s -z --", paths)?);
         let found = listed.iter().find(|line| line.starts_with("160000 "));
@@ -382,7 +384,8 @@ impl OwnIndex {
     }
 }
 
-/// A `.git` below this folder: a repository that git does not look into, and that would be lost.
+/// Finds a `.git` below this directory: git does not store the files of such a repository, so they
+/// would be lost.
 fn nested_git(folder: &Path, depth: usize) -> Option<PathBuf> {
     if depth > DEEPEST || !std::fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir()) {
         return None;
@@ -394,26 +397,27 @@ fn nested_git(folder: &Path, depth: usize) -> Option<PathBuf> {
     })
 }
 
-/// Is there anything at this path, even a broken link?
+/// Reports whether there is anything at this path, even a broken link.
 pub(super) fn exists(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
-/// `name`, `name-2`, `name-3` and so on.
+/// Returns `name`, `name-2`, `name-3` and so on.
 pub(super) fn numbered(name: &str) -> impl Iterator<Item = String> {
     let others = (2..100).map(move |number| format!("{name}-{number}"));
     std::iter::once(name.to_owned()).chain(others)
 }
 
-/// What git opens of a repository before it does anything.
+/// The files of a repository that git opens before it does anything.
 #[cfg(unix)]
 const OPENED: &str = "HEAD config packed-refs commondir shallow index info/attributes info/exclude \
     objects/info/alternates";
-/// Directories below vendor/ that are looked into.
+/// Maximum number of directories below vendor/ that are read.
 #[cfg(unix)]
 const MOST_FOLDERS: usize = 100_000;
 
-/// A named pipe where git opens a file: in a `.git` above, or a `.gitattributes` of the work tree.
+/// Finds a named pipe where git opens a file: in a `.git` above, or instead of a `.gitattributes`
+/// of the work tree.
 #[cfg(unix)]
 fn pipe(root: &Path) -> Option<PathBuf> {
     use std::os::unix::fs::FileTypeExt as _;
@@ -448,7 +452,7 @@ fn pipe(root: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Windows has no pipes in directories.
+/// On Windows, named pipes are not in directories.
 #[cfg(windows)]
 fn pipe(_: &Path) -> Option<PathBuf> {
     None

@@ -1,4 +1,4 @@
-//! What a check of vendor/ can find, and its report.
+//! The findings of a check of vendor/, and its report.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 
-/// Whose vendor/ it is.
+/// The kind of project that vendor/ belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProjectKind {
-    /// A module's: beside go.mod, made by `go mod vendor`.
+    /// A module: vendor/ is beside go.mod, made by `go mod vendor`.
     Module,
-    /// A workspace's: beside go.work, made by `go work vendor`.
+    /// A workspace: vendor/ is beside go.work, made by `go work vendor`.
     Workspace,
 }
 
@@ -25,7 +25,7 @@ impl ProjectKind {
         }
     }
 
-    /// What makes vendor/.
+    /// The command that makes vendor/.
     pub fn command(self) -> &'static str {
         match self {
             ProjectKind::Module => "go mod vendor",
@@ -37,26 +37,26 @@ impl ProjectKind {
 /// The result of a check.
 #[derive(Debug, Clone, Serialize)]
 pub struct VendorReport {
-    /// Nothing is wrong.
+    /// Whether nothing is wrong.
     pub good: bool,
-    /// Whose vendor/ it is.
+    /// The kind of project that vendor/ belongs to.
     pub kind: ProjectKind,
-    /// The folder that holds it.
+    /// The directory that holds it.
     pub root: String,
     /// Modules that provide packages.
     pub modules: usize,
-    /// Of these, those that were compared with a zip that is what go.sum says.
+    /// Of these, modules that were compared with a zip that matches go.sum.
     pub verified: usize,
-    /// And those that were compared with the folder that replaces them.
+    /// Of these, modules that were compared with the directory that replaces them.
     pub local: usize,
     /// Files below vendor/.
     pub files: usize,
-    /// What was found, the worst first.
+    /// All findings, the worst first.
     pub findings: Vec<VendorFinding>,
 }
 
 impl VendorReport {
-    /// The exit code: 0 good, 6 a file or a zip is not what its checksum says, else 1.
+    /// Returns the exit code: 0 good, 6 a file or a zip does not match its checksum, else 1.
     pub fn exit_code(&self) -> u8 {
         match self.findings.iter().map(|finding| finding.weight).max() {
             None | Some(Weight::Note) => EXIT_DONE,
@@ -66,13 +66,13 @@ impl VendorReport {
     }
 }
 
-/// What is wrong, for scripts. Codes are added, never renamed.
+/// The code of a finding, for scripts. Codes are added, never renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VendorCode {
     /// vendor/ does not exist.
     NoVendor,
-    /// vendor is a file, or a link to no folder.
+    /// vendor is a file, or a link that does not lead to a directory.
     NotAFolder,
     /// vendor/ has no modules.txt.
     NoModulesTxt,
@@ -82,19 +82,19 @@ pub enum VendorCode {
     NotUsed,
     /// modules.txt does not agree with go.mod: go refuses to build.
     Inconsistent,
-    /// modules.txt says something wrong, and go believes it.
+    /// modules.txt has an error that go does not notice.
     Misstated,
     /// A package of modules.txt has no files.
     PackageMissing,
     /// A package has files, but modules.txt does not list it: go 1.23 ignores it.
     PackageUnlisted,
-    /// A file is not what the verified module holds.
+    /// A file differs from the one in the verified module.
     Altered,
-    /// It differs only in CR LF and LF.
+    /// A file differs only in CR LF and LF.
     LineEnds,
     /// A file of the module that vendoring copies is missing.
     FileMissing,
-    /// A file that no vendored module holds.
+    /// A file that is in no vendored module.
     NotInModule,
     /// A link; `go mod vendor` creates none.
     Link,
@@ -108,26 +108,26 @@ pub enum VendorCode {
     NoZip,
     /// go.sum has no hash of the zip.
     NoSum,
-    /// The folder that replaces a module cannot be read.
+    /// The directory that replaces a module cannot be read.
     NoFolder,
-    /// A file differs from the one in the folder that replaces the module.
+    /// A file differs from the one in the directory that replaces the module.
     OutOfDate,
 }
 
-/// How bad it is.
+/// The severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
-    /// Worth knowing; nothing is wrong.
+    /// Useful to know; nothing is wrong.
     Note,
-    /// Missing, inconsistent or not to be verified: exit code 1.
+    /// Missing, inconsistent or impossible to verify: exit code 1.
     Bad,
     /// Something does not match its checksum: exit code 6.
     Differs,
 }
 
 impl VendorCode {
-    /// How bad it is.
+    /// Returns the severity.
     pub fn weight(self) -> Weight {
         if matches!(self, Self::LeftOver | Self::Executable | Self::NotUsed) {
             return Weight::Note;
@@ -143,38 +143,38 @@ impl VendorCode {
         }
     }
 
-    /// Does it only say that there was nothing to compare with?
+    /// Reports whether it only means that there was nothing to compare with.
     pub(super) fn is_unverified(self) -> bool {
         matches!(self, Self::NoZip | Self::NoFolder | Self::NoSum)
     }
 }
 
-/// The word for it, as in `--json`.
+/// The code, as in `--json`.
 impl fmt::Display for VendorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
-/// One thing that was found.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VendorFinding {
-    /// What it is.
+    /// Its code.
     pub code: VendorCode,
-    /// How bad that is.
+    /// Its severity.
     pub weight: Weight,
-    /// The module (`PATH@VERSION`), where it is about one.
+    /// The module (`PATH@VERSION`), if it is about one.
     pub module: Option<String>,
-    /// The file, relative to the folder that holds vendor/, where it is about one.
+    /// The file, relative to the directory that holds vendor/, if it is about one.
     pub file: Option<String>,
     /// What is wrong.
     pub what: String,
-    /// What to do.
+    /// How to fix it.
     pub mend: String,
 }
 
 impl VendorFinding {
-    /// About the whole of vendor/.
+    /// Creates a finding about the whole of vendor/.
     pub(super) fn new(
         code: VendorCode,
         what: impl Into<String>,
@@ -190,20 +190,20 @@ impl VendorFinding {
         }
     }
 
-    /// About a module.
+    /// Sets the module.
     pub(super) fn of(mut self, module: impl ToString) -> VendorFinding {
         self.module = Some(module.to_string());
         self
     }
 
-    /// About a file.
+    /// Sets the file.
     pub(super) fn at(mut self, file: impl Into<String>) -> VendorFinding {
         self.file = Some(file.into());
         self
     }
 
-    /// The file or the module, what is wrong, and the code. `all` stands for the first where it is
-    /// about the whole of vendor/.
+    /// Returns the file or the module, what is wrong, and the code. `all` is the text instead of
+    /// the file for a finding about the whole of vendor/.
     pub(super) fn brief(&self, all: &str) -> String {
         let about = self.file.as_ref().or(self.module.as_ref());
         let about = about.map_or_else(|| all.to_owned(), |about| format!("{about}: "));

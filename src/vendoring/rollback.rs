@@ -1,4 +1,5 @@
-//! Puts vendor/, go.mod and go.sum back to a snapshot, all or nothing, and keeps what was there.
+//! Restores vendor/, go.mod and go.sum from a snapshot, all or nothing, and keeps the previous
+//! state.
 
 use std::process::Stdio;
 
@@ -15,21 +16,21 @@ use super::report::{ProjectKind, VendorCode, VendorFinding, VendorReport, Weight
 use super::snapshot::{FOLDER, snapshots, tags};
 use crate::gomod::go_work::{self, GoWork};
 
-/// Where what was there is kept: refs of commits that have nothing else.
+/// Where the previous state is kept: refs of commits that contain nothing else.
 const BEFORE: &str = "refs/goroam/before-rollback/";
 
-/// A rollback that was made.
+/// A completed rollback.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RolledBack {
-    /// The snapshot, as it was asked for or found.
+    /// The snapshot, as the user named it or as it was found.
     pub to: String,
     /// Its commit.
     pub commit: String,
-    /// How many files changed; 0: nothing had to be done.
+    /// How many files changed; 0: there was nothing to do.
     pub changed: usize,
-    /// The ref that keeps what was there before.
+    /// The ref that keeps the previous state.
     pub kept: Option<String>,
-    /// The command that brings that back.
+    /// The command that restores the previous state.
     pub undo: Option<String>,
     /// Findings about the snapshot that do not prevent the rollback.
     pub warnings: Vec<String>,
@@ -41,14 +42,14 @@ pub struct RolledBack {
     pub aside: Option<String>,
 }
 
-/// How an interrupted rollback was ended.
+/// The result of an interrupted rollback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Recovered {
     /// The snapshot.
     pub to: String,
-    /// Was it completed? Otherwise it was undone.
+    /// Whether it was completed. Otherwise it was undone.
     pub finished: bool,
-    /// The ref that keeps what was there before.
+    /// The ref that keeps the previous state.
     pub kept: Option<String>,
     /// Paths that have been changed since, so they were left alone.
     pub left_alone: Vec<String>,
@@ -81,8 +82,8 @@ fn recover_at(repo: &Repo, lock: &RollbackLock) -> Result<Option<Recovered>> {
     }))
 }
 
-/// Takes the steps, then removes the stage and the journal. Returns the paths that were left
-/// alone, and where the old vendor/ is if something was written into it meanwhile.
+/// Executes the steps, then removes the stage and the journal. Returns the paths that were left
+/// alone, and the path of the old vendor/ if something was written into it meanwhile.
 fn complete(
     repo: &Repo,
     lock: &RollbackLock,
@@ -99,7 +100,7 @@ fn complete(
         aside = Some(free.display().to_string());
     }
     if !journal.steps.is_empty() {
-        // Removing changes the folders' times, so they must not be looked at again.
+        // Removing files changes the directories' times, so these must not be compared again.
         journal.steps.clear();
         lock.write(journal)?;
     }
@@ -107,12 +108,13 @@ fn complete(
     Ok((left_alone, aside))
 }
 
-/// Rolls back to `wanted`, else to the newest snapshot that is good and not there already.
-/// `keep`: also over uncommitted changes, which are kept as everything that was there is.
+/// Rolls back to `wanted`, or else to the newest good snapshot that differs from the present state.
+/// `keep`: also if there are uncommitted changes, which are kept like everything else in the
+/// previous state.
 ///
 /// # Errors
-/// When something uncommitted would go, the snapshot is not good, or it cannot be done.
-/// Nothing has been changed then.
+/// When uncommitted changes would be lost, the snapshot is not good, or the rollback cannot be
+/// done. Then nothing has been changed.
 pub fn rollback(
     project: &VendorProject,
     repo: &Repo,
@@ -163,7 +165,7 @@ pub fn rollback(
     }))
 }
 
-/// A commit by the name that was asked for.
+/// Finds a commit by the name that the user gave.
 fn named(repo: &Repo, name: &str) -> Result<(String, String)> {
     if name.starts_with('-') || name.is_empty() {
         return Err(Error::Usage(format!(
@@ -180,16 +182,16 @@ fn named(repo: &Repo, name: &str) -> Result<(String, String)> {
     )))
 }
 
-/// Refuses if the present state is in no commit: neither HEAD's, nor a snapshot's, nor one kept by
-/// a rollback. Missing files do not count: a user who deleted vendor/, or has a sparse checkout
-/// without it, wants it back.
+/// Refuses if the present state is in no commit: not in HEAD, not in a snapshot, and not in a state
+/// kept by a rollback. Missing files do not count: a user who deleted vendor/, or has a sparse
+/// checkout without it, wants it back.
 fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<()> {
     let here = repo.entries(before, paths)?;
     if here.is_empty() {
         return Ok(());
     }
     for holder in holders(repo)? {
-        // Of a partial clone's commits not all trees need be here.
+        // In a partial clone, some commits' trees may be missing.
         let changed = repo.changes(&holder, before, paths);
         if changed.is_ok_and(|changed| changed.iter().all(|change| change.letter == 'D')) {
             return Ok(());
@@ -197,7 +199,7 @@ fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<()> {
     }
     let base = repo.base()?;
     let list = summary(&repo.changes(&base, before, paths)?);
-    // git takes no path that it does not know: a workspace may well have no go.work.sum.
+    // git rejects a path that it does not know: a workspace may have no go.work.sum.
     let base = repo.entries(&base, paths)?;
     let is_known = |path: &&String| here.contains_key(*path) || base.contains_key(*path);
     let known: Vec<String> = paths.iter().filter(is_known).cloned().collect();
@@ -207,7 +209,8 @@ fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<()> {
     )))
 }
 
-/// The commits that may hold the present state: HEAD, the snapshots, what rollbacks kept.
+/// Returns the commits that may hold the present state: HEAD, the snapshots, and the states that
+/// rollbacks kept.
 fn holders(repo: &Repo) -> Result<Vec<String>> {
     let mut out: Vec<String> = repo.commit("HEAD")?.into_iter().collect();
     out.extend(tags(repo)?.into_iter().map(|kept| kept.commit));
@@ -218,13 +221,13 @@ fn holders(repo: &Repo) -> Result<Vec<String>> {
     Ok(out)
 }
 
-/// What a rollback rests on, whichever snapshot it is to.
+/// What a rollback needs, whatever its snapshot is.
 struct Rollback<'a> {
     project: &'a VendorProject,
     repo: &'a Repo,
     shelves: &'a Shelves,
     lock: RollbackLock,
-    /// The tree of what is there.
+    /// The tree of the present state.
     before: String,
     now: Timestamp,
 }
@@ -232,7 +235,7 @@ struct Rollback<'a> {
 impl Rollback<'_> {
     fn to(&self, name: &str, commit: &str) -> Result<RolledBack> {
         let repo = self.repo;
-        // The state before another rollback may be in any condition.
+        // A state that another rollback kept need not be good.
         let is_kept = name.starts_with(BEFORE);
         let paths = self.paths_of(name, commit, is_kept)?;
         let done = RolledBack {
@@ -274,7 +277,7 @@ impl Rollback<'_> {
         })
     }
 
-    /// The paths to put back: those that belonged together in that commit.
+    /// Returns the paths to restore: those that belonged together in that commit.
     fn paths_of(&self, name: &str, commit: &str, is_kept: bool) -> Result<Vec<String>> {
         let (repo, kind) = (self.repo, self.project.kind);
         let file = format!("{}{}", repo.prefix, kind.file());
@@ -300,12 +303,12 @@ impl Rollback<'_> {
         )))
     }
 
-    /// Writes the paths of a commit into the stage.
+    /// Writes the files of a commit into the stage.
     fn write_out(&self, journal: &RollbackJournal, commit: &str, paths: &[String]) -> Result<()> {
         let stage = self.repo.top.join(&journal.stage);
         std::fs::create_dir(&stage).about(&stage)?;
         let index = OwnIndex::new(self.repo)?;
-        // All of it: there may be a .gitattributes above.
+        // The whole commit is read: there may be a .gitattributes above.
         index.git.run(&format!("read-tree {commit}"), &[])?;
         if let Some(path) = index.submodule(paths)? {
             return Err(Error::Failed(format!(
@@ -320,7 +323,7 @@ impl Rollback<'_> {
         let files = index.git.run(listing, paths)?;
         let prefix = fresh(&stage, "").display().to_string();
         let prefix = format!("--prefix={}/", prefix.trim_end_matches(['/', '\\']));
-        // If goroam is killed here, this git and its filters still hold the lock until they are done.
+        // If goroam is killed here, this git and its filters hold the lock until they finish.
         let held = Stdio::from(self.lock.for_child()?);
         let words = "checkout-index -q -z --stdin";
         let git = index.git.patient();
@@ -328,7 +331,8 @@ impl Rollback<'_> {
         Ok(())
     }
 
-    /// Checks what was written out. [`Error::Mismatch`] when something does not match its checksum.
+    /// Checks the files in the stage. Returns [`Error::Mismatch`] if something does not match its
+    /// checksum.
     fn examine(&self, journal: &RollbackJournal, is_kept: bool) -> Result<VendorReport> {
         let stage = self.repo.top.join(&journal.stage);
         let copy = VendorProject {
@@ -355,7 +359,7 @@ impl Rollback<'_> {
         })
     }
 
-    /// Keeps the present state and adds the steps to the journal. Once that is written, the
+    /// Keeps the present state and adds the steps to the journal. Once the journal is written, the
     /// rollback is always completed.
     fn decide(&self, journal: &mut RollbackJournal, paths: &[String]) -> Result<()> {
         let repo = self.repo;
@@ -363,7 +367,7 @@ impl Rollback<'_> {
         let probe = stage.join("now");
         journal.since = now_by(&probe).about(&probe)?;
         let mut all = repo.pins_now(self.project)?;
-        // Preparing took a while, in which the user may have continued to work.
+        // The preparation took some time, in which the user may have continued to work.
         if repo.present(&all)? != self.before {
             return Err(Error::Refused(
                 "vendor/ or a module file changed while the rollback was prepared; nothing was rolled back, try again".to_owned(),
@@ -391,7 +395,7 @@ impl Rollback<'_> {
         self.lock.write(journal)
     }
 
-    /// Commits the previous state and keeps it by a ref of goroam's.
+    /// Commits the previous state and keeps it with a ref of goroam's.
     fn keep(&self, tree: &str, target: &str) -> Result<String> {
         let text = format!("What was there before goroam vendor rollback to {target}\n");
         let mut git = self.repo.git.clone();
@@ -412,7 +416,8 @@ impl Rollback<'_> {
     }
 }
 
-/// The new files before the journal: else a power cut could leave empty ones behind it.
+/// Syncs the new files to the disk before the journal: otherwise they could be empty after a power
+/// cut.
 #[cfg(target_os = "linux")]
 fn to_disk(stage: &std::path::Path) {
     if let Ok(folder) = crate::bounded::open_folder(stage) {
@@ -420,17 +425,18 @@ fn to_disk(stage: &std::path::Path) {
     }
 }
 
-/// Other systems have no call that syncs a whole file system; git has every file in any case.
+/// Other systems have no call that syncs a whole file system; git still has every file.
 #[cfg(not(target_os = "linux"))]
 fn to_disk(_: &std::path::Path) {}
 
-/// What could not be checked, and what says nothing about the snapshot itself: line ends as git
-/// writes them here, a local folder that has changed since.
+/// Reports whether a finding does not prevent a rollback: the file could not be checked, or the
+/// finding is not about the snapshot itself (line ends as git writes them here, a local directory
+/// that has changed since).
 fn is_bearable(code: VendorCode) -> bool {
     code.is_unverified() || matches!(code, VendorCode::OutOfDate | VendorCode::LineEnds)
 }
 
-/// What was found in a snapshot that does not prevent its use.
+/// Returns the findings about a snapshot that do not prevent its use.
 fn warnings(report: &VendorReport) -> Vec<String> {
     let is_unverified = |f: &&VendorFinding| f.code.is_unverified();
     let bad = report.findings.iter().filter(|f| f.weight > Weight::Note);

@@ -1,5 +1,5 @@
-//! Keeps vendor/, go.mod and go.sum together in git: an annotated tag at a commit that contains
-//! exactly their present state. Lists the snapshots.
+//! Keeps vendor/, go.mod and go.sum together in git: an annotated tag on a commit that contains
+//! exactly their present state. Also lists the snapshots.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,49 +13,49 @@ use super::report::VendorReport;
 use crate::agent::error::EXIT_MISMATCH;
 use crate::model::plural;
 
-/// Where snapshots that were given no name are: tags below this.
+/// The prefix of the tags of snapshots without a given name.
 pub(super) const FOLDER: &str = "goroam-vendor/";
-/// By these lines of its message a tag is known as a snapshot, and of what.
+/// These lines of a tag's message show that it is a snapshot, and of which project.
 const PROJECT: &str = "Goroam-Vendor: ";
-/// How many modules vendor/ holds.
+/// The number of modules in vendor/.
 const MODULES: &str = "Goroam-Modules: ";
 /// git's id of vendor/.
 const TREE: &str = "Goroam-Tree: ";
 
-/// What is wanted of a snapshot.
+/// The options of a snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct SnapshotRequest {
     /// The tag's name.
     pub tag: Option<String>,
-    /// Commit first.
+    /// Whether to commit first.
     pub commit: bool,
-    /// What the tag, and the commit, say.
+    /// The message of the tag and the commit.
     pub message: Option<String>,
 }
 
-/// A snapshot that was made.
+/// A new snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewSnapshot {
     /// The tag.
     pub tag: String,
-    /// The commit that it is at.
+    /// The tag's commit.
     pub commit: String,
-    /// Was that commit made for it?
+    /// Whether that commit was made for the snapshot.
     pub committed: bool,
-    /// Modules in vendor/.
+    /// Number of modules in vendor/.
     pub modules: usize,
     /// git's id of vendor/.
     pub tree: String,
-    /// What it pins, from the top of the repository.
+    /// The pinned paths, relative to the top of the repository.
     pub paths: Vec<String>,
 }
 
-/// Makes a snapshot. Only these paths need be clean: a tag at HEAD pins what HEAD has, whatever
-/// else is being worked on.
+/// Makes a snapshot. Only these paths must be clean: a tag on HEAD pins what HEAD contains,
+/// whatever other files the user is working on.
 ///
 /// # Errors
-/// When vendor/ is not good, the paths are not as in HEAD (and no commit is wanted), the tag is
-/// there already, or git fails.
+/// When vendor/ is not good, the paths differ from HEAD (and no commit is requested), the tag
+/// already exists, or git fails.
 pub fn snapshot(
     project: &VendorProject,
     repo: &Repo,
@@ -78,7 +78,7 @@ pub fn snapshot(
             "vendor is a link, and git would keep its target's path, not the files there; replace it by the folder itself".to_owned(),
         ));
     }
-    // As `git add` and `git commit` do: the user asks for a commit here.
+    // Filters run as in `git add` and `git commit`: the user asks for a commit here.
     let repo = &repo.unguarded();
     let _lock = RollbackLock::acquire(repo)?;
     let tag = free_tag(repo, wanted, now)?;
@@ -136,7 +136,7 @@ pub fn snapshot(
     })
 }
 
-/// The tag's name, which nothing has yet.
+/// Returns a tag name that is not used yet.
 fn free_tag(repo: &Repo, wanted: &SnapshotRequest, now: Timestamp) -> Result<String> {
     let is_free = |tag: &str| {
         let there = repo.resolve(&format!("refs/tags/{tag}"))?;
@@ -168,14 +168,15 @@ fn free_tag(repo: &Repo, wanted: &SnapshotRequest, now: Timestamp) -> Result<Str
     Ok(tag.clone())
 }
 
-/// Files that .gitignore keeps out: a snapshot without them would not be what was checked.
+/// Refuses files that .gitignore excludes: a snapshot without them would differ from what was
+/// checked.
 fn not_ignored(repo: &Repo, paths: &[String]) -> Result<()> {
     let words = "ls-files -o -i --exclude-standard -z --";
     let ignored = pieces(&repo.git.run(words, paths)?);
     let Some(first) = ignored.first() else {
         return Ok(());
     };
-    // It knows no GIT_LITERAL_PATHSPECS, and takes every path as it is.
+    // `check-ignore` does not support GIT_LITERAL_PATHSPECS; it takes every path literally.
     let git = repo.git.for_hooks();
     let (_, rule) = git.asks("check-ignore -v -z --stdin", &[], first.as_bytes())?;
     let rule = match pieces(&rule).as_slice() {
@@ -192,7 +193,7 @@ fn not_ignored(repo: &Repo, paths: &[String]) -> Result<()> {
     )))
 }
 
-/// What git has in its folder while something is under way that the next commit would end.
+/// Files in git's directory while an operation is in progress that the next commit would end.
 const UNDER_WAY: [(&str, &str); 5] = [
     ("MERGE_HEAD", "merge"),
     ("CHERRY_PICK_HEAD", "cherry-pick"),
@@ -201,10 +202,10 @@ const UNDER_WAY: [(&str, &str); 5] = [
     ("rebase-apply", "rebase"),
 ];
 
-/// Commits these paths as they are in the work tree (`tree` has them), on top of HEAD. Hooks run
-/// and commits are signed as git is configured. The user's index is updated for these paths only.
-/// Refuses when a merge or the like is under way, something staged would be lost, a hook fails, or
-/// a hook changed what was committed.
+/// Commits the state of these paths in the work tree (`tree` has it), on top of HEAD. git runs
+/// hooks and signs commits as configured. The user's index is updated for these paths only. Refuses
+/// when a merge or a similar operation is in progress, something staged would be lost, a hook
+/// fails, or a hook changed what was committed.
 fn commit(
     repo: &Repo,
     paths: &[String],
@@ -218,7 +219,8 @@ fn commit(
             "a {what} is under way here, and a commit would end it; finish or abort it first"
         )));
     }
-    // git commits from an index of goroam's, and would find the user's locked only afterwards.
+    // git commits from a temporary index of goroam's, so it would notice a lock on the user's index
+    // only after the commit.
     let lock = repo.git_dir.join("index.lock");
     if lock.exists() {
         return Err(Error::Refused(format!(
@@ -226,7 +228,7 @@ fn commit(
             lock.display()
         )));
     }
-    // A version that is only in the index, neither in HEAD nor in the file, would be lost.
+    // A version that is only in the index, and neither in HEAD nor in the file, would be lost.
     let differing = repo.git.run("diff-files -z --name-only --", paths)?;
     let differing = pieces(&differing);
     let is_lost = |c: &&PathChange| c.letter != 'D' && differing.contains(&c.path);
@@ -250,7 +252,8 @@ fn commit(
         .commit("HEAD")?
         .filter(|made| Some(made) != head.as_ref());
     let made = made.ok_or_else(|| Error::Git("git commit created no commit".to_owned()))?;
-    // The user's index still has the old versions, as if reverting the commit had been staged.
+    // The user's index still has the old versions; git would show the reversal of the commit as
+    // staged.
     let is_known = |path: &&String| {
         exists(&repo.top.join(path)) || staged.iter().any(|change| change.path == **path)
     };
@@ -271,15 +274,15 @@ fn commit(
 pub struct KeptSnapshot {
     /// The tag.
     pub name: String,
-    /// When it was made; `None` where the tag does not say.
+    /// When it was made; `None` if the tag has no date.
     pub at: Option<Timestamp>,
     /// The commit.
     pub commit: String,
-    /// Modules in vendor/.
+    /// Number of modules in vendor/.
     pub modules: Option<u64>,
     /// The first line of its message.
     pub subject: String,
-    /// Do vendor/, go.mod and go.sum match it now?
+    /// Whether vendor/, go.mod and go.sum match it now.
     pub present: bool,
 }
 
@@ -288,14 +291,14 @@ pub struct KeptSnapshot {
 pub struct SnapshotList {
     /// The newest first.
     pub kept: Vec<KeptSnapshot>,
-    /// Why it is not known which of them is the present state.
+    /// Why it is unknown which of them matches the present state.
     pub unsure: Option<String>,
 }
 
-/// This project's snapshots.
+/// Lists this project's snapshots.
 ///
 /// # Errors
-/// When git cannot say.
+/// When git fails.
 pub fn list(project: &VendorProject, repo: &Repo) -> Result<SnapshotList> {
     let _lock = RollbackLock::acquire(repo)?;
     if let Some(why) = repo.is_filtered(&repo.pins_now(project)?)? {
@@ -310,7 +313,7 @@ pub fn list(project: &VendorProject, repo: &Repo) -> Result<SnapshotList> {
     })
 }
 
-/// The same for a caller that holds the lock.
+/// The same as [`list`], for a caller that holds the lock.
 pub(super) fn snapshots(project: &VendorProject, repo: &Repo) -> Result<Vec<KeptSnapshot>> {
     let mut kept = tags(repo)?;
     if !kept.is_empty() {
@@ -323,12 +326,12 @@ pub(super) fn snapshots(project: &VendorProject, repo: &Repo) -> Result<Vec<Kept
     Ok(kept)
 }
 
-/// Annotated tags whose message says that they are snapshots of this project.
+/// Returns the annotated tags whose message says that they are snapshots of this project.
 ///
 /// # Errors
-/// When git cannot say.
+/// When git fails.
 pub(super) fn tags(repo: &Repo) -> Result<Vec<KeptSnapshot>> {
-    // The last key counts first.
+    // git sorts by the last key first.
     let words = "for-each-ref --sort=-refname --sort=-taggerdate --format=%(objecttype)%00%(refname:strip=2)%00%(*objecttype)%00%(*objectname)%00%(taggerdate:unix)%00%(contents)%00%00 refs/tags";
     let out = repo.git.run(words, &[])?;
     let text = String::from_utf8_lossy(&out);

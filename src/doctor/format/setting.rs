@@ -41,8 +41,8 @@ impl<'n> Book<'n> {
         }
     }
 
-    /// Reports whether it is one of the names. On Windows go ignores the case of names; here the
-    /// case must match on every system.
+    /// Reports whether it is one of the names. Windows ignores the case of names; here the case
+    /// must match on every system.
     pub(super) fn wants(&self, name: &str) -> bool {
         self.names.contains(name)
     }
