@@ -1,4 +1,4 @@
-//! One answer over HTTP: bounded, and judged for the marks of a login page.
+//! One HTTP answer: read within limits, and checked for signs of a login page.
 
 use std::error::Error;
 use std::io;
@@ -23,17 +23,17 @@ use super::wire::{ByteMeter, Http2};
 use crate::gomod::form::is_web_page;
 use crate::model::{GoRelease, GoUrl, Host, Phase};
 
-/// A refusal says why near its beginning.
+/// A refusal gives its reason near its beginning.
 const MOST_SEARCHED: usize = 4096;
-/// A longer code is not one.
+/// A longer text is not a storage's error code.
 const MOST_CODE: usize = 40;
 
-/// How much of a body is of use.
+/// How much of a body is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WantedBody {
-    /// None of it: the status says all.
+    /// None of it: the status is enough.
     Head,
-    /// At most this many bytes; one more and it is cut.
+    /// At most this many bytes; a longer body is cut.
     Body(usize),
 }
 
@@ -46,7 +46,7 @@ impl WantedBody {
     }
 }
 
-/// What the body of an answer is read from.
+/// The source that an answer's body is read from.
 pub(super) enum BodySource<'a> {
     One(&'a mut Http1),
     Two(Incoming, Arc<ByteMeter>),
@@ -54,7 +54,7 @@ pub(super) enum BodySource<'a> {
 }
 
 impl BodySource<'_> {
-    /// The next part; `None` at the end.
+    /// Returns the next part; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, Box<dyn Error + Send + Sync>> {
         Ok(match self {
             BodySource::One(http) => http.part().await?.map(Bytes::from),
@@ -75,36 +75,36 @@ impl BodySource<'_> {
     }
 }
 
-/// What go makes of a `Location`.
+/// How go interprets a `Location`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LocationKind {
-    /// It cannot follow it.
+    /// go cannot follow it.
     None,
     /// On the same server, with the same userinfo.
     Path,
-    /// A URL with a host, and the userinfo that stands there, if any.
+    /// A URL with a host, and with its own userinfo, if any.
     Whole,
 }
 
-/// What came.
+/// An HTTP answer.
 #[derive(Debug)]
 pub(super) struct HttpAnswer {
-    /// Where it came from, after redirects.
+    /// The URL that answered, after redirects.
     pub(super) url: Url,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// The body is longer than was wanted.
+    /// The body is longer than the requested limit.
     pub(super) cut: bool,
-    /// The status and goal of the first redirect to another host, if one was followed.
+    /// The status and target of the first redirect to another host, if one was followed.
     pub(super) led_to: Option<(u16, Url)>,
-    /// The HTTP proxy that it came through in the clear, where either may have written it.
+    /// The HTTP proxy that passed the answer on unencrypted, if the proxy may have written it.
     pub(super) through: Option<String>,
 }
 
 impl HttpAnswer {
-    /// Reads what is wanted of the body. Has it come to its end? A proxy's own answer in the place
-    /// of the server's is a failure, and so is a network's wish for a login.
+    /// Reads the requested part of the body; reports whether its end was reached. An answer that a
+    /// proxy wrote instead of the server is a failure, and so is a network's demand for a login.
     pub(super) async fn read(
         mut self,
         source: &mut BodySource<'_>,
@@ -113,7 +113,7 @@ impl HttpAnswer {
         peer: &str,
         fault: &(dyn Fn(&(dyn Error + 'static)) -> ProbeFailure + Sync),
     ) -> Result<(HttpAnswer, bool), ProbeFailure> {
-        // The body of a redirect is for browsers.
+        // The body of a redirect is meant for browsers.
         let wanted = matches!(want, WantedBody::Body(_)) && !self.status.is_redirection();
         let mut ended = false;
         while wanted && !self.cut && !ended {
@@ -149,7 +149,7 @@ impl HttpAnswer {
                 }
             });
         }
-        // A portal's own status (RFC 6585), whatever was asked.
+        // A captive portal's own status (RFC 6585), for any request.
         if self.status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
             let reason = "511: the network wants a login first";
             let page = self.location();
@@ -170,7 +170,7 @@ impl HttpAnswer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Does the body hold these words (in lower case), as far as it was read?
+    /// Reports whether the part of the body that was read contains these words (in lower case).
     fn body_says(&self, words: &str) -> bool {
         let start = self.body.get(..MOST_SEARCHED).unwrap_or(&self.body);
         String::from_utf8_lossy(start)
@@ -178,18 +178,18 @@ impl HttpAnswer {
             .contains(words)
     }
 
-    /// As if there were nothing more of it than was read.
+    /// Treats the part that was read as the whole body.
     pub(super) fn whole(self) -> HttpAnswer {
         HttpAnswer { cut: false, ..self }
     }
 
-    /// Is it an HTML page, whatever was asked?
+    /// Reports whether it is an HTML page, whatever was requested.
     pub(super) fn is_html(&self) -> bool {
         let kind = self.header(CONTENT_TYPE).and_then(|kind| kind.get(..9));
         kind.is_some_and(|kind| kind.eq_ignore_ascii_case("text/html")) || is_web_page(&self.body)
     }
 
-    /// A redirect that a client would follow: where it leads.
+    /// Returns the target of a redirect that a client would follow.
     pub(super) fn redirect(&self) -> Option<Url> {
         let is_redirect = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
         self.location().filter(|_| is_redirect)
@@ -205,7 +205,8 @@ impl HttpAnswer {
         self.url.join(&to).ok().filter(|_| !to.is_empty())
     }
 
-    /// What go makes of where it leads: `Client.do` has `URL.Parse`, then a host is wanted.
+    /// Returns how go interprets the redirect's target: `Client.do` calls `URL.Parse`, then
+    /// requires a host.
     pub(super) fn location_kind(&self) -> LocationKind {
         match GoUrl::parse(&self.location_text(), GoRelease::default()) {
             Ok(url) if url.scheme.is_empty() && url.host.is_empty() => LocationKind::Path,
@@ -214,8 +215,8 @@ impl HttpAnswer {
         }
     }
 
-    /// How long it asks to be left alone: seconds, or a date, which is compared with the server's own
-    /// clock (RFC 9110, 10.2.3).
+    /// Returns how long the server asks the client to wait: seconds, or a date, which is compared
+    /// with the server's own clock (RFC 9110, 10.2.3).
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let value = self.header(RETRY_AFTER)?.trim();
         if let Ok(seconds) = value.parse() {
@@ -227,24 +228,24 @@ impl HttpAnswer {
         Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
     }
 
-    /// It asks for credentials (RFC 9110, 11.6.1).
+    /// Reports whether it asks for credentials (RFC 9110, 11.6.1).
     pub(super) fn wants_credentials(&self) -> bool {
         self.headers.contains_key(WWW_AUTHENTICATE)
     }
 
-    /// The server's name for itself, where it is one word of a plain kind: letters, digits and what
-    /// stands in a version.
+    /// Returns the server's name for itself, if it is one plain word: letters, digits and the
+    /// characters of a version.
     fn server(&self) -> Option<&str> {
         let word = self.header(SERVER)?.split_whitespace().next()?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte);
         (word.len() <= MOST_NAME && word.bytes().all(is_plain)).then_some(word)
     }
 
-    /// An HTTP proxy wrote it itself.
+    /// Reports whether an HTTP proxy wrote it itself.
     fn is_by_proxy(&self) -> bool {
         let product = self.server().and_then(|name| name.split('/').next());
         let is_named = |one: &str| product.is_some_and(|product| product.eq_ignore_ascii_case(one));
-        // `Proxy-Status` stands in what was passed on as well (RFC 9209).
+        // `Proxy-Status` also appears in answers that were passed on (RFC 9209).
         let failed = self
             .headers
             .get("proxy-status")
@@ -264,9 +265,9 @@ impl HttpAnswer {
         }
     }
 
-    /// Why wrong content, `found` to be so, came where `what` was asked: a login page, or no end of
-    /// bytes, say more than what is wrong about them. Right content is right whatever its
-    /// type says: go does not look at that either.
+    /// Explains why `found` came instead of `what`. A login page or an endless body is a better
+    /// reason than the error in the content. Right content is right whatever its type says: go does
+    /// not check the type either.
     pub(super) fn explain(&self, found: ProbeFailure, what: &str) -> ProbeFailure {
         if self.is_html() {
             return match &self.led_to {
@@ -287,9 +288,10 @@ impl HttpAnswer {
         found
     }
 
-    /// Why a 403, in words, as far as the answer shows it: 403 comes from a filter, storage or a missing
-    /// permission as often as from a wish for credentials. What a stranger writes is only searched
-    /// for known words; nothing else of it is shown. `sent`: credentials stood in the request.
+    /// Returns the reason of a 403 in words, if the answer shows it: 403 comes from a filter,
+    /// storage or a missing permission as often as from a demand for credentials. A stranger's text
+    /// is only searched for known words; nothing else of it is shown. `sent`: the request had
+    /// credentials.
     pub(super) fn forbidden(&self, sent: bool) -> String {
         let from = match self.server() {
             Some(server) => format!(" from {server}"),
@@ -311,7 +313,8 @@ impl HttpAnswer {
         format!("answers {status}{from}: {why}")
     }
 
-    /// Does an answer say that https was expected where http was spoken (nginx, Go, Apache)?
+    /// Reports whether an answer says that https was expected but http was used (nginx, Go,
+    /// Apache).
     pub(super) fn wants_https(&self) -> bool {
         self.url.scheme() == "http"
             && self.status.as_u16() == 400
@@ -325,20 +328,20 @@ impl HttpAnswer {
     }
 }
 
-/// HTTP proxies that name themselves in `Server` only where they answer in a server's place.
+/// HTTP proxies that name themselves in `Server` only if they answer instead of a server.
 const PROXIES: [&str; 5] = ["squid", "tinyproxy", "privoxy", "bluecoat", "zscaler"];
-/// Headers that only an HTTP proxy's own page has.
+/// Headers that appear only on an HTTP proxy's own page.
 const PROXY_PAGES: [&str; 2] = ["x-squid-error", "proxy-authenticate"];
-/// A longer name is not one.
+/// A longer text is not a server's name.
 const MOST_NAME: usize = 40;
 
-/// The window of 32 KB, and the header and trailer of gzip around it.
+/// The window of 32 KB, with the header and trailer of gzip around it.
 const GZIP: u8 = 15 + 16;
-/// A file may be packed in pieces; thousands of empty ones are an attack.
+/// A file may be compressed in several members; thousands of empty ones are an attack.
 const MOST_PIECES: usize = 1000;
 
-/// Unpacks a body as go does, which asks for gzip and for nothing else: to a little more than so many
-/// bytes, and whether that is all of it. `None`: it is not gzip.
+/// Decompresses a body as go does, which accepts gzip and nothing else. Returns a little more than
+/// `most` bytes, and whether that is all. `None`: it is not gzip.
 fn gunzip(mut packed: &[u8], most: usize) -> Option<(Vec<u8>, bool)> {
     let (mut out, mut room, mut pieces) = (Vec::new(), [0; 8192], 1);
     let mut inflate = Inflate::new(true, GZIP);
@@ -365,18 +368,18 @@ fn gunzip(mut packed: &[u8], most: usize) -> Option<(Vec<u8>, bool)> {
     }
 }
 
-/// What an HTTP proxy wants.
+/// A proxy that demands credentials.
 pub(super) fn wants_credentials(via: &str) -> ProbeFailure {
     let reason = format!("{via} wants credentials: put them into the variable's URL");
     refusal(Phase::Connect, reason)
 }
 
-/// A redirect that leads away from what was asked.
+/// A redirect that leads away from the requested URL.
 pub(super) fn redirect_portal(status: u16, page: &Url) -> ProbeFailure {
     portal(Phase::Content, format!("{status} to {}", shown(page))).at(Some(page))
 }
 
-/// Are they one site: the same host, or names under one domain?
+/// Reports whether two URLs belong to one site: the same host, or names under one domain.
 pub(super) fn same_site(one: &Url, other: &Url) -> bool {
     let (Some(one), Some(other)) = (Host::of(one), Host::of(other)) else {
         return false;
@@ -387,8 +390,8 @@ pub(super) fn same_site(one: &Url, other: &Url) -> bool {
     }
 }
 
-/// The last two labels. Too wide for `co.uk` and the like, which here only means that a
-/// redirect is taken for a server's own more often than it should.
+/// Returns the last two labels. This is too wide for names like `co.uk`; here that only means that
+/// a redirect counts as a server's own more often than it should.
 fn domain(name: &str) -> &str {
     match name.rmatch_indices('.').nth(1) {
         Some((dot, _)) => name.get(dot + 1..).unwrap_or(name),
@@ -396,7 +399,7 @@ fn domain(name: &str) -> &str {
     }
 }
 
-/// `AccessDenied` of `<Code>AccessDenied</Code>`, or where it is all that there is.
+/// Returns `AccessDenied` from `<Code>AccessDenied</Code>`, or if it is the whole body.
 fn storage_code(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let code = match text.split_once("<Code>") {
@@ -543,7 +546,8 @@ mod tests {
             "proxy-status",
             "cache.test; received-status=503"
         )]));
-        // A proxy that passes an answer on says so, and has not written it.
+        // A proxy that passes an answer on adds a header that says so, and has not written the
+        // answer.
         assert!(!by_proxy(&[
             ("via", "1.1 cache.test (squid/5.7)"),
             ("server", "nginx")
@@ -572,7 +576,7 @@ mod tests {
     }
 }
 
-// gzip itself packs what is unpacked.
+// The gzip program compresses the data that the tests decompress.
 #[cfg(test)]
 #[cfg(unix)]
 mod gunzip_tests {

@@ -16,15 +16,15 @@ pub(super) struct ProbeAttempt {
     limits: Limits,
     start: Instant,
     end: Instant,
-    /// How long it may take once the server has proven who it is.
+    /// The time limit once the server has proven its identity.
     once_proven: Option<Duration>,
     patient: bool,
     pub(super) phases: Phases,
-    /// Set once a certificate was right by the target's own `ca` only.
+    /// Set if a certificate was right only by the target's own `ca`.
     pub(super) doubt: Arc<AtomicBool>,
 }
 
-/// A moment by which a phase must be over, and how long it had.
+/// The moment by which a phase must end, and the length of its time limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     at: Instant,
@@ -32,14 +32,14 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// What is left of it.
+    /// The remaining time.
     pub(super) fn remaining(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 }
 
 impl ProbeAttempt {
-    /// Begins now. `patience`: how long to wait for a first byte, if that is longer than usual.
+    /// Starts now. `patience`: how long to wait for a first byte, if that is longer than usual.
     pub(super) fn start(target: &Target, patience: Option<Duration>) -> ProbeAttempt {
         let start = Instant::now();
         let mut attempt = ProbeAttempt {
@@ -57,15 +57,15 @@ impl ProbeAttempt {
         attempt
     }
 
-    /// A certificate has proven the server. Is it a private one, then it is there, and the
-    /// public ones must not be asked in its place because it is slow.
+    /// Notes that a certificate has proven the server. If the server is a private one, it is
+    /// reachable, and the public servers must not be asked instead because it is slow.
     pub(super) fn prove(&mut self) {
         if let Some(patience) = self.once_proven.take() {
             self.be_patient(patience);
         }
     }
 
-    /// Has it waited as long as it may?
+    /// Reports whether it waited as long as it may.
     pub(super) fn is_patient(&self) -> bool {
         self.patient
     }
@@ -80,22 +80,23 @@ impl ProbeAttempt {
         }
     }
 
-    /// From now, for DNS, TCP and TLS together; never beyond the whole try's end.
+    /// The limit for DNS, TCP and TLS together, from now; never beyond the end of the try.
     pub(super) fn connect_deadline(&self) -> Deadline {
         self.deadline(self.limits.connect)
     }
 
-    /// From now, for the first byte of an answer.
+    /// The limit for the first byte of an answer, from now.
     pub(super) fn first_byte_deadline(&self) -> Deadline {
         self.deadline(self.limits.first_byte)
     }
 
-    /// From now, for both together: through a proxy they cannot be distinguished.
+    /// The limit for connection and answer together, from now: through a proxy they cannot be
+    /// distinguished.
     pub(super) fn answer_deadline(&self) -> Deadline {
         self.deadline(self.limits.connect.saturating_add(self.limits.first_byte))
     }
 
-    /// The whole try's end.
+    /// The end of the try.
     pub(super) fn end(&self) -> Deadline {
         Deadline {
             at: self.end,
@@ -103,7 +104,7 @@ impl ProbeAttempt {
         }
     }
 
-    /// Something that is not the target's took so long: the whole try ends later.
+    /// Extends the try by a time that the target did not cause.
     pub(super) fn pause(&mut self, took: Duration) {
         self.start += took;
         self.end += took;
@@ -119,9 +120,10 @@ impl ProbeAttempt {
     }
 }
 
-/// Waits for one phase, no longer than its deadline. Gives what came and the milliseconds it took.
+/// Waits for one phase, at most until its deadline. Returns the result and the milliseconds it
+/// took.
 ///
-/// `missing` says what did not come, as in "no answer from DNS"; the time is put behind it.
+/// `missing` names what did not come, as in "no answer from DNS"; the time is added after it.
 pub(super) async fn within<T>(
     deadline: Deadline,
     phase: Phase,

@@ -24,11 +24,11 @@ use super::tunnel::{self, Forward, Via};
 use super::wire::{Http2, Wire, handshake};
 use crate::model::{GoRelease, Phase};
 
-/// What goes along with a request.
+/// Additional parts of a request.
 pub(super) struct RequestParts<'a> {
     pub(super) agent: UserAgent,
     pub(super) credentials: Option<&'a Headers>,
-    /// Where a redirect came from.
+    /// The URL that redirected here.
     pub(super) referer: Option<&'a Url>,
     pub(super) want: WantedBody,
 }
@@ -38,9 +38,9 @@ pub(super) struct Connection {
     /// Scheme, host and port.
     origin: url::Origin,
     http: Http,
-    /// An answer was not read to its end, so no other can follow it.
+    /// An answer was not read to its end, so no other answer can follow it.
     spent: bool,
-    /// An HTTP proxy at the other end passes each request on by itself.
+    /// Set if an HTTP proxy at the other end forwards each request.
     forward: Option<Forward>,
     /// The server, and the proxy on the way to it, for messages.
     peer: String,
@@ -58,8 +58,8 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Opens one, within the connect limit. `tls`: how certificates are judged, where there are any
-    /// on the way; `release`: the go that reads the answers.
+    /// Opens a connection within the connect limit. `tls`: how certificates are judged, if there
+    /// are any on the way; `release`: the go version whose rules apply to the answers.
     pub(super) async fn open(
         attempt: &mut ProbeAttempt,
         url: &Url,
@@ -77,7 +77,8 @@ impl Connection {
                 (wire, None, deadline, authority(url))
             }
             Some(via) => {
-                // What the proxy does until it is connected cannot be distinguished from the server.
+                // The time that the proxy needs to connect cannot be distinguished from the
+                // server's.
                 let deadline = attempt.answer_deadline();
                 let (wire, forward) =
                     tunnel::through(attempt, url, via, tls.as_ref(), deadline).await?;
@@ -109,12 +110,12 @@ impl Connection {
         })
     }
 
-    /// Does it lead there, and can another request follow?
+    /// Reports whether the connection leads to this URL's server and another request can follow.
     pub(super) fn leads_to(&self, url: &Url) -> bool {
         !self.spent && self.origin == url.origin()
     }
 
-    /// The same, and is it still open?
+    /// Reports the same, and whether the connection is still open.
     pub(super) async fn serves(&mut self, url: &Url) -> bool {
         self.leads_to(url)
             && match &mut self.http {
@@ -123,7 +124,7 @@ impl Connection {
             }
     }
 
-    /// One request, one answer.
+    /// Sends one request and reads one answer.
     pub(super) async fn get(
         &mut self,
         attempt: &mut ProbeAttempt,
@@ -169,13 +170,13 @@ impl Connection {
         let fault = |error: &(dyn Error + 'static)| fault::of(error, Phase::Body, peer);
         let read = answer.read(&mut rest, attempt, ask.want, peer, &fault);
         let (answer, whole) = read.await?;
-        // The rest of an answer over HTTP/2 can be dropped without harm to the next one.
+        // Over HTTP/2 the rest of an answer can be dropped without affecting the next one.
         self.spent = !whole;
         Ok(answer)
     }
 }
 
-/// The headers in the order in which net/http writes them.
+/// Returns the headers in the order in which net/http writes them.
 fn headers(
     ask: &RequestParts<'_>,
     two: bool,

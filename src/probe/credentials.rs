@@ -1,9 +1,9 @@
-//! Credentials as the go command finds them: GOAUTH (go 1.24 and later), else netrc.
+//! Credentials as the go command finds them: GOAUTH (go 1.24 and later), otherwise netrc.
 //! `cmd/go/internal/auth/{auth,netrc}.go`.
 //!
-//! Each command runs once before the first request over https, and again with the URL after a
-//! 4xx. What it said is kept for a minute over all rounds, so that a network that comes and goes
-//! does not start it each time.
+//! Each command runs once before the first request over https, and again with the URL after a 4xx.
+//! Its output is kept for a minute across rounds, so that an unstable network does not start it
+//! each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,21 +24,21 @@ use crate::bounded;
 use crate::environment::Environment;
 use crate::model::{GoRelease, Phase};
 
-/// How long what a command said counts.
+/// How long a command's output is valid.
 const KEPT: Duration = Duration::from_secs(60);
-/// What is kept of the last commands, over all rounds.
+/// How many results of commands are kept across rounds.
 const MOST_KEPT: usize = 32;
-/// URLs of one round with which the commands run again.
+/// How many URLs of one round may make the commands run again.
 const MOST_URLS: usize = 8;
-/// No netrc is longer; one that is counts as none.
+/// A longer netrc is ignored.
 const MAX_NETRC: u64 = 1024 * 1024;
 
-/// What the go command that is used has to say of how it asks.
+/// How the go command in use sends requests.
 #[derive(Debug, Clone, Default)]
 pub struct GoClient {
     /// Its release.
     pub release: GoRelease,
-    /// GOAUTH of the go env file (or of GOROOT/go.env), which the environment wins over.
+    /// GOAUTH of the go env file (or of GOROOT/go.env); the environment takes precedence over it.
     pub goauth: Option<String>,
 }
 
@@ -48,18 +48,18 @@ pub(super) struct Credentials {
     env: Environment,
     methods: Result<Vec<Method>, &'static str>,
     netrc: Option<PathBuf>,
-    /// Of netrc.
+    /// From netrc.
     machines: Vec<(String, Headers)>,
     begun: OnceCell<()>,
     store: Mutex<BTreeMap<String, Headers>>,
-    /// With which the commands have run again.
+    /// The URLs that have made the commands run again.
     urls: Mutex<BTreeSet<String>>,
 }
 
-/// A command, the URL that it got, and its environment.
+/// A command, the URL that it was given, and its environment.
 type Key = (Method, Option<String>, Environment);
 
-/// What commands said, and when.
+/// The output of commands, and when it was read.
 static KEPT_LAST: Mutex<Vec<(Key, Instant, Option<HandedHeaders>)>> = Mutex::new(Vec::new());
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -94,7 +94,7 @@ impl Credentials {
     /// Runs the commands once; later calls return at once.
     ///
     /// # Errors
-    /// Where each go command ends at this GOAUTH.
+    /// When every go command fails with this GOAUTH.
     pub(super) async fn begin(&self) -> Result<(), ProbeFailure> {
         if let Err(why) = &self.methods {
             let reason = format!("go ends at once: GOAUTH {why}");
@@ -104,13 +104,13 @@ impl Credentials {
         Ok(())
     }
 
-    /// The headers that go adds to a request for this URL.
+    /// Returns the headers that go adds to a request for this URL.
     pub(super) fn for_url(&self, url: &Url) -> Option<Headers> {
         let store = locked(&self.store);
         let place = format!("{}{}", authority(url), url.path());
         let walks_up = self.release.walks_up_for_credentials();
         let mut prefix = match (self.release.has_goauth(), walks_up) {
-            // auth.go of 1.23: the host alone.
+            // auth.go of 1.23: only the host.
             (false, _) => place.split('/').next().unwrap_or_default(),
             (true, true) => place.strip_suffix('/').unwrap_or(&place),
             (true, false) => place.as_str(),
@@ -127,7 +127,8 @@ impl Credentials {
         }
     }
 
-    /// After a 4xx: runs the commands again, with the URL. Is there a reason to ask once more?
+    /// After a 4xx: runs the commands again, with the URL. Reports whether another request is
+    /// worthwhile.
     pub(super) async fn ask_for(&self, url: &Url, status: StatusCode, head: &HeaderMap) -> bool {
         let methods = self.methods.as_deref().unwrap_or_default();
         if !methods.iter().any(|method| *method != Method::Netrc) {
@@ -152,7 +153,7 @@ impl Credentials {
         self.for_url(url) != before
     }
 
-    /// What a user can do about missing credentials for `host[:port]`.
+    /// Tells the user what to do about missing credentials for `host[:port]`.
     pub(super) fn advice(&self, host: &str) -> String {
         match (&self.methods, &self.netrc) {
             (Ok(methods), _) if methods.is_empty() => "GOAUTH is off".to_owned(),
@@ -164,13 +165,13 @@ impl Credentials {
         }
     }
 
-    /// `runGoAuth`: from the last method to the first, so that the first wins.
+    /// `runGoAuth`: from the last method to the first, so that the first takes precedence.
     async fn run(&self, url: Option<&str>, input: &str) {
         for method in self.methods.iter().flatten().rev() {
             let handed = match method {
-                // Of two entries for one machine the first counts, so it must be stored last.
+                // If a machine has two entries, the first counts, so it must be stored last.
                 Method::Netrc => self.machines.iter().rev().cloned().collect(),
-                // git cannot say what it has, only whether it has it.
+                // git cannot list its credentials, only answer for one URL.
                 Method::Git(_) if url.is_none() => continue,
                 Method::Git(_) | Method::Command(_) => {
                     let key = (method.clone(), url.map(str::to_owned), self.env.clone());
@@ -197,7 +198,7 @@ impl Credentials {
         }
     }
 
-    /// What a command says, or said within the last minute. `None`: nothing that counts.
+    /// Returns a command's output, new or from the last minute. `None`: no valid output.
     async fn handed(&self, key: Key, input: &str) -> Option<HandedHeaders> {
         {
             let mut kept = locked(&KEPT_LAST);
@@ -218,7 +219,7 @@ impl Credentials {
     }
 }
 
-/// How many methods and machines there are, and no more.
+/// Shows only how many methods and machines there are.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let methods = self.methods.as_ref().map(Vec::len);
@@ -229,7 +230,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// `$NETRC`, else `~/.netrc` (`~/_netrc` first on Windows).
+/// `$NETRC`, otherwise `~/.netrc` (`~/_netrc` first on Windows).
 fn netrc_path(env: &Environment) -> Option<PathBuf> {
     if let Some(path) = env.path("NETRC") {
         return Some(path);
@@ -282,13 +283,13 @@ fn machines(netrc: &str) -> Vec<(String, Headers)> {
     all
 }
 
-// Absolute paths and programs of Unix.
+// The tests use absolute paths and programs of Unix.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
     use super::*;
 
-    /// The login that goes with a request, by a netrc and a release.
+    /// Returns the login that is sent with a request, for a netrc and a release.
     async fn login(netrc: &str, release: GoRelease, goauth: &str, url: &str) -> Option<String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("netrc");
@@ -321,7 +322,7 @@ mod tests {
         for (url, release, expected) in [
             ("h/a", new, Some("one:x")),
             ("h/deep/a", new, Some("three:z")),
-            // 1.24 looks at the whole URL and at the host only, 1.21 at the host.
+            // 1.24 uses the whole URL and only the host, 1.21 uses the host.
             ("h/deep/a", odd, Some("one:x")),
             ("h/deep", odd, Some("three:z")),
             ("h/deep", old, Some("one:x")),
@@ -338,7 +339,7 @@ mod tests {
             login(text, new, "git /; netrc", "h/a").await.as_deref(),
             Some("one:x")
         );
-        // It does not know GOAUTH, so it sends netrc's password all the same.
+        // The old release does not know GOAUTH, so it sends netrc's password all the same.
         assert_eq!(
             login(text, old, "off", "h/a").await.as_deref(),
             Some("one:x")

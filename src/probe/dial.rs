@@ -1,5 +1,5 @@
-//! From a name to a TCP connection, as the go command gets there: getaddrinfo's answer in its
-//! order, the two families racing.
+//! From a name to a TCP connection, in the same way as the go command: getaddrinfo's answer in its
+//! order, with the two address families racing.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::model::{Phase, Proof};
 
 /// The head start of one address over the next (RFC 8305; Go's `net.Dialer.FallbackDelay`).
 const HEAD_START: Duration = Duration::from_millis(300);
-/// More addresses than this are not tried: a hostile resolver may name thousands.
+/// At most this many addresses are tried: a hostile resolver may return thousands.
 const MAX_ADDRESSES: usize = 8;
 
-/// The probe of a TCP port: connects, and hangs up.
+/// Probes a TCP port: connects, and closes the connection.
 pub(super) async fn probe(attempt: &mut ProbeAttempt, host: &str, port: u16) -> ProbeOutcome {
     let deadline = attempt.connect_deadline();
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -29,8 +29,8 @@ pub(super) async fn probe(attempt: &mut ProbeAttempt, host: &str, port: u16) -> 
     Ok((format!("{label} accepts connections"), Proof::None))
 }
 
-/// A connection to `host:port` by the deadline. `host` is a name or an address without brackets;
-/// `peer` is what messages call it.
+/// Opens a connection to `host:port` by the deadline. `host` is a name or an address without
+/// brackets; `peer` is its name in messages.
 pub(super) async fn dial(
     attempt: &mut ProbeAttempt,
     deadline: Deadline,
@@ -47,12 +47,12 @@ pub(super) async fn dial(
     .await?;
     let stream = stream?;
     attempt.phases.connect.get_or_insert(took);
-    // A request is one small packet: it must not wait for company.
+    // A request is one small packet: it must not wait for more data.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 
-/// The host without the brackets of an IPv6 address.
+/// Returns the host without the brackets of an IPv6 address.
 pub(super) fn bare_host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     host.trim_start_matches('[')
@@ -60,7 +60,7 @@ pub(super) fn bare_host(url: &Url) -> String {
         .to_owned()
 }
 
-/// `host:port`, an IPv6 address in brackets.
+/// Returns `host:port`, with an IPv6 address in brackets.
 pub(super) fn peer(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
@@ -76,7 +76,7 @@ async fn look_up(
     port: u16,
 ) -> Result<Vec<SocketAddr>, ProbeFailure> {
     if let Ok(ip) = host.parse::<IpAddr>() {
-        // An IPv4 address in IPv6's form is one of IPv4 to go (`netip.Addr.Unmap` in `net`).
+        // For go, an IPv4 address in IPv6 form is an IPv4 address (`netip.Addr.Unmap` in `net`).
         return Ok(vec![SocketAddr::new(ip.to_canonical(), port)]);
     }
     if !is_dialled(host) {
@@ -104,13 +104,14 @@ async fn look_up(
     Ok(addresses)
 }
 
-/// Would go come by an address for it? Its own resolver, which is all that it has on Linux and the
-/// BSDs, does not take `127.1` or `0x7f.1` for one, as `getaddrinfo` does.
+/// Reports whether go would get an address for the host. Unlike `getaddrinfo`, go's own resolver,
+/// which is the only one it has on Linux and the BSDs, does not accept `127.1` or `0x7f.1` as an
+/// address.
 pub(super) fn is_dialled(host: &str) -> bool {
     cfg!(any(windows, target_vendor = "apple")) || !is_short_address(host)
 }
 
-/// What to say of it then.
+/// The failure for such a host.
 pub(super) fn no_such_name(host: &str) -> ProbeFailure {
     refusal(
         Phase::Dns,
@@ -118,7 +119,8 @@ pub(super) fn no_such_name(host: &str) -> ProbeFailure {
     )
 }
 
-/// The preferred family first, then by turns, so that one dead family costs one head start.
+/// Puts an address of the preferred family first, then alternates, so that one dead family costs
+/// one head start.
 fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (preferred, other): (Vec<_>, Vec<_>) = addresses
@@ -134,8 +136,9 @@ fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     order
 }
 
-/// The first connection of several: each next address starts when the one before it has failed
-/// or has had its head start. Of several failures the first address's is reported, as Go does.
+/// Returns the first connection of several: each next address starts when the one before it has
+/// failed or its head start is over. If all fail, reports the failure of the first address, as Go
+/// does.
 async fn race(addresses: &[SocketAddr], peer: &str) -> Result<TcpStream, ProbeFailure> {
     let mut waiting = addresses.iter().enumerate();
     let mut running = FuturesUnordered::new();

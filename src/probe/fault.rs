@@ -1,5 +1,5 @@
-//! What a probe found before it becomes an [`Observation`](crate::model::Observation), and what
-//! errors of the system, of TLS and of HTTP mean, in a user's words.
+//! The result of a probe before it becomes an [`Observation`](crate::model::Observation), and the
+//! meaning of errors of the system, of TLS and of HTTP, in a user's words.
 
 use std::error::Error;
 use std::io;
@@ -13,9 +13,9 @@ use super::verifier::CertificateFault;
 use crate::model::text::is_direction_mark;
 use crate::model::{Host, Phase, Proof, Verdict};
 
-/// Longest piece of a stranger's text in a reason, in characters.
+/// The longest quotation of a stranger's text in a reason, in characters.
 const MAX_QUOTED: usize = 120;
-/// Longest login URL that is kept, in characters.
+/// The longest login URL that is kept, in characters.
 const MAX_PORTAL_URL: usize = 500;
 
 /// Why a target is not up.
@@ -25,15 +25,15 @@ pub(super) struct ProbeFailure {
     pub(super) phase: Phase,
     pub(super) reason: String,
     pub(super) definite: bool,
-    /// A connection that was open, and over which no answer came in time.
+    /// The connection was open, and no answer came in time.
     pub(super) silent: bool,
     pub(super) portal_url: Option<String>,
 }
 
-/// What was proven and what that is worth, or why the target is not up.
+/// What was proven and how strong the proof is, or why the target is not up.
 pub(super) type ProbeOutcome = Result<(String, Proof), ProbeFailure>;
 
-/// No answer, or a refusal; another try may do better.
+/// No answer, or a refusal; another try may succeed.
 pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     ProbeFailure {
         verdict: Verdict::Down,
@@ -45,22 +45,22 @@ pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     }
 }
 
-/// A refusal that another try would only hear again.
+/// A refusal that another try would only get again.
 pub(super) fn refusal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     definite(Verdict::Down, phase, reason)
 }
 
-/// It answers, but with what is not right.
+/// The target answers, but the content is wrong.
 pub(super) fn wrong(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     definite(Verdict::Wrong, phase, reason)
 }
 
-/// Something answers in its place.
+/// Something else answers instead of the target.
 pub(super) fn portal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     definite(Verdict::Portal, phase, reason)
 }
 
-/// An answer that another try would only hear again.
+/// An answer that another try would only get again.
 pub(super) fn definite(verdict: Verdict, phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     ProbeFailure {
         verdict,
@@ -70,14 +70,14 @@ pub(super) fn definite(verdict: Verdict, phase: Phase, reason: impl Into<String>
 }
 
 impl ProbeFailure {
-    /// With the login page, if `url` can be one.
+    /// Adds the login page, if `url` can be one.
     pub(super) fn at(mut self, url: Option<&Url>) -> ProbeFailure {
         self.portal_url = url.and_then(portal_url);
         self
     }
 }
 
-/// A stranger's text, made fit for one line: bounded, without control characters.
+/// Makes a stranger's text fit for one line: bounded, without control characters.
 pub(super) fn quoted(text: &str) -> String {
     let harmless = |c: &char| !c.is_control() && !is_direction_mark(*c);
     let out: String = text.chars().filter(harmless).take(MAX_QUOTED).collect();
@@ -87,7 +87,7 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// A URL for a reason: without credentials, query and fragment, which may be secrets.
+/// A URL for a reason: without credentials, query and fragment, which may be secret.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
@@ -96,7 +96,7 @@ pub(super) fn shown(url: &Url) -> String {
     quoted(url.as_str())
 }
 
-/// `host`, or `host:port` where the port is not the scheme's own.
+/// `host`, or `host:port` if the port is not the scheme's default.
 pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
@@ -105,9 +105,9 @@ pub(super) fn authority(url: &Url) -> String {
     }
 }
 
-/// Takes `user:password@` out.
+/// Removes `user:password@`.
 pub(super) fn strip_userinfo(url: &mut Url) {
-    // Both fail only for URLs that cannot hold any.
+    // Both fail only for URLs that cannot have userinfo.
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }
@@ -138,18 +138,18 @@ fn portal_url(url: &Url) -> Option<String> {
 #[error("sends bytes without end")]
 pub(super) struct TooMuch;
 
-/// An answer that is not as HTTP has it, or not as go takes it: the words behind the server's name.
+/// An answer that violates HTTP, or that go does not accept: the text after the server's name.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NotAsHttp(pub(super) String);
 
-/// What lies beneath an error: of tokio-rustls, hyper, reqwest or the system.
+/// Returns the causes of an error: of tokio-rustls, hyper, reqwest or the system.
 pub(super) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>() {
-            // io::Error::source() steps over the error it wraps.
+            // io::Error::source() skips the error that it wraps.
             Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
             None => error.source(),
         }
@@ -160,7 +160,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// An error on a connection to `peer`.
+/// Describes an error on a connection to `peer`.
 pub(super) fn of(error: &(dyn Error + 'static), phase: Phase, peer: &str) -> ProbeFailure {
     if let Some(error) = find(error) {
         return tls(error, peer);
@@ -182,12 +182,12 @@ pub(super) fn of(error: &(dyn Error + 'static), phase: Phase, peer: &str) -> Pro
             return socket(&ErrorKind::UnexpectedEof.into(), phase, peer);
         }
     }
-    // Of HTTP/2: what it is lies beneath.
+    // An error of HTTP/2: its source has the details.
     let text = error.source().unwrap_or(error).to_string();
     down(phase, format!("{peer}: {}", quoted(&text)))
 }
 
-/// Bytes without end.
+/// The answer does not end.
 pub(super) fn endless(phase: Phase, peer: &str) -> ProbeFailure {
     wrong(phase, format!("{peer} {TooMuch}"))
 }
@@ -218,9 +218,9 @@ fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailure {
         }
         ErrorKind::HostUnreachable => format!("no route to {peer}"),
         ErrorKind::TimedOut => format!("no answer from {peer}"),
-        // What Linux says for `ip route add prohibit` and `blackhole`.
+        // The errors of Linux for `ip route add prohibit` and `blackhole`.
         ErrorKind::PermissionDenied => format!("this machine may not talk to {peer}"),
-        // hyper's of a body whose chunks are none.
+        // hyper's error for a body with invalid chunks.
         ErrorKind::InvalidInput | ErrorKind::InvalidData if error.raw_os_error().is_none() => {
             let reason = format!("{peer} {NOT_A_BODY}");
             return wrong(phase, reason);
@@ -233,17 +233,19 @@ fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailure {
 
 pub(super) const NOT_A_BODY: &str = "answers, but its body is not as HTTP has it";
 
-/// What the resolvers of glibc, musl and macOS say of EAI_NONAME and EAI_NODATA; std keeps no code.
+/// The messages of the resolvers of glibc, musl and macOS for EAI_NONAME and EAI_NODATA; std keeps
+/// no error code.
 const NO_SUCH_HOST: [&str; 4] = [
     "Name or service not known",
     "No address associated with",
     "Name does not resolve",
     "nodename nor servname provided",
 ];
-/// glibc and macOS, musl: EAI_AGAIN. SERVFAIL, REFUSED by all servers, or no server.
+/// glibc and macOS, then musl: EAI_AGAIN. All servers returned SERVFAIL or REFUSED, or there is no
+/// server.
 const TRY_AGAIN: [&str; 2] = ["Temporary failure in name resolution", "Try again"];
 
-/// An error of the resolver. Its texts are libc's and Windows' own.
+/// Describes an error of the resolver. Its messages are those of libc and Windows.
 pub(super) fn lookup(error: &io::Error, host: &str) -> ProbeFailure {
     let text = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -261,7 +263,7 @@ pub(super) fn lookup(error: &io::Error, host: &str) -> ProbeFailure {
     )
 }
 
-/// An error of the handshake with `peer`, or an alert after it.
+/// Describes an error of the handshake with `peer`, or an alert after it.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a foreign enum that may grow"
@@ -274,7 +276,7 @@ fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
         rustls::Error::InvalidMessage(_) => {
             wrong(Phase::Tls, format!("{peer} answers, but not in TLS"))
         }
-        // A middlebox that blocks by name may say the same.
+        // A middlebox that blocks by name may send the same.
         rustls::Error::PeerIncompatible(_)
         | rustls::Error::AlertReceived(
             AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity,
@@ -291,7 +293,7 @@ fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
         rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
             down(format!("{peer} does not know that name (TLS)"))
         }
-        // A middlebox that blocks by name answers so: it may be gone a moment later.
+        // A middlebox that blocks by name sends this alert: it may be gone a moment later.
         rustls::Error::AlertReceived(other) => {
             down(format!("{peer} refuses TLS (alert {})", u8::from(*other)))
         }
@@ -302,7 +304,7 @@ fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
     }
 }
 
-/// It answers a TLS handshake in plain HTTP.
+/// The server answers a TLS handshake in plain HTTP.
 pub(super) fn plain_http(peer: &str) -> ProbeFailure {
     let reason = format!("{peer} speaks plain http where https was asked");
     wrong(Phase::Tls, reason)
@@ -344,7 +346,7 @@ fn certificate(error: &CertificateError, peer: &str) -> ProbeFailure {
         CertificateError::NotValidForName => return portal(says("is for another name")),
         CertificateError::UnknownIssuer => {
             let reason = says("is not signed by a CA that is trusted here");
-            // A network's login page stands in for names of the world.
+            // A network's login page answers for public names.
             return if is_near(peer) {
                 wrong(reason)
             } else {
@@ -410,18 +412,18 @@ fn by_webpki(error: Option<&webpki::Error>) -> &'static str {
     }
 }
 
-/// Is `host:port` on this machine or at a private address?
+/// Reports whether `host:port` is on this machine or at a private address.
 fn is_near(peer: &str) -> bool {
     let whole = Host::parse(peer);
     let host = whole.or_else(|| Host::parse(peer.rsplit_once(':')?.0));
     host.is_some_and(|host| host.is_near())
 }
 
-/// The year in which this goroam was written: a clock before it is wrong.
+/// The start of the year in which this version of goroam was written: a clock before it is wrong.
 const WRITTEN: u64 = 1_767_225_600;
 
-/// A certificate and the clock disagree. Where it is not known which of them is wrong, both
-/// are named.
+/// Describes a certificate that does not fit the clock's time. If it is not known which of the two
+/// is wrong, names both.
 fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> String {
     let (day, today) = (day(seconds), day(now));
     if now < WRITTEN {

@@ -1,4 +1,4 @@
-//! One file over HTTP as the go command would get it: its proxies, its roots, its netrc, its
+//! Fetches one file over HTTP as the go command would: with its proxies, roots, netrc and
 //! redirects; bounded in time and size.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,53 +15,54 @@ use super::session::ProbeSession;
 use crate::environment::Environment;
 use crate::model::{Limits, Phase, Target, TargetKind, Verdict};
 
-/// What came, whatever its status.
+/// An answer, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// The HTTP status.
     pub status: u16,
-    /// The body, as much of it as was wanted.
+    /// The body, up to the requested size.
     pub body: Vec<u8>,
-    /// There is more of it than was wanted.
+    /// The body is longer than the requested size.
     pub cut: bool,
-    /// It is an HTML page, as a login page is in the place of a file.
+    /// It is an HTML page, like a login page instead of a file.
     pub html: bool,
-    /// Where a redirect led to, if one led away from where was asked.
+    /// The target of a redirect, if it leads away from the requested server.
     pub led_to: Option<Url>,
-    /// `Retry-After`, where it names seconds or a date (then counted from `Date`); RFC 9110, 10.2.3.
+    /// `Retry-After`, if it is in seconds or a date (then relative to `Date`); RFC 9110, 10.2.3.
     pub retry_after: Option<Duration>,
 }
 
-/// Nothing came that could be judged.
+/// There was no answer that could be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Unfetched {
-    /// How far it got.
+    /// The phase that was reached.
     pub phase: Phase,
-    /// `portal` when something else answered in its place.
+    /// `portal` if something else answered instead of the server.
     pub verdict: Verdict,
-    /// Why, in a user's words; no credentials in it.
+    /// The reason, in a user's words; it has no credentials.
     pub reason: String,
 }
 
-/// Gets files.
+/// Fetches files.
 #[derive(Debug)]
 pub struct Fetcher {
     prober: Prober,
-    /// Connections that are open, the one that was used last at the end.
+    /// Open connections, the most recently used one last.
     open: Mutex<Vec<Connection>>,
-    /// How many of them may be.
+    /// How many connections may stay open.
     most_open: usize,
 }
 
 impl Fetcher {
-    /// By the rules of this environment. Nothing is kept between two files.
+    /// Uses the rules of this environment. Nothing is kept between two files.
     pub fn new(env: &Environment) -> Fetcher {
         Fetcher::keeping(env, 0)
     }
 
-    /// The same, for many small files: up to so many connections stay open until it is
-    /// dropped, and each serves one file after another. Not to be kept over a change of networks.
+    /// The same, for many small files: up to this many connections stay open until the fetcher is
+    /// dropped, and each serves one file after another. Must not be kept across a change of
+    /// networks.
     pub fn keeping(env: &Environment, connections: usize) -> Fetcher {
         Fetcher {
             prober: Prober::new(env),
@@ -70,7 +71,7 @@ impl Fetcher {
         }
     }
 
-    /// Gets one file, at most `most` bytes of it, within `limits` (no retries).
+    /// Fetches one file, at most `most` bytes of it, within `limits` (no retries).
     ///
     /// # Errors
     /// When no answer came in time or at all.
@@ -78,7 +79,8 @@ impl Fetcher {
         Ok(self.ask(url, limits, most, true).await?)
     }
 
-    /// The same from this server only: a redirect is the answer, and `led_to` is where it leads.
+    /// Does the same with this server only: a redirect is returned as the answer, and `led_to` is
+    /// its target.
     ///
     /// # Errors
     /// When no answer came in time or at all.
@@ -137,14 +139,14 @@ impl Fetcher {
         })
     }
 
-    /// An open connection to this server.
+    /// Takes an open connection to this server.
     fn lend(&self, url: &Url) -> Option<Connection> {
         let mut open = self.open();
         let at = open.iter().rposition(|line| line.leads_to(url))?;
         Some(open.remove(at))
     }
 
-    /// Keeps a connection; the one that was used longest ago makes room.
+    /// Keeps a connection; the least recently used one is dropped to make room.
     fn keep(&self, line: Option<Connection>) {
         let Some(line) = line.filter(|_| self.most_open > 0) else {
             return;
@@ -157,7 +159,7 @@ impl Fetcher {
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Connection>> {
-        // Each line is whole whatever happened to who held the lock.
+        // Each connection is in a valid state, even if a thread panicked while it held the lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

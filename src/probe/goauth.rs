@@ -1,6 +1,6 @@
-//! GOAUTH: its value, and its commands, each run within a time limit, with bounded output that
-//! reaches no message and no log, and without a question to a person; and what they print, read as
-//! go reads it (`cmd/go/internal/auth/{auth,userauth,gitauth}.go`).
+//! GOAUTH: its value, and its commands. Each command runs within a time limit and never prompts a
+//! person; its output is bounded and is written to no message and no log. The output is parsed as
+//! go parses it (`cmd/go/internal/auth/{auth,userauth,gitauth}.go`).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,15 +16,15 @@ use tokio::process::{Child, Command};
 use crate::environment::{Environment, is_same_name};
 use crate::model::{GoRelease, GoUrl};
 
-/// More blocks or headers than any command has to say.
+/// No command prints more blocks or headers than this.
 const MOST: usize = 256;
 
-/// The headers of one prefix. There is no way to print them.
+/// The headers of one prefix. They cannot be printed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Headers(pub(super) Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {
-    /// A user's name and password.
+    /// Makes the header for a user's name and password.
     pub(super) fn basic(user: &[u8], password: &[u8]) -> Option<Headers> {
         let pair = [user, b":", password].concat();
         let value = format!("Basic {}", STANDARD.encode(pair));
@@ -33,7 +33,7 @@ impl Headers {
         Some(headers)
     }
 
-    /// `None`: it is no header.
+    /// `None`: it is not a valid header.
     fn add(&mut self, name: &str, value: &str) -> Option<()> {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         let mut value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
@@ -42,7 +42,7 @@ impl Headers {
         Some(())
     }
 
-    /// The headers, without those that `net/http` sets by itself whatever stands there
+    /// Returns the headers, without those that `net/http` always sets itself
     /// (`reqWriteExcludeHeader`).
     pub(super) fn sent(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         const OWN: [&str; 7] = [
@@ -66,14 +66,14 @@ pub(super) type HandedHeaders = Vec<(String, Headers)>;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Method {
     Netrc,
-    /// `git credential fill` in this folder.
+    /// `git credential fill` in this directory.
     Git(PathBuf),
-    /// Its words; empty where they cannot be taken apart.
+    /// The words of a command; empty if they cannot be split.
     Command(Vec<String>),
 }
 
 impl Method {
-    /// Runs it. `None`: nothing that counts.
+    /// Runs it. `None`: it has no valid output.
     pub(super) async fn ask(
         &self,
         env: &Environment,
@@ -93,7 +93,7 @@ impl Method {
                 run(env, &words, None, input.as_bytes()).await
             }
         };
-        // What it says of its failure is not shown: it may hold credentials.
+        // The command's error output is not shown: it may contain credentials.
         if let Err(error) = &output {
             tracing::debug!(kind = %error.kind(), "a command of GOAUTH gives no credentials");
         }
@@ -105,12 +105,12 @@ impl Method {
     }
 }
 
-/// Why every go command that asks over https ends at this GOAUTH (go 1.24 and later).
+/// Returns why every go command that uses https fails with this GOAUTH (go 1.24 and later).
 pub fn trouble(goauth: &str) -> Option<&'static str> {
     methods(goauth).err()
 }
 
-/// The methods of GOAUTH, the first first; none where it is `off`. An error: go ends at it.
+/// Returns the methods of GOAUTH in order; none if it is `off`. An error: go fails with it.
 pub(super) fn methods(goauth: &str) -> Result<Vec<Method>, &'static str> {
     let commands: Vec<&str> = goauth.split(';').collect();
     let mut methods = Vec::new();
@@ -133,8 +133,8 @@ pub(super) fn methods(goauth: &str) -> Result<Vec<Method>, &'static str> {
     Ok(methods)
 }
 
-/// `quoted.Split`: blanks between words, quotes around a whole one. Nothing where a quote has no
-/// end: go runs nothing then.
+/// `quoted.Split`: blanks between words, quotes around a whole word. Returns nothing if a quote is
+/// not closed: go runs nothing then.
 fn words(command: &str) -> Vec<String> {
     let blanks = [' ', '\t', '\n', '\r'];
     let mut words = Vec::new();
@@ -153,8 +153,8 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// `parseUserAuth`: blocks of URLs, an empty line, headers, an empty line. `None`: it is not of
-/// that form, and nothing of it counts.
+/// `parseUserAuth`: blocks of URLs, an empty line, headers, an empty line. `None`: the output has
+/// another form, and all of it is ignored.
 fn parse(output: &str, release: GoRelease) -> Option<HandedHeaders> {
     let mut handed = HandedHeaders::new();
     let mut rest = output;
@@ -190,7 +190,7 @@ fn parse(output: &str, release: GoRelease) -> Option<HandedHeaders> {
     Some(handed)
 }
 
-/// `parseGitAuth`, and that git's answer is for the URL that it was asked for.
+/// `parseGitAuth`; also checks that git's answer is for the URL that was asked.
 fn parse_git(output: &str, url: &str, release: GoRelease) -> Option<(String, Headers)> {
     let [mut protocol, mut host, mut path, mut user, mut password] = [""; 5];
     let mut whole = None;
@@ -227,13 +227,13 @@ fn parse_git(output: &str, url: &str, release: GoRelease) -> Option<(String, Hea
     ))
 }
 
-/// One that takes longer waits for a person, or hangs on the network that is being asked about.
+/// A command that takes longer waits for a person, or hangs on the network that is being probed.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of output that are of use; what prints more is ended.
+/// How many bytes of output are used; a command that prints more is ended.
 const MOST_OUTPUT: u64 = 64 * 1024;
 
-/// Its output, if it ended well. Its standard error is thrown away, unless it counts as output
-/// (`cmd.CombinedOutput`), as git's does, which runs in a folder.
+/// Returns the output, if the command succeeded. Its standard error is dropped, unless it counts as
+/// output (`cmd.CombinedOutput`), as it does for git, which runs in a directory.
 async fn run(
     env: &Environment,
     words: &[String],
@@ -263,7 +263,8 @@ async fn run(
     tokio::time::timeout(LIMIT, running.output(input)).await?
 }
 
-/// What go sets for its children, and what keeps git from asking a person: an agent has none.
+/// The variables that go sets for its children, and those that keep git from asking a person: an
+/// agent has none.
 fn surroundings(env: &Environment) -> Vec<(&str, &str)> {
     let quiet = [
         ("GIT_TERMINAL_PROMPT", "0"),
@@ -277,7 +278,7 @@ fn surroundings(env: &Environment) -> Vec<(&str, &str)> {
     env.iter().chain(unset).collect()
 }
 
-/// Is killed with all that it has started when it is dropped.
+/// A child that is killed, with all that it has started, when this is dropped.
 struct Running(Child);
 
 impl Running {
@@ -287,7 +288,7 @@ impl Running {
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let Some(mut stdin) = stdin {
-                // One that does not read it may end first.
+                // A command that does not read its input may end first.
                 let _ = stdin.write_all(input).await;
             }
         };
@@ -315,8 +316,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let Some(pid) = self.0.id().and_then(|pid| i32::try_from(pid).ok()) {
-            // SAFETY: kill takes no pointers. The child has not been waited for (`id` is `None`
-            // then), so its pid, which is its group's, belongs to no other process.
+            // SAFETY: kill takes no pointers. The child has not been waited for (otherwise `id` is
+            // `None`), so its pid, which is its group's, belongs to no other process.
             unsafe { libc::kill(-pid, libc::SIGKILL) };
         }
     }
@@ -411,7 +412,7 @@ mod tests {
         }
     }
 
-    // Absolute paths of Unix.
+    // The test uses absolute paths of Unix.
     #[cfg(unix)]
     #[test]
     fn what_go_ends_at_is_known() {

@@ -1,4 +1,4 @@
-//! A Go proxy: its `.info` must name the version, its `.mod` must be the right one.
+//! Probes a Go proxy: its `.info` must name the version, its `.mod` must have the right hash.
 
 use url::Url;
 
@@ -9,22 +9,23 @@ use super::session::ProbeSession;
 use crate::gomod::{ModuleVersion, form, go_mod, sum};
 use crate::model::{GoRelease, GoUrl, Phase};
 
-/// More than any `.info` or go.mod needs. (go reads them without a bound.)
+/// More than any `.info` or go.mod needs. (go reads them without a limit.)
 const MAX_TEXT: usize = 4 * 1024 * 1024;
-/// What is read of a zip: enough to know one, and what a refusal says of itself.
+/// How much of a zip is read: enough to recognise one, or to find the reason of a refusal.
 const ZIP_START: usize = 1024;
 
-/// What a proxy is asked for.
+/// The module that a proxy is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AskedModule<'a> {
     pub(super) module: &'a str,
     pub(super) version: &'a str,
     pub(super) sum: Option<&'a str>,
-    /// The zip, too: it often comes from another place than the small files.
+    /// Ask for the zip, too: it often comes from another server than the small files.
     pub(super) zip: bool,
 }
 
-/// Two requests on one connection; a third one for the zip, of which only the start is read.
+/// Sends two requests on one connection, and a third one for the zip, of which only the start is
+/// read.
 pub(super) async fn probe(
     session: &mut ProbeSession<'_>,
     url: &str,
@@ -56,7 +57,7 @@ pub(super) async fn probe(
     Ok((format!("{name}, {proven}"), session.proof(&base)))
 }
 
-/// go sends no Range, so neither does this: the connection is dropped after the first bytes.
+/// go sends no Range, so this does not either: the connection is dropped after the first bytes.
 async fn check_zip(
     session: &mut ProbeSession<'_>,
     url: &Url,
@@ -79,24 +80,25 @@ async fn check_zip(
     if zip.body.is_empty() {
         return Err(of_the_zip(wrong("200, but nothing in it")));
     }
-    // Over TLS it is the server that has just been right: its page is not a network's login.
+    // Over TLS this is the server that has just answered correctly: its page is not a network's
+    // login page.
     if zip.is_html() && zip.url.scheme() == "https" && zip.led_to.is_none() {
         return Err(of_the_zip(wrong("200, but HTML where a zip was asked")));
     }
-    // That there is more of it than was read says nothing about a zip.
+    // That the zip is longer than what was read does not matter.
     let zip = zip.whole();
     let other = wrong("200, but the answer is not a zip");
     Err(of_the_zip(zip.explain(other, "a zip")))
 }
 
-/// A zip begins with its first file's header (an empty one with its directory's end).
+/// A zip begins with its first file's header (an empty zip with its directory's end).
 pub(super) fn begins_as_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
-/// The base URL of a proxy, as a target has it, if go takes it for the same.
+/// Parses the base URL of a proxy, as a target has it, if go reads it in the same way.
 pub(super) fn base_url(text: &str) -> Result<Url, ProbeFailure> {
-    // The text may hold a password, so it is not shown.
+    // The text may contain a password, so it is not shown.
     let refusal = |reason: String| refusal(Phase::Connect, reason);
     let read = GoUrl::parse(text, GoRelease::default());
     let read = read.map_err(|error| refusal(format!("go cannot read its URL: {error}")))?;
@@ -104,7 +106,7 @@ pub(super) fn base_url(text: &str) -> Result<Url, ProbeFailure> {
     let url = url.filter(|url| url.scheme() == read.scheme && !read.hostname().is_empty());
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = url.ok_or_else(|| refusal("its URL is not http or https".to_owned()))?;
-    // The crate takes `127.1` for 127.0.0.1, which go's resolver does not.
+    // The crate accepts `127.1` as 127.0.0.1; go's resolver does not.
     let host = String::from_utf8_lossy(read.hostname());
     if is_dialled(&host) {
         Ok(url)
@@ -113,7 +115,7 @@ pub(super) fn base_url(text: &str) -> Result<Url, ProbeFailure> {
     }
 }
 
-/// `base/path`, escaped as `modfetch/proxy.go:pathEscape` does (`!` goes as `%21`).
+/// Returns `base/path`, escaped as `modfetch/proxy.go:pathEscape` does (`!` becomes `%21`).
 pub(super) fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let mut whole = base.path().trim_end_matches('/').to_owned();
@@ -131,7 +133,7 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
     url
 }
 
-/// Is it a 200? `name` was asked for.
+/// Requires a 200. `name` is what was requested.
 pub(super) fn expect_ok(
     session: &ProbeSession<'_>,
     answer: &HttpAnswer,

@@ -1,6 +1,6 @@
 //! HTTP/1 as net/http reads it (`ReadResponse`, `readMIMEHeader`, `readTransfer`,
-//! `internal/chunked.go`), which hyper judges otherwise: it takes `Transfer-Encoding: identity` and
-//! an empty line before the status, and refuses HTTP/1.2, folded headers and a blank before a colon.
+//! `internal/chunked.go`). hyper differs: it accepts `Transfer-Encoding: identity` and an empty
+//! line before the status, and refuses HTTP/1.2, folded headers and a blank before a colon.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -16,15 +16,15 @@ use super::fault::{NOT_A_BODY, NotAsHttp};
 use super::wire::{MAX_HEAD, Wire};
 use crate::model::GoRelease;
 
-/// How many interim answers a go before 1.24 takes.
+/// How many interim answers a go before 1.24 accepts.
 const MOST_INTERIM: usize = 5;
-/// Of a chunk's first line, and of the trailers: go's buffer has this size.
+/// The limit for a chunk's first line, and for the trailers: the size of go's buffer.
 const MAX_LINE: usize = 4096;
-/// What chunks may have beside their data (`chunkedReader.excess`). Without go's allowance of 16
-/// bytes for each, so that tiny chunks without end come to an end.
+/// How many bytes chunks may have beside their data (`chunkedReader.excess`). go also allows 16
+/// bytes for each chunk; without that, an endless series of tiny chunks ends.
 const MAX_EXCESS: u64 = 16 * 1024;
 
-/// A head that go takes.
+/// A head that go accepts.
 struct Head {
     status: u16,
     headers: HeaderMap,
@@ -33,11 +33,11 @@ struct Head {
     keeps_open: bool,
 }
 
-/// What is left of a body.
+/// The rest of a body.
 #[derive(Debug, Clone, Copy)]
 enum Body {
     Length(u64),
-    /// Of this chunk; `None`: its first line comes next.
+    /// The rest of this chunk; `None`: a chunk's first line comes next.
     Chunk(Option<u64>),
     ToTheEnd,
 }
@@ -54,7 +54,7 @@ fn refused_by_go(what: &str) -> io::Error {
     not_as_http(format!("answers with {what}, which go does not take"))
 }
 
-/// A connection in HTTP/1.
+/// An HTTP/1 connection.
 pub(super) struct Http1 {
     stream: BufReader<Wire>,
     most_interim: usize,
@@ -84,7 +84,7 @@ impl Http1 {
             let head = self.head(&mut before).await?;
             if !matches!(head.status, 100 | 102..=199) {
                 (self.body, self.keeps_open) = (head.body, head.keeps_open);
-                // The go command takes 0 for a success, as of a file (`web.Response.Err`).
+                // The go command treats 0 as a success, as for a file (`web.Response.Err`).
                 let status = StatusCode::from_u16(match head.status {
                     0 => 200,
                     status => status,
@@ -98,8 +98,8 @@ impl Http1 {
         }
     }
 
-    /// The answer to CONNECT, which is the first that comes. What follows it is dropped, as Go drops
-    /// it: a TLS server does not speak first.
+    /// Reads the answer to CONNECT, which is the first one. Bytes after it are dropped, as Go does:
+    /// a TLS server does not send first.
     pub(super) async fn open_tunnel(mut self, request: &[u8]) -> io::Result<(u16, Wire)> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
@@ -107,16 +107,17 @@ impl Http1 {
         Ok((head.status, self.stream.into_inner()))
     }
 
-    /// Can another request follow the answer that has been read, and is the server still there?
+    /// Reports whether another request can follow the answer that was read, and the server is still
+    /// connected.
     pub(super) async fn is_open(&mut self) -> bool {
-        // Bytes that nothing was asked for, or the end.
+        // Unrequested bytes, or the end.
         let idle = timeout(Duration::ZERO, self.stream.fill_buf())
             .await
             .is_err();
         self.keeps_open && idle
     }
 
-    /// The next part of the body; `None` at its end.
+    /// Returns the next part of the body; `None` at its end.
     pub(super) async fn part(&mut self) -> io::Result<Option<Vec<u8>>> {
         if let Body::Chunk(None) = self.body {
             self.body = match self.chunk_size().await? {
@@ -177,7 +178,7 @@ impl Http1 {
         Ok(size)
     }
 
-    /// A whole head, of so many bytes after all that came before it.
+    /// Reads a whole head. `before` counts the bytes so far, and is updated.
     async fn head(&mut self, before: &mut usize) -> io::Result<Head> {
         let start = self.stream.fill_buf().await?;
         if !start.iter().zip(b"HTTP/").all(|(one, other)| one == other) {
@@ -195,7 +196,7 @@ impl Http1 {
         Head::read(&bytes)
     }
 
-    /// Lines up to an empty one; `None`: they have more than so many bytes.
+    /// Reads lines up to an empty one; `None`: they have more than `most` bytes.
     async fn block(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
         let mut block = Vec::new();
         loop {
@@ -209,7 +210,7 @@ impl Http1 {
         }
     }
 
-    /// One line with its end, or its beginning of so many bytes.
+    /// Reads one line with its end, or the first `most` bytes of it.
     async fn line(&mut self, most: usize) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         let mut stream = (&mut self.stream).take(u64::try_from(most).unwrap_or(u64::MAX));
@@ -222,7 +223,7 @@ impl Http1 {
 }
 
 impl Head {
-    /// Reads a whole head, with the empty line behind it.
+    /// Parses a whole head, with the empty line after it.
     fn read(bytes: &[u8]) -> io::Result<Head> {
         let first = bytes
             .split(|byte| *byte == b'\n')
@@ -247,7 +248,7 @@ impl Head {
     }
 }
 
-/// Headers up to the empty line.
+/// Parses headers up to the empty line.
 fn headers(bytes: &[u8]) -> io::Result<HeaderMap> {
     let lines = bytes.split(|byte| *byte == b'\n').map(without_cr);
     let mut all: Vec<Vec<u8>> = Vec::new();
@@ -272,7 +273,7 @@ fn headers(bytes: &[u8]) -> io::Result<HeaderMap> {
             .map_err(|_| refused_by_go("a header with no name that HTTP knows"))?;
         let value = HeaderValue::from_bytes(trimmed(value.get(1..).unwrap_or_default()))
             .map_err(|_| refused_by_go("a control character in a header"))?;
-        // `Content-Length :` is a header, but of another name.
+        // `Content-Length :` is a header, but with another name.
         if tight.len() == name.len() {
             let many = |_| refused_by_go("too many headers");
             headers.try_append(known, value).map_err(many)?;
@@ -300,7 +301,7 @@ fn trimmed_end(text: &[u8]) -> &[u8] {
     text.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
 }
 
-/// The status and the version of `HTTP/1.1 200 OK`.
+/// Parses the status and the version of `HTTP/1.1 200 OK`.
 fn status(line: &[u8]) -> Option<(u16, (u8, u8))> {
     let (version, rest) = line.split_at(line.iter().position(|byte| *byte == b' ')?);
     let [
@@ -319,12 +320,12 @@ fn status(line: &[u8]) -> Option<(u16, (u8, u8))> {
     let start = rest.iter().position(|byte| *byte != b' ')?;
     let code = rest.get(start..)?.split(|byte| *byte == b' ').next()?;
     let code = str::from_utf8(code).ok().filter(|code| code.len() == 3)?;
-    // `strconv.Atoi` takes a sign.
+    // `strconv.Atoi` accepts a sign.
     let code = u16::try_from(code.parse::<i16>().ok()?).ok()?;
     Some((code, (major - b'0', minor - b'0')))
 }
 
-/// `readTransfer`, as the strictest release has it.
+/// `readTransfer`, as in the strictest release.
 fn body(status: u16, version: (u8, u8), headers: &HeaderMap) -> io::Result<Body> {
     let named = |name: HeaderName| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     let encodings: Vec<&[u8]> = named(TRANSFER_ENCODING)
@@ -365,7 +366,7 @@ fn body(status: u16, version: (u8, u8), headers: &HeaderMap) -> io::Result<Body>
     })
 }
 
-/// `www-authenticate` as `Www-Authenticate`, which is how go writes and knows it.
+/// Turns `www-authenticate` into `Www-Authenticate`, which is how go writes and recognises it.
 pub(super) fn canonical(name: &str) -> String {
     let parts = name.split('-').map(|part| match part.split_at_checked(1) {
         Some((first, rest)) => first.to_ascii_uppercase() + rest,
@@ -374,18 +375,18 @@ pub(super) fn canonical(name: &str) -> String {
     parts.collect::<Vec<_>>().join("-")
 }
 
-/// What go calls itself. A probe says the same: what is let through or blocked by name is let
-/// through or blocked for the probe as well.
+/// go's User-Agent. A probe sends the same: a filter that allows or blocks by this name treats the
+/// probe in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UserAgent {
     /// go 1.27 and later (`cmd/go/internal/web/http.go:userAgent`).
     Command,
-    /// Those before; and go 1.27 where it asks again after a 4xx over https.
+    /// Earlier versions; and go 1.27 when it asks again after a 4xx over https.
     Library,
 }
 
 impl UserAgent {
-    /// The header, for HTTP/2 or 1.1.
+    /// Returns the header, for HTTP/2 or 1.1.
     pub(super) fn header(self, two: bool) -> HeaderValue {
         HeaderValue::from_static(match (self, two) {
             (UserAgent::Command, _) => "GoCommand/1 (+https://go.dev/cmd/go)",
@@ -394,7 +395,7 @@ impl UserAgent {
         })
     }
 
-    /// What a go of this release calls itself.
+    /// Returns the User-Agent of a go of this release.
     pub(super) fn of(release: GoRelease) -> UserAgent {
         if release.is_from(1, 27, 0) {
             UserAgent::Command

@@ -1,6 +1,6 @@
-//! What is on this machine: a listener at an own address (no packet leaves it), and a `file://`
-//! module mirror, a tree as `GOPROXY=file:///…` reads it. A mirror is of use only where it has a zip:
-//! go.mod files alone build nothing.
+//! Probes what is on this machine: a listener at an own address (no packet leaves the machine), and
+//! a `file://` module mirror, a tree that `GOPROXY=file:///…` reads. A mirror is useful only if it
+//! has a zip: nothing can be built from go.mod files alone.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -16,8 +16,8 @@ use crate::bounded;
 use crate::gomod::sum;
 use crate::model::{Phase, Proof};
 
-/// Is anything listening there? Looks, without connecting where the system has a table of its
-/// sockets.
+/// Checks whether anything listens at the address, without connecting if the system has a table of
+/// its sockets.
 pub(super) async fn listening(address: SocketAddr) -> ProbeOutcome {
     let listens = is_listening(address).await.map_err(|error| {
         let reason = format!("the system's table of listeners cannot be read: {error}");
@@ -40,7 +40,8 @@ async fn is_listening(address: SocketAddr) -> io::Result<bool> {
     Ok(all.iter().any(|listener| answers(*listener, address)))
 }
 
-/// Systems whose tables are not read: connects to an own address, which stays on this machine.
+/// For systems whose tables are not read: connects to an own address; the connection stays on this
+/// machine.
 #[cfg(not(any(target_os = "linux", windows)))]
 async fn is_listening(address: SocketAddr) -> io::Result<bool> {
     use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
@@ -49,7 +50,7 @@ async fn is_listening(address: SocketAddr) -> io::Result<bool> {
     use tokio::net::TcpStream;
     use tokio::time::timeout;
 
-    /// The kernel answers for itself.
+    /// The kernel itself answers.
     const LIMIT: Duration = Duration::from_millis(500);
 
     let candidates = if address.ip().is_unspecified() {
@@ -71,7 +72,7 @@ async fn is_listening(address: SocketAddr) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Would a connection to `address` reach this listener?
+/// Reports whether a connection to `address` would reach this listener.
 #[cfg(any(target_os = "linux", windows, test))]
 fn answers(listener: SocketAddr, address: SocketAddr) -> bool {
     if listener.port() != address.port() {
@@ -79,11 +80,11 @@ fn answers(listener: SocketAddr, address: SocketAddr) -> bool {
     }
     let (own, asked) = (listener.ip().to_canonical(), address.ip().to_canonical());
     let same_family = own.is_ipv4() == asked.is_ipv4();
-    // `[::]` takes IPv4 as well, unless it was told not to, which the table does not show.
+    // `[::]` accepts IPv4 as well, unless that was turned off, which the table does not show.
     asked.is_unspecified() || own == asked || own.is_unspecified() && (same_family || own.is_ipv6())
 }
 
-/// Folder entries that are looked at before giving up.
+/// How many directory entries are examined before giving up.
 const MAX_ENTRIES: usize = 20_000;
 /// No module path has more elements.
 const MAX_DEPTH: usize = 16;
@@ -92,14 +93,15 @@ const MAX_DEPTH: usize = 16;
 static WALKS: Mutex<Vec<(PathBuf, Turn)>> = Mutex::new(Vec::new());
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
-/// Walks the tree until one version is found. A folder on a network that is gone may block, so
-/// the walk has its own thread and the try's limit.
+/// Walks the tree until one version is found. A directory on a network that is gone may block, so
+/// the walk has its own thread and is subject to the try's limit.
 pub(super) async fn mirror(attempt: &ProbeAttempt, path: &Path) -> ProbeOutcome {
     walked(attempt, path, look).await
 }
 
-/// A thread that hangs in a dead folder cannot be ended, so there is never a second one in the
-/// same: after some hours they would be all the threads there are, and no name be looked up.
+/// A thread that hangs in a directory that does not respond cannot be ended, so there is never a
+/// second one in the same directory: otherwise such threads would after some hours use up all
+/// threads, and no name could be looked up.
 async fn walked(
     attempt: &ProbeAttempt,
     path: &Path,
@@ -136,7 +138,7 @@ fn look(root: &Path) -> ProbeOutcome {
         Ok(_) => {}
         Err(error) => return refusal(unreadable(root, &error)),
     }
-    // GOMODCACHE itself is not a mirror for go, its download directory is.
+    // For go, GOMODCACHE itself is not a mirror, but its download directory is.
     if root.join("cache").join("download").is_dir() {
         let download = root.join("cache").join("download");
         let reason = format!(
@@ -168,8 +170,8 @@ fn unreadable(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// The first module in the tree that has a zip, as `path@version`.
-/// Broad before deep; only the root's own error counts.
+/// Returns the first module in the tree that has a zip, as `path@version`. Searches breadth first;
+/// only an error of the root counts.
 fn find_version(root: &Path) -> io::Result<Option<String>> {
     let mut waiting = VecDeque::from([(PathBuf::new(), 0)]);
     let mut left = MAX_ENTRIES;
@@ -185,7 +187,7 @@ fn find_version(root: &Path) -> io::Result<Option<String>> {
                 return Ok(None);
             }
             let name = entry.file_name();
-            // The checksum database's files lie beside the modules in a module cache.
+            // In a module cache, the checksum database's files are beside the modules.
             let passed = depth == 0 && name == "sumdb";
             if passed || !entry.path().is_dir() {
                 continue;
@@ -202,7 +204,7 @@ fn find_version(root: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// `@VERSION` of some zip in an `@v` folder.
+/// Returns the `@VERSION` of any zip in an `@v` directory.
 fn version_in(folder: &Path) -> Option<String> {
     let entries = fs::read_dir(folder).ok()?.take(MAX_ENTRIES);
     for entry in entries.filter_map(Result::ok) {
@@ -220,7 +222,7 @@ fn version_in(folder: &Path) -> Option<String> {
     None
 }
 
-/// Not what a broken download leaves behind: nothing in it, something else, a dead link.
+/// Ignores what a broken download leaves behind: an empty file, other content, a dangling link.
 fn is_a_zip(path: &Path) -> bool {
     let mut start = [0; 4];
     let read = bounded::open(path).and_then(|mut file| file.read_exact(&mut start));
@@ -232,7 +234,7 @@ fn module(folder: &Path) -> String {
     plain(&path, sum::unescape_path)
 }
 
-/// Unescaped for the reader, where it is what it seems; else as it is.
+/// Unescapes a text for the reader if it is escaped correctly; otherwise returns it unchanged.
 fn plain<E>(text: &str, unescape: impl Fn(&str) -> Result<String, E>) -> String {
     quoted(&unescape(text).unwrap_or_else(|_| text.to_owned()))
 }
@@ -283,7 +285,7 @@ mod tests {
         assert_eq!(absent.verdict, Verdict::Down);
         let dir = tree(&["src/main.go", "a.test/b/@v/v1.0.0.lock"]);
         assert_eq!(look(dir.path()).unwrap_err().verdict, Verdict::Wrong);
-        // All that go needs for a list of versions and their requirements, and no source.
+        // This has all that go needs to list versions and their requirements, but no source.
         let dir = tree(&[
             "a.test/b/@v/v1.0.0.info",
             "a.test/b/@v/v1.0.0.mod",
@@ -337,7 +339,7 @@ mod tests {
         let other = mirror(&ProbeAttempt::start(&hasty, None), Path::new("/dead/other")).await;
         assert!(other.unwrap_err().reason.contains("is not there"));
 
-        // It is there again: who waits for its turn gets it.
+        // The mirror is there again: a probe that waits for its turn gets it.
         let patient = ProbeAttempt::start(&target(Limits::default()), None);
         drop(wake);
         let back = walked(&patient, path, look).await;

@@ -1,4 +1,4 @@
-//! Asking the network what it really is: each probe sees what the go command would see, and
+//! Tests what the network really provides: each probe sees what the go command would see, and
 //! judges content, not status.
 //!
 //! ```text
@@ -8,14 +8,14 @@
 //! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `dial` (TCP), `local` (a listener, a
 //!   mirror)
 //! - what go would do: `credentials` with `goauth`, `session` (redirects), `tls` (which roots),
-//!   `verifier` (which certificates are right), `tunnel` (which proxy, and the way through it)
+//!   `verifier` (which certificates are right), `tunnel` (which proxy, and the connection through
+//!   it)
 //! - the connection: `dial`, `wire` (bytes, TLS, and HTTP/2 by hyper), `http1` (by go's rules),
-//!   `connection` (one server, many requests); `attempt` keeps the time
-//! - a page behind a proxy: `proxied`, by way of reqwest
-//! - the words: `answer`, `fault`
+//!   `connection` (one server, many requests); `attempt` measures time and enforces limits
+//! - a page behind a proxy: `proxied`, through reqwest
+//! - answers and error messages: `answer`, `fault`
 //!
-//! May import: model, environment, bounded, gomod. The other wings (policy, watch) are
-//! unknown here.
+//! May import: model, environment, bounded, gomod. This room does not know policy and watch.
 
 mod answer;
 mod attempt;

@@ -1,4 +1,5 @@
-//! Any http or https URL: a status, perhaps a text, and no login page in its place.
+//! Probes an http or https URL: the status, optionally a text, and that there is no login page
+//! instead.
 
 use url::Url;
 
@@ -8,13 +9,13 @@ use super::goproxy::base_url;
 use super::session::ProbeSession;
 use crate::model::Phase;
 
-/// A text is looked for in this much of a page.
+/// How much of a page is searched for a text.
 const MAX_PAGE: usize = 1024 * 1024;
 
-/// Words in the host or path of a login page.
+/// Words that appear in the host or path of a login page.
 const LOGIN: [&str; 6] = ["login", "portal", "captive", "hotspot", "signin", "sign-in"];
 
-/// One request; a redirect is an answer.
+/// Sends one request; a redirect is an answer.
 pub(super) async fn probe(
     session: &mut ProbeSession<'_>,
     url: &str,
@@ -30,7 +31,7 @@ pub(super) async fn probe(
     let answer = session.page(&url, want).await?;
     let code = answer.status.as_u16();
     let named = status.contains(&code);
-    // Who lists 302 in `status` has said that redirects are fine.
+    // A target that lists 302 in `status` accepts redirects.
     if !named
         && let Some(next) = answer.redirect()
         && leads_away(&url, &next)
@@ -58,7 +59,8 @@ pub(super) async fn probe(
     Ok((answer.status_line(), session.proof(&url)))
 }
 
-/// To a login page, or to another site over plain http, which any network could have changed.
+/// Reports whether a redirect leads to a login page, or to another site over plain http, which any
+/// network could have changed.
 fn leads_away(from: &Url, to: &Url) -> bool {
     if same_site(from, to) {
         return false;

@@ -1,5 +1,6 @@
-//! A page through an HTTP or SOCKS proxy: reqwest walks the way. go fetches no page, so it need
-//! not look like go; the phases cannot be distinguished, so only the time to the answer is known.
+//! A page through an HTTP or SOCKS proxy, fetched with reqwest. go fetches no pages, so the request
+//! need not look like go's. The phases cannot be distinguished, so only the time to the answer is
+//! known.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -26,18 +27,18 @@ use crate::model::go_proxy::Speech;
 /// More headers than any honest page has.
 const MAX_HEADERS: usize = 1000;
 
-/// The proxy as reqwest takes it. `None`: reqwest would not get there as go does.
+/// Returns the proxy in reqwest's form. `None`: reqwest would not connect as go does.
 pub(super) fn proxy(via: &Via, url: &Url) -> Option<Proxy> {
     let at = via.proxy();
     let login = at.url.user.as_ref();
     let scheme = match at.speech {
         Speech::Http => "http",
-        // The proxy looks the name up. With a login, reqwest gives up where none is wanted.
+        // The proxy looks the name up. With a login, reqwest fails if the proxy requires none.
         Speech::Socks5 if login.is_none() => "socks5h",
-        // Its certificate would be taken for the server's.
+        // reqwest would take the proxy's certificate for the server's.
         Speech::Socks5 | Speech::Https => return None,
     };
-    // reqwest leaves brackets, and a dot at the end, in the name that the certificate is to have.
+    // reqwest keeps brackets, and a dot at the end, in the name that it expects in the certificate.
     let is_plain = match url.host()? {
         Host::Domain(name) => !name.ends_with('.'),
         Host::Ipv4(_) => true,
@@ -56,7 +57,7 @@ pub(super) fn proxy(via: &Via, url: &Url) -> Option<Proxy> {
     Some(proxy.custom_http_auth(header))
 }
 
-/// One request on a new connection.
+/// Sends one request on a new connection.
 pub(super) async fn get(
     attempt: &mut ProbeAttempt,
     url: &Url,
@@ -76,7 +77,7 @@ pub(super) async fn get(
     let peer = format!("{} through {name}", authority(url));
     let deadline = attempt.answer_deadline();
     let missing = || format!("no answer from {peer}");
-    // The deadline is also what ends interim answers (1xx) that never end.
+    // The deadline also ends an endless series of interim answers (1xx).
     let (response, took) = within(deadline, Phase::FirstByte, missing, request.send()).await?;
     let response = response.map_err(|error| fault_of(&error, Phase::FirstByte, url, &name))?;
     attempt.phases.first_byte.get_or_insert(took);
@@ -97,7 +98,8 @@ pub(super) async fn get(
     Ok(read.await?.0)
 }
 
-/// For one request: nothing is followed, asked again or kept open.
+/// Makes a client for one request: it follows no redirect, does not retry and keeps no connection
+/// open.
 fn client(proxy: Proxy, tls: Option<Arc<ClientConfig>>) -> Result<Client, Box<dyn Error>> {
     // Without settings reqwest would look for a default provider, and panic.
     let mut tls = match tls {
@@ -114,14 +116,14 @@ fn client(proxy: Proxy, tls: Option<Arc<ClientConfig>>) -> Result<Client, Box<dy
         .http1_only()
         .http1_max_headers(MAX_HEADERS)
         .http1_title_case_headers()
-        // CONNECT has it, as net/http sends it.
+        // CONNECT has this header, as net/http sends it.
         .user_agent(UserAgent::Library.header(false))
         .tls_backend_preconfigured(tls)
         .build()?;
     Ok(client)
 }
 
-/// What the errors below reqwest's mean. Its own has the URL in it, and is not looked at.
+/// Describes the errors below reqwest's. reqwest's own error contains the URL, and is not used.
 fn fault_of(error: &(dyn Error + 'static), phase: Phase, url: &Url, via: &str) -> ProbeFailure {
     let to = authority(url);
     let down = |reason: String| down(Phase::Connect, reason);
@@ -147,7 +149,7 @@ fn fault_of(error: &(dyn Error + 'static), phase: Phase, url: &Url, via: &str) -
         .iter()
         .filter_map(|text| text.strip_prefix("SOCKS error: "));
     match socks.next() {
-        // What it was is not said.
+        // reqwest does not tell the cause.
         Some("failed to create underlying connection") => {
             return down(format!("no connection to {via}"));
         }

@@ -1,4 +1,4 @@
-//! One round: all targets at once, each with its own limits.
+//! One round: probes all targets at once, each with its own limits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use crate::environment::Environment;
 use crate::model::observation::DISTRUSTED;
 use crate::model::{Host, Observation, Phase, Phases, Pin, Proof, Target, TargetKind, Verdict};
 
-/// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives
-/// a probe, so none from the last network can be met again.
+/// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives a probe,
+/// so none from an earlier network is used again.
 pub struct Prober {
     shared: RoundShared,
 }
 
-/// How closely a probe looks, and how long it waits.
+/// How thorough a probe is, and how long it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProbeOptions {
-    /// Ask for the zip as well. Not where it has been seen before on this network: it costs
-    /// one more request, and often a connection to another server.
+    /// Ask for the zip as well. Not needed if the zip has been seen before on this network: it
+    /// costs one more request, and often a connection to another server.
     pub zip: bool,
-    /// Wait so long for a first byte, if that is longer than the target's own limit: a proxy
+    /// Wait this long for a first byte, if that is longer than the target's own limit: a proxy
     /// whose cache is cold fetches on demand.
     pub patience: Option<Duration>,
 }
 
 impl ProbeOptions {
-    /// A probe that knows nothing of this network yet, and waits no longer than usual.
+    /// For a probe that knows nothing of this network yet, and waits no longer than usual.
     pub const FIRST: ProbeOptions = ProbeOptions {
         zip: true,
         patience: None,
@@ -47,19 +47,19 @@ impl ProbeOptions {
 }
 
 impl Prober {
-    /// Gets ready for one round. Reads netrc by go's rules now, and the roots when the first
-    /// probe needs them (cached between rounds while their files are unchanged). Never fails:
-    /// what cannot be read makes probes that need it say so.
+    /// Prepares one round. Reads netrc by go's rules now, and the roots when the first probe needs
+    /// them (cached between rounds while their files are unchanged). Never fails: a probe reports
+    /// what could not be read, if it needs it.
     pub fn new(env: &Environment) -> Prober {
         Prober::like(env, &GoClient::default())
     }
 
-    /// The same, as this go command would ask.
+    /// Does the same, with the behaviour of this go command.
     pub fn like(env: &Environment, manner: &GoClient) -> Prober {
         Prober::with(env, manner, None)
     }
 
-    /// The same; notes what the handshakes show.
+    /// Does the same; notes the keys that the handshakes show.
     fn with(env: &Environment, manner: &GoClient, noted: Option<Arc<NotedKeys>>) -> Prober {
         Prober {
             shared: RoundShared {
@@ -76,12 +76,12 @@ impl Prober {
         &self.shared
     }
 
-    /// Asks one target for everything, within its limits.
+    /// Probes one target completely, within its limits.
     pub async fn probe(&self, target: &Target) -> Observation {
         self.probe_with(target, ProbeOptions::FIRST).await
     }
 
-    /// Asks one target, with retries, within its limits. Dropping the future ends it at once.
+    /// Probes one target, with retries, within its limits. Dropping the future ends it at once.
     pub async fn probe_with(&self, target: &Target, care: ProbeOptions) -> Observation {
         let start = Instant::now();
         let mut tries = 0;
@@ -89,7 +89,7 @@ impl Prober {
             tries += 1;
             let mut attempt = ProbeAttempt::start(target, care.patience);
             let outcome = self.attempt(target, &mut attempt, care).await;
-            // Who has been silent for so long is asked patiently, or not at all.
+            // A target that stays silent for this long is asked with more patience, or not at all.
             let silent =
                 matches!(&outcome, Err(failure) if failure.silent) && target.patience().is_some();
             let again = matches!(&outcome, Err(failure) if !failure.definite)
@@ -101,7 +101,7 @@ impl Prober {
                     ..attempt.phases
                 };
                 let mut seen = observe(target, outcome, phases, tries);
-                // Nothing is gained by waiting once more.
+                // Waiting once more would not help.
                 seen.silent &= !attempt.is_patient();
                 self.doubt(target, &attempt, &mut seen);
                 return seen;
@@ -109,7 +109,7 @@ impl Prober {
         }
     }
 
-    /// An `up` by the target's `ca`, which go knows nothing of.
+    /// Notes if a target is `up` only because of its own `ca`, which go does not know.
     fn doubt(&self, target: &Target, attempt: &ProbeAttempt, seen: &mut Observation) {
         let is_gos = matches!(
             target.kind,
@@ -167,7 +167,7 @@ impl Prober {
 }
 
 impl fmt::Debug for Prober {
-    /// The environment is left out: a proxy variable may hold a password.
+    /// The environment is left out: a proxy variable may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prober").finish_non_exhaustive()
     }
@@ -193,31 +193,33 @@ fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -
     }
 }
 
-/// What a first probe of a server found.
+/// The result of the first probe of a server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Introduction {
-    /// What any probe would say.
+    /// The observation of an ordinary probe.
     pub observation: Observation,
-    /// The server's key. Its certificate is right: the handshake was completed, which takes the key.
+    /// The server's key. Its certificate is right: the handshake was completed, which requires the
+    /// key.
     pub key: Option<Pin>,
-    /// Its certificate is not signed by a trusted CA; a `ca` in the policy would help, if it is right.
+    /// Its certificate is not signed by a trusted CA; a `ca` in the policy would help, if the
+    /// certificate is right.
     pub untrusted: bool,
-    /// It is a proxy, but does not have the module that it was asked for.
+    /// It is a proxy, but does not have the requested module.
     pub lacks_module: bool,
 }
 
-/// Asks a target as a round does, and looks at its server's key meanwhile.
+/// Probes a target as a round does, and also notes its server's key.
 pub async fn introduce(env: &Environment, target: &Target) -> Introduction {
     let noted = Arc::new(NotedKeys::default());
     let prober = Prober::with(env, &GoClient::default(), Some(Arc::clone(&noted)));
     let observation = prober.probe(target).await;
     let url = target.goproxy_url().and_then(|url| Url::parse(url).ok());
     let key = url.and_then(|url| noted.of(&Host::of(&url)?));
-    // The certificate alone proves nothing: any server may show it. That its key is there is
-    // proven by the end of the handshake, and so by any answer over that connection.
+    // The certificate alone proves nothing: any server may show it. The end of the handshake, and
+    // so any answer over that connection, proves that the server has its key.
     let answered = observation.phases.first_byte.is_some();
     Introduction {
-        // 404 and 410 from the proven server: `goproxy::expect_ok`.
+        // The proven server answered 404 or 410: `goproxy::expect_ok`.
         lacks_module: observation.definite && observation.reason.starts_with("has no "),
         observation,
         untrusted: key == Some(ServerKey::Untrusted),

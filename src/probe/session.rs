@@ -1,5 +1,5 @@
-//! The requests of one try: one connection where possible, credentials as go would send them,
-//! redirects as go would follow them.
+//! The requests of one try: over one connection if possible, with the credentials that go would
+//! send, following the redirects that go would follow.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) struct RoundShared {
     pub(super) rules: ProxyRules,
     pub(super) credentials: Credentials,
     pub(super) tls: Tls,
-    /// The go at hand.
+    /// The release of the go in use.
     pub(super) release: GoRelease,
 }
 
@@ -62,19 +62,20 @@ impl<'a> ProbeSession<'a> {
         }
     }
 
-    /// Uses a connection that an earlier session has left open.
+    /// Takes over a connection that an earlier session has left open.
     pub(super) fn take(&mut self, line: Option<Connection>) {
         self.line = line;
     }
 
-    /// The connection, for a later one.
+    /// Returns the connection, for a later session.
     pub(super) fn give(self) -> Option<Connection> {
         self.line
     }
 
-    /// Asks for `url` and follows redirects as go does: not from https to http, credentials where go
-    /// sends them. `bent`: a redirect that leads nowhere may come from a network that bends the way to
-    /// a login page; not where this server has just given what only a module proxy has.
+    /// Requests `url` and follows redirects as go does: not from https to http, and with
+    /// credentials only if go sends them. `bent`: a redirect that leads nowhere may come from a
+    /// network that redirects to a login page. That is not so if this server has just sent what
+    /// only a module proxy has.
     pub(super) async fn follow(
         &mut self,
         url: &Url,
@@ -82,8 +83,8 @@ impl<'a> ProbeSession<'a> {
         bent: bool,
     ) -> Result<HttpAnswer, ProbeFailure> {
         let answer = self.walk(url, want, bent).await?;
-        // May another name be let through? (go asks again after every 4xx over https; what is not
-        // there stays so.)
+        // A filter may let another User-Agent through. (go asks again after every 4xx over https; a
+        // missing file stays missing.)
         let by_name = self.agent == UserAgent::Command
             && answer.url.scheme() == "https"
             && matches!(
@@ -93,7 +94,7 @@ impl<'a> ProbeSession<'a> {
         if !self.has_better_credentials(url, &answer).await? && !by_name {
             return Ok(answer);
         }
-        // go 1.27 then calls itself what net/http does.
+        // go 1.27 then sends net/http's User-Agent.
         let agent = std::mem::replace(&mut self.agent, UserAgent::Library);
         let answer = self.walk(url, want, bent).await;
         self.agent = agent;
@@ -118,7 +119,7 @@ impl<'a> ProbeSession<'a> {
         Ok(asked)
     }
 
-    /// `bent`: any network could have sent us where a redirect leads from plain http.
+    /// `bent`: any network could have sent a redirect that came over plain http.
     async fn walk(
         &mut self,
         url: &Url,
@@ -170,8 +171,9 @@ impl<'a> ProbeSession<'a> {
             if !is_same_server(&next, &url) && authority(&next) != authority(&url) {
                 led_to.get_or_insert_with(|| (answer.status.as_u16(), next.clone()));
             }
-            // The header of GOAUTH goes along to the same host and those below it. Userinfo is no
-            // header: it stays with a path alone, else it is what stands there.
+            // The header of GOAUTH is sent to the same host and its subdomains. Userinfo is not a
+            // header: it is kept if the redirect is only a path; otherwise the redirect's own
+            // userinfo is used.
             let stays = if by_url {
                 answer.location_kind() == LocationKind::Path
             } else {
@@ -191,7 +193,7 @@ impl<'a> ProbeSession<'a> {
         ))
     }
 
-    /// Asks for `url` and takes a redirect for an answer.
+    /// Requests `url`; a redirect is the answer.
     pub(super) async fn once(
         &mut self,
         url: &Url,
@@ -203,7 +205,7 @@ impl<'a> ProbeSession<'a> {
             .await
     }
 
-    /// The same for a page, which go has no business with: behind a proxy reqwest gets it.
+    /// Does the same for a page, which go never requests: behind a proxy reqwest fetches it.
     pub(super) async fn page(
         &mut self,
         url: &Url,
@@ -225,7 +227,7 @@ impl<'a> ProbeSession<'a> {
         proxied::get(self.attempt, &url, way, tls, &ask).await
     }
 
-    /// Gets the credentials ready, which costs this try no time.
+    /// Prepares the credentials; the time is not counted against this try.
     async fn begin(&mut self, url: &Url) -> Result<(), ProbeFailure> {
         if url.scheme() != "https" {
             return Ok(());
@@ -236,7 +238,7 @@ impl<'a> ProbeSession<'a> {
         Ok(())
     }
 
-    /// What an answer over this URL's scheme is worth.
+    /// Returns the strength of the proof that an answer over this URL's scheme gives.
     pub(super) fn proof(&self, url: &Url) -> Proof {
         match url.scheme() {
             "https" if !self.target.pins.is_empty() => Proof::Pinned,
@@ -245,12 +247,12 @@ impl<'a> ProbeSession<'a> {
         }
     }
 
-    /// Have credentials been sent?
+    /// Reports whether credentials have been sent.
     pub(super) fn sent_credentials(&self) -> bool {
         self.sent_credentials
     }
 
-    /// What to do about who wants credentials.
+    /// Tells the user what to do about a server that demands credentials.
     pub(super) fn credentials_advice(&self, url: &Url) -> String {
         let host = authority(url);
         match (url.scheme(), self.sent_credentials) {
@@ -265,8 +267,8 @@ impl<'a> ProbeSession<'a> {
         }
     }
 
-    /// Userinfo over https, else what GOAUTH says over https; userinfo over http is refused, as go does
-    /// (`cmd/go/internal/web/http.go`).
+    /// Returns userinfo over https, otherwise GOAUTH's credentials over https; refuses userinfo
+    /// over http, as go does (`cmd/go/internal/web/http.go`).
     fn credentials(&mut self, url: &Url) -> Result<(Url, Option<Headers>), ProbeFailure> {
         let mut bare = url.clone();
         strip_userinfo(&mut bare);
@@ -290,7 +292,7 @@ impl<'a> ProbeSession<'a> {
         Ok((bare, authorization))
     }
 
-    /// `from`: where a redirect came from.
+    /// Sends a request. `from`: the URL that redirected here.
     async fn ask(
         &mut self,
         start: &Url,
@@ -312,7 +314,7 @@ impl<'a> ProbeSession<'a> {
             let deadline = self.attempt.first_byte_deadline();
             let asked = line.get(self.attempt, url, &ask).await;
             match asked {
-                // The server may close a kept connection while the request is on its way.
+                // The server may close a kept connection while the request is being sent.
                 Err(failure)
                     if failure.phase == Phase::FirstByte
                         && !failure.definite
@@ -330,7 +332,7 @@ impl<'a> ProbeSession<'a> {
         answer
     }
 
-    /// The proxy on the way there.
+    /// Returns the proxy for this URL.
     fn via(&self, url: &Url) -> Result<Option<&'a Via>, ProbeFailure> {
         self.shared.rules.for_url(url).map_err(|_| {
             let reason = "go refuses HTTP_PROXY where REQUEST_METHOD is set (CGI)";
@@ -360,14 +362,14 @@ fn has_userinfo(url: &Url) -> bool {
 }
 
 fn userinfo(url: &Url) -> Option<Headers> {
-    // It is escaped there; what goes into the header is not.
+    // In the URL it is escaped; the header has it unescaped.
     let unescaped = |text| Vec::from_iter(percent_decode_str(text));
     let user = unescaped(url.username());
     let password = unescaped(url.password().unwrap_or_default());
     has_userinfo(url).then(|| Headers::basic(&user, &password))?
 }
 
-/// `net/http.shouldCopyHeaderOnRedirect`: the same host, whatever the port, or one below it.
+/// `net/http.shouldCopyHeaderOnRedirect`: the same host, with any port, or a subdomain.
 fn is_at_or_below(url: &Url, start: &Url) -> bool {
     match (Host::of(url), Host::of(start)) {
         (Some(Host::Name(name)), Some(Host::Name(above))) => {

@@ -1,4 +1,4 @@
-//! A checksum database, asked directly or through a proxy: only its signature counts.
+//! Probes a checksum database, directly or through a proxy: only its signature counts.
 
 use url::Url;
 
@@ -13,8 +13,8 @@ use crate::model::{Phase, Proof, SumDb, VerifierKey};
 /// A tree head has some 200 bytes, a lookup some 400.
 const MAX_NOTE: usize = 64 * 1024;
 
-/// Asks for the tree head; where that is not served (go itself never asks for it, so a proxy
-/// may not pass it on), for the record of a module whose hash is known.
+/// Asks for the tree head. If that is not served (go itself never asks for it, so a proxy may not
+/// pass it on), asks for the record of a module whose hash is known.
 pub(super) async fn probe(
     session: &mut ProbeSession<'_>,
     db: &SumDb,
@@ -51,14 +51,15 @@ pub(super) async fn probe(
     Ok((reason, proof))
 }
 
-/// `PROXY/sumdb/NAME`, if the proxy says that it supports it (`modfetch/sumdb.go:initBase`).
+/// Returns `PROXY/sumdb/NAME`, if the proxy reports that it supports it
+/// (`modfetch/sumdb.go:initBase`).
 async fn through(
     session: &mut ProbeSession<'_>,
     proxy: &str,
     key: &VerifierKey,
 ) -> Result<Url, ProbeFailure> {
     let base = below(&base_url(proxy)?, &format!("sumdb/{}", key.name));
-    // go does not look at the body, so neither does this: the next request will show.
+    // go does not read the body, so this does not either: the next request shows the result.
     let supported = session
         .follow(&below(&base, "supported"), WantedBody::Body(MAX_NOTE), true)
         .await?;
@@ -110,7 +111,7 @@ async fn look_up(
     ))
 }
 
-/// It is the database that fails, and not a proxy or a mirror of the same host.
+/// Names the database: it is the one that fails, not a proxy or a mirror on the same host.
 fn named(failure: ProbeFailure, key: &VerifierKey, base: &Url) -> ProbeFailure {
     let by = match authority(base) {
         host if host == key.name => String::new(),

@@ -1,6 +1,6 @@
-//! How a server's certificate is judged: by go's roots, by a target's own CA files, and by
-//! its pins. Sessions are never resumed, so every probe sees the certificate again. Which authorities
-//! go trusts: `crypto/x509/root.go` and its lists for each system.
+//! Decides how a server's certificate is judged: by go's roots, by a target's own CA files, and by
+//! its pins. Sessions are never resumed, so every probe sees the certificate again. Which
+//! authorities go trusts: `crypto/x509/root.go` and its lists for each system.
 
 use std::collections::HashSet;
 use std::fs;
@@ -27,7 +27,7 @@ use crate::trust;
 #[derive(Debug)]
 pub(super) struct Tls {
     roots: OnceCell<Option<Roots>>,
-    /// Where the keys that handshakes show are noted, if they are wanted.
+    /// Where to note the keys that handshakes show, if they are wanted.
     noted: Option<Arc<NotedKeys>>,
 }
 
@@ -39,8 +39,9 @@ impl Tls {
         }
     }
 
-    /// The settings for a target, whose pins are for this host: redirects and proxies lead to
-    /// others. `distrusted` is set once a certificate is right by the target's own `ca` only.
+    /// Makes the settings for a target. Its pins apply to this host only, since redirects and
+    /// proxies lead to others. `distrusted` is set if a certificate is right only by the target's
+    /// own `ca`.
     pub(super) async fn config(
         &self,
         env: &Environment,
@@ -48,7 +49,8 @@ impl Tls {
         host: Option<Host>,
         distrusted: &Arc<AtomicBool>,
     ) -> Result<Arc<ClientConfig>, ProbeFailure> {
-        // The reading is some 300 small files when it is not cached, so not on the agent's one thread.
+        // If it is not cached, this reads some 300 small files, so it does not run on the agent's
+        // one thread.
         let read_roots = async || {
             let env = env.clone();
             let read = tokio::task::spawn_blocking(move || on_disk(&env));
@@ -79,7 +81,7 @@ impl Tls {
     }
 }
 
-/// A target's unusable CA file is its own, definite failure.
+/// An unusable CA file of a target is a definite failure of that target.
 async fn read_extra(ca: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, ProbeFailure> {
     if ca.is_empty() {
         return Ok(Vec::new());
@@ -98,7 +100,7 @@ async fn read_extra(ca: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Prob
     }
 }
 
-/// Judges by the system's roots and by these.
+/// Makes a verifier with the system's roots and these roots.
 fn as_go(
     system: Option<&Roots>,
     extra: Vec<CertificateDer<'static>>,
@@ -152,7 +154,7 @@ fn with_platform(
     }))
 }
 
-/// Elsewhere the roots are always on disk.
+/// On other systems the roots are always on disk.
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn with_platform(
     _extra: Vec<CertificateDer<'static>>,
@@ -161,7 +163,7 @@ fn with_platform(
     Err(rustls::Error::General("there is none".to_owned()))
 }
 
-/// For connections that are never to become TLS.
+/// Makes settings for connections that never become TLS.
 pub(super) fn trusting_none() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(ring_provider::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
@@ -170,9 +172,9 @@ pub(super) fn trusting_none() -> Result<ClientConfig, rustls::Error> {
         .with_no_client_auth())
 }
 
-/// Larger than any bundle; a device or a runaway file named by mistake ends here.
+/// Larger than any bundle; reading a device or a huge file that was named by mistake stops here.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
-/// More than any folder of roots holds.
+/// More than any directory of roots contains.
 const MAX_FILES: usize = 4096;
 
 /// `crypto/x509/root_linux.go` and `root_bsd.go`: the first of these files that can be read…
@@ -195,7 +197,7 @@ const FILES: &[&str] = if cfg!(target_os = "linux") {
         "/etc/openssl/certs/ca-certificates.crt",
     ]
 };
-/// …and all files of these folders.
+/// …and all files of these directories.
 const FOLDERS: &[&str] = if cfg!(target_os = "linux") {
     &["/etc/ssl/certs", "/etc/pki/tls/certs"]
 } else if cfg!(any(windows, target_vendor = "apple")) {
@@ -208,23 +210,24 @@ const FOLDERS: &[&str] = if cfg!(target_os = "linux") {
     ]
 };
 
-/// A file as it was when it was read: path, modification time, length, inode.
+/// The state of a file when it was read: path, modification time, length, inode.
 type Stamp = (PathBuf, Option<std::time::SystemTime>, u64, u64);
 
-/// The last roots that were read, with the state of the files they came from. Reading some
-/// 300 files again for every round would cost more than the probes do.
+/// The last roots that were read, with the state of their files. Reading some 300 files again for
+/// every round would cost more than the probes do.
 static LAST: Mutex<Option<(Vec<Stamp>, Roots)>> = Mutex::new(None);
 
 /// The certificates that go trusts.
 #[derive(Debug, Clone)]
 struct Roots {
     store: Arc<RootCertStore>,
-    /// The certificates themselves, of which the store keeps but name and key.
+    /// The certificates themselves; the store keeps only names and keys.
     known: Arc<KnownRoots>,
 }
 
-/// The roots on disk, or `None` where the system's own verifier is asked instead: on macOS
-/// and Windows, unless SSL_CERT_FILE or SSL_CERT_DIR is set, which go 1.27 takes in its place.
+/// Returns the roots on disk, or `None` if the system's own verifier is used instead: on macOS and
+/// Windows, unless SSL_CERT_FILE or SSL_CERT_DIR is set, which go 1.27 uses instead of the system's
+/// verifier.
 fn on_disk(env: &Environment) -> Option<Roots> {
     let sources = sources(env)?;
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -238,7 +241,7 @@ fn on_disk(env: &Environment) -> Option<Roots> {
     Some(roots)
 }
 
-/// The files that go reads its roots from; `None` as in [`on_disk`].
+/// Returns the files that go reads its roots from; `None` as in [`on_disk`].
 fn sources(env: &Environment) -> Option<Vec<Stamp>> {
     let (file, folders) = (env.path("SSL_CERT_FILE"), env.get("SSL_CERT_DIR"));
     if cfg!(any(windows, target_vendor = "apple")) && file.is_none() && folders.is_none() {
@@ -262,13 +265,14 @@ fn sources(env: &Environment) -> Option<Vec<Stamp>> {
     Some(sources)
 }
 
-/// The certificates of one PEM file that a target trusts in addition; or why it is of no use.
+/// Reads the certificates of one PEM file that a target trusts in addition; the error says why it
+/// cannot be used.
 fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let named = |what: String| format!("the CA file {} {what}", path.display());
     let unreadable = |error| named(format!("cannot be read: {error}"));
     let file = bounded::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
-    // Who writes this file decides which network is proven.
+    // A user who can write this file decides which network is proven.
     trust::file_and_way(path, &meta).map_err(|why| named(format!("proves nothing: {why}")))?;
     let mut found = certificates(&bounded::read_open(&file, MAX_FILE).map_err(unreadable)?);
     found.retain(|der| RootCertStore::empty().add(der.clone()).is_ok());
@@ -278,8 +282,8 @@ fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(found)
 }
 
-/// What to do where go does not trust what these files vouch for, and where that was looked at:
-/// the user's shells may have other variables than this process.
+/// Tells the user what to do if go does not trust what these files certify, and in which
+/// environment that was checked: the user's shells may have other variables than this process.
 pub fn remedy(env: &Environment, ca: &[PathBuf]) -> String {
     let names: Vec<String> = ca.iter().map(|path| path.display().to_string()).collect();
     let names = names.join(", ");
@@ -303,14 +307,14 @@ pub fn remedy(env: &Environment, ca: &[PathBuf]) -> String {
     )
 }
 
-/// Which of these CA files holds no certificate that go knows on this machine, in this
-/// environment. Reads files and asks no network; where the system's own verifier decides, or a
-/// file cannot be read, nothing is said.
+/// Returns those CA files that contain no certificate that go knows on this machine, in this
+/// environment. Reads files and uses no network. Returns nothing if the system's own verifier
+/// decides, or a file cannot be read.
 pub fn unknown_to_go(env: &Environment, files: &[PathBuf]) -> Vec<PathBuf> {
     let Some(sources) = sources(env).filter(|_| !files.is_empty()) else {
         return Vec::new();
     };
-    // Two certificates of authorities that agree in name and key vouch for the same.
+    // Two certificates of authorities with the same name and key certify the same.
     let name_and_key = |der: CertificateDer<'_>| {
         let read = DerCertificate::read(&der)?;
         Some((read.subject.to_vec(), read.key.to_vec()))
@@ -332,12 +336,13 @@ fn load(sources: &[Stamp]) -> Roots {
     let mut roots = RootCertStore::empty();
     let mut seen = KnownRoots::new();
     for (path, ..) in sources {
-        // Like AppendCertsFromPEM: what cannot be read or parsed is passed over.
+        // Like AppendCertsFromPEM: skips what cannot be read or parsed.
         let Ok(pem) = bounded::read(path, MAX_FILE) else {
             continue;
         };
         for der in certificates(&pem) {
-            // Debian's folder holds each root twice: alone and in ca-certificates.crt.
+            // Debian's directory has each root twice: in a file of its own and in
+            // ca-certificates.crt.
             let Some(fingerprint) = fingerprint(&der) else {
                 continue;
             };
@@ -358,7 +363,8 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
         .collect()
 }
 
-/// `readUniqueDirectoryEntries`: links to a neighbour (OpenSSL's hash names) are passed over.
+/// `readUniqueDirectoryEntries`: skips links to a file in the same directory (OpenSSL's hash
+/// names).
 fn folder_files(folder: &Path) -> Vec<Stamp> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
@@ -421,7 +427,7 @@ mod tests {
         assert_eq!(count(&file, &folder), 2);
         fs::write(folder.join("junk"), "-----BEGIN CERTIFICATE-----\nxx\n").unwrap();
         assert_eq!(count(&file, &folder), 2);
-        // A changed file is seen, though the variables are the same.
+        // A changed file is detected although the variables are the same.
         fs::write(&file, format!("{one}{}", authority("three"))).unwrap();
         assert_eq!(count(&file, &folder), 3);
         assert_eq!(count(&dir.path().join("absent"), &folder), 2);

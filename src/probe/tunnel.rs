@@ -1,7 +1,7 @@
-//! Which HTTP or SOCKS proxy the go command would go through (`golang.org/x/net/http/httpproxy`,
-//! which differs from what curl and others make of the same variables: loopback is never proxied,
-//! ALL_PROXY is not read, NO_PROXY knows ports and `*.domain`), and the way through it, as net/http
-//! gets there.
+//! Decides which HTTP or SOCKS proxy the go command would use (`golang.org/x/net/http/httpproxy`,
+//! which differs from how curl and others read the same variables: loopback is never proxied,
+//! ALL_PROXY is not read, NO_PROXY accepts ports and `*.domain`), and connects through it as
+//! net/http does.
 
 use std::fmt;
 use std::io;
@@ -33,7 +33,7 @@ pub(super) struct ProxyRules {
     cgi: bool,
 }
 
-/// A proxy to go through. Its password is in no message: Debug and Display show the host only.
+/// A proxy to use. No message contains its password: Debug and Display show the host only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Via {
     proxy: GoProxy,
@@ -45,8 +45,8 @@ pub(super) struct Via {
 pub(super) struct RefusedInCgi;
 
 impl ProxyRules {
-    /// Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, upper case first; an empty one is unset. A
-    /// value that go cannot read is passed over, as go does.
+    /// Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, upper case first; an empty one is unset. A value
+    /// that go cannot read is ignored, as go does.
     pub(super) fn from_env(env: &Environment, release: GoRelease) -> ProxyRules {
         let any = |upper: &'static str, lower: &'static str| {
             env.get(upper)
@@ -67,7 +67,7 @@ impl ProxyRules {
         }
     }
 
-    /// The proxy for a request, if it goes through one.
+    /// Returns the proxy for a request, if the request uses one.
     pub(super) fn for_url(&self, url: &Url) -> Result<Option<&Via>, RefusedInCgi> {
         let via = match url.scheme() {
             "https" => &self.https,
@@ -90,18 +90,18 @@ impl ProxyRules {
 }
 
 impl Via {
-    /// The proxy, with the credentials that it is to get.
+    /// Returns the proxy, with the credentials to send to it.
     pub(super) fn proxy(&self) -> &GoProxy {
         &self.proxy
     }
 
-    /// Is it spoken to over TLS?
+    /// Reports whether the connection to the proxy uses TLS.
     pub(super) fn is_tls(&self) -> bool {
         self.proxy.speech == Speech::Https
     }
 }
 
-/// With what go makes of the value, where that is not what its writer meant.
+/// Also shows how go reads the value, if its author meant something else.
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Via { proxy, variable } = self;
@@ -112,15 +112,15 @@ impl fmt::Display for Via {
     }
 }
 
-/// What a proxy gets with every request that it passes on.
+/// Headers for a proxy, sent with every request that it forwards.
 #[derive(Debug)]
 pub(super) struct Forward {
     pub(super) authorization: Option<HeaderValue>,
-    /// What messages call it.
+    /// The proxy's name in messages.
     pub(super) name: String,
 }
 
-/// To a proxy, and through it where it leads further than to itself.
+/// Connects to a proxy, and through it if the destination is beyond the proxy.
 pub(super) async fn through(
     attempt: &mut ProbeAttempt,
     url: &Url,
@@ -137,7 +137,7 @@ pub(super) async fn through(
         return Err(unusable("go asks DNS for that name, and there is none"));
     }
     let host = match proxy.host.as_str() {
-        // `net.Dial` takes no host for this machine.
+        // For `net.Dial`, an empty host is this machine.
         "" => "127.0.0.1",
         host => host,
     };
@@ -152,7 +152,7 @@ pub(super) async fn through(
     if proxy.speech == Speech::Https
         && let Some(config) = tls
     {
-        // net/http speaks HTTP/1.1 to a proxy, whatever it has been offered.
+        // net/http uses HTTP/1.1 to a proxy, even if the proxy offers another version.
         let mut config = ClientConfig::clone(config);
         config.alpn_protocols.retain(|name| name != b"h2");
         let at = (host, name.clone());
@@ -190,13 +190,13 @@ pub(super) async fn through(
     Ok((wire, None))
 }
 
-/// It is no proxy.
+/// The server is not a proxy.
 pub(super) fn strange(via: &str) -> ProbeFailure {
     let reason = format!("{via} answers, but not as a proxy does");
     wrong(Phase::Connect, reason)
 }
 
-/// What failed was on the way to the proxy.
+/// Turns a failure into one of the connection to the proxy.
 pub(super) fn of_the_proxy(failure: ProbeFailure, via: &str) -> ProbeFailure {
     if failure.phase != Phase::Dns {
         return failure;
@@ -205,15 +205,15 @@ pub(super) fn of_the_proxy(failure: ProbeFailure, via: &str) -> ProbeFailure {
     ProbeFailure { reason, ..failure }
 }
 
-/// Why the way is not open.
+/// Why the tunnel was not opened.
 #[derive(Debug)]
 enum Closed {
     Io(io::Error),
-    /// What the proxy has said.
+    /// The proxy's answer.
     Answer(String),
-    /// No proxy speaks so.
+    /// No proxy answers like this.
     Strange,
-    /// It wants a password, or another one.
+    /// The proxy requires a password, or another password.
     Credentials,
 }
 
@@ -245,7 +245,7 @@ async fn connect(
         }
     }
     request.extend_from_slice(b"\r\n");
-    // A tunnel has no interim answers, so its release is of no importance.
+    // A tunnel has no interim answers, so the release does not matter.
     let http = Http1::new(wire, GoRelease::default());
     let (status, wire) = http.open_tunnel(&request).await?;
     match status {
@@ -255,7 +255,7 @@ async fn connect(
     }
 }
 
-/// What RFC 1928, 6 says of the replies from 1.
+/// The meaning of the replies from 1 on, in RFC 1928, 6.
 const REPLIES: [&str; 8] = [
     "general SOCKS server failure",
     "connection not allowed by ruleset",
@@ -267,7 +267,7 @@ const REPLIES: [&str; 8] = [
     "address type not supported",
 ];
 
-/// SOCKS5 (RFC 1928, 1929). The proxy gets the name and looks it up itself.
+/// Opens a tunnel with SOCKS5 (RFC 1928, 1929). The proxy gets the name and looks it up itself.
 async fn socks5(
     wire: &mut Wire,
     (host, port): (&str, u16),
@@ -318,7 +318,7 @@ async fn socks5(
     Ok(())
 }
 
-/// Sends what is to be said, and reads an answer of this length.
+/// Sends a message, and reads an answer of this length.
 async fn exchange<const LENGTH: usize>(wire: &mut Wire, say: &[u8]) -> io::Result<[u8; LENGTH]> {
     wire.write_all(say).await?;
     wire.flush().await?;

@@ -1,8 +1,8 @@
-//! The one verifier of TLS: it judges a certificate as go does, then runs a target's own checks.
+//! The one TLS verifier: it judges a certificate as go does, then runs a target's own checks.
 //!
-//! Go takes a certificate that is itself among the roots at once (`crypto/x509.Verify`): one that
-//! `openssl req -x509` has made, which is its own authority and its own server. Everything else
-//! is webpki's to judge; where its verdict is not go's, that is said.
+//! Go accepts a certificate that is itself among the roots at once (`crypto/x509.Verify`): one that
+//! `openssl req -x509` has made, which is both its own authority and its own server. webpki judges
+//! all other certificates; if its verdict differs from go's, the failure says so.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,24 +19,27 @@ use rustls::{
 
 use crate::model::{Host, Pin};
 
-/// Faults of a certificate that rustls has no name for.
+/// Faults of a certificate for which rustls has no error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum CertificateFault {
     #[error("another key than the pinned one")]
     AnotherKey,
-    /// go 1.23 and later cannot read it.
+    /// A negative serial number: go 1.23 and later cannot read the certificate.
     #[error("a negative serial number")]
     NegativeSerial,
-    /// What go takes and goroam's TLS cannot judge: ring's RSA keys begin at 2048 bits, go's at 1024…
+    /// go accepts it, but goroam's TLS cannot judge it: the RSA key is too short for ring, whose
+    /// keys begin at 2048 bits; go's begin at 1024.
     #[error("an RSA key in its chain has {0} bits")]
     ShortKey(usize),
-    /// …an authority's certificate that serves as a server's, signed by another one…
+    /// go accepts it, but goroam's TLS cannot judge it: an authority's certificate is used as a
+    /// server's and is signed by another authority.
     #[error("it is a certificate of an authority (CA:TRUE)")]
     Authority,
-    /// …a condition that go knows…
+    /// go accepts it, but goroam's TLS cannot judge it: it has a critical extension, which go
+    /// knows.
     #[error("it holds a critical condition, such as a policy")]
     Condition,
-    /// …a key or a signature of another kind.
+    /// go accepts it, but goroam's TLS cannot judge it: its key or signature is of another kind.
     #[error("its key or signature is of a kind like P-521")]
     Algorithm,
 }
@@ -47,20 +50,20 @@ impl From<CertificateFault> for Error {
     }
 }
 
-/// The hashes of certificates that are roots.
+/// The hashes of the root certificates.
 pub(super) type KnownRoots = HashSet<[u8; 32]>;
 
-/// How a certificate is known among the roots, and a key among the pins.
+/// Returns the hash that identifies a certificate among the roots, or a key among the pins.
 pub(super) fn fingerprint(der: &[u8]) -> Option<[u8; 32]> {
     digest(&SHA256, der).as_ref().try_into().ok()
 }
 
-/// Takes certificates that are roots themselves, and leaves the others to another verifier.
+/// Accepts certificates that are roots themselves, and passes the others to another verifier.
 #[derive(Debug)]
 pub(super) struct AsGo {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
     pub(super) known: Vec<Arc<KnownRoots>>,
-    /// The roots that `inner` goes by, where they are known here.
+    /// The roots that `inner` uses, if they are known here.
     pub(super) roots: Option<Arc<RootCertStore>>,
 }
 
@@ -74,7 +77,7 @@ impl AsGo {
         now: UnixTime,
     ) -> Result<(), Error> {
         let chain: Vec<_> = std::iter::once(leaf).chain(others).collect();
-        // go reads all that a server shows.
+        // go parses every certificate that a server sends.
         let mut read = chain.iter().filter_map(|one| DerCertificate::read(one));
         if read.any(|read| read.has_negative_serial()) {
             return Err(CertificateFault::NegativeSerial.into());
@@ -90,7 +93,7 @@ impl AsGo {
             .map_err(|error| self.explain(error, &chain))
     }
 
-    /// The same error, or that it is none for go.
+    /// Returns the same error, or that it is not an error for go.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "a foreign enum that may grow"
@@ -125,7 +128,7 @@ impl AsGo {
             CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
                 Some(webpki::Error::CaUsedAsEndEntity) => {
                     let leaf = read().next().flatten();
-                    // One that signed itself and is not a root here is refused by go as well.
+                    // go also refuses a self-signed certificate that is not a root here.
                     if leaf.is_some_and(|leaf| leaf.subject == leaf.issuer) {
                         return CertificateError::UnknownIssuer.into();
                     }
@@ -139,7 +142,7 @@ impl AsGo {
         found.map_or(error, Error::from)
     }
 
-    /// The length of an RSA key of the root with this name.
+    /// Returns the length of the RSA key of the root with this name.
     fn root_bits(&self, name: &[u8]) -> Option<usize> {
         let mut roots = self.roots.iter().flat_map(|store| &store.roots);
         roots.find_map(|root| {
@@ -151,15 +154,15 @@ impl AsGo {
     }
 }
 
-/// What is left to check of a root: its time, that it may serve, and its name. That the server
-/// has its key is proven by the handshake.
+/// Checks what remains to check of a root: its validity period, that a server may use it, and its
+/// name. The handshake proves that the server has its key.
 fn check_root(
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
     now: UnixTime,
 ) -> Result<(), Error> {
     let parsed = ParsedCertificate::try_from(certificate)?;
-    // Nothing signs it; what webpki looks at before it finds that out counts.
+    // Nothing signs it; only the checks that webpki makes before it finds that out matter.
     let unsigned = RootCertStore::empty();
     match verify_server_cert_signed_by_trust_anchor(&parsed, &unsigned, &[], now, &[]) {
         Err(Error::InvalidCertificate(
@@ -174,8 +177,8 @@ fn check_root(
     verify_server_name(&parsed, name)
 }
 
-/// MD2, MD5 and SHA-1 of RSA (1.2.840.113549.1.1.2, .4 and .5), SHA-1 of ECDSA and DSA: go takes
-/// none of these.
+/// MD2, MD5 and SHA-1 with RSA (1.2.840.113549.1.1.2, .4 and .5), SHA-1 with ECDSA and DSA: go
+/// accepts none of these.
 fn is_broken(algorithm: &[u8]) -> bool {
     const BROKEN: [&[u8]; 5] = [
         &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 2],
@@ -184,7 +187,7 @@ fn is_broken(algorithm: &[u8]) -> bool {
         &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1],
         &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 3],
     ];
-    // With the tag and the length of an object identifier, or without.
+    // The object identifier may come with or without its tag and length.
     let bare = match algorithm {
         [6, length, rest @ ..] => rest.get(..usize::from(*length)).unwrap_or(rest),
         bare => bare,
@@ -192,24 +195,24 @@ fn is_broken(algorithm: &[u8]) -> bool {
     BROKEN.iter().any(|broken| bare.starts_with(broken))
 }
 
-/// Judges by roots, then by what a target wants.
+/// Judges by roots, then by a target's own requirements.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) by: AsGo,
-    /// Go's own roots, where the target trusts others as well; `None` in it: go has no root.
+    /// Go's own roots, if the target trusts others as well; an inner `None`: go has no root.
     pub(super) by_go: Option<Option<AsGo>>,
-    /// Set where these do not say the same; the verdict stays.
+    /// Set if these roots give a different verdict; the verdict itself does not change.
     pub(super) distrusted: Arc<AtomicBool>,
     /// The key of this host must be one of these, if there are any.
     pub(super) pins: Vec<Pin>,
     pub(super) host: Option<Host>,
-    /// Where the keys that handshakes show are noted, if they are wanted.
+    /// Where to note the keys that handshakes show, if they are wanted.
     pub(super) noted: Option<Arc<NotedKeys>>,
 }
 
 impl Verifier {
     fn check_pin(&self, leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
-        // A host that cannot be compared is taken for the pinned one: its key must be right.
+        // A host that cannot be compared is treated as the pinned one: its key must be right.
         let here = Host::parse(&name.to_str());
         let is_another = here.is_some() && self.host.is_some() && here != self.host;
         if self.pins.is_empty() || is_another {
@@ -223,7 +226,7 @@ impl Verifier {
     }
 }
 
-/// What a pin holds of a certificate's key.
+/// Returns a certificate's key in the form of a pin.
 fn key(certificate: &CertificateDer<'_>) -> Result<Option<Pin>, Error> {
     let spki = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
     Ok(fingerprint(spki.as_ref()).map(Pin))
@@ -284,7 +287,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// What a server's certificate was found to be.
+/// The verdict on a server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ServerKey {
     /// Right, with this key.
@@ -293,12 +296,12 @@ pub(super) enum ServerKey {
     Untrusted,
 }
 
-/// By host, in the order of the handshakes.
+/// The verdicts by host, in the order of the handshakes.
 #[derive(Debug, Default)]
 pub(super) struct NotedKeys(Mutex<Vec<(Option<Host>, ServerKey)>>);
 
 impl NotedKeys {
-    /// The first word on a host: a redirect may lead to another server of the same name.
+    /// Returns the first verdict on a host: a redirect may lead to another server of the same name.
     pub(super) fn of(&self, host: &Host) -> Option<ServerKey> {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, key) = noted.iter().find(|(name, _)| name.as_ref() == Some(host))?;
@@ -311,7 +314,7 @@ impl NotedKeys {
     }
 }
 
-// The few fields of a certificate that webpki keeps to itself (RFC 5280, 4.1). What cannot be read
+// The few fields of a certificate that webpki does not expose (RFC 5280, 4.1). What cannot be read
 // is `None`; every length is checked.
 
 const BIT_STRING: u8 = 3;
@@ -320,15 +323,15 @@ const EXTENSIONS: u8 = 0xa3;
 
 /// `rsaEncryption`.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
-/// The extension that names what a key is for, and two of its values: `serverAuth` and
+/// The extension that lists the purposes of a key, and two of its values: `serverAuth` and
 /// `anyExtendedKeyUsage`.
 const USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const SERVER: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 const ANY: &[u8] = &[0x55, 0x1d, 0x25, 0];
-/// Authority information.
+/// The authority information access extension.
 const INFORMATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
 
-/// What was read; names and keys without tag and length.
+/// The parsed fields; names and keys are without tag and length.
 #[derive(Debug)]
 pub(super) struct DerCertificate<'a> {
     serial: &'a [u8],
@@ -337,7 +340,7 @@ pub(super) struct DerCertificate<'a> {
     pub(super) subject: &'a [u8],
     /// A `SubjectPublicKeyInfo`.
     pub(super) key: &'a [u8],
-    /// Name, whether it is critical, and value.
+    /// Identifier, whether it is critical, and value.
     extensions: Vec<(&'a [u8], bool, &'a [u8])>,
 }
 
@@ -379,21 +382,24 @@ impl DerCertificate<'_> {
         })
     }
 
-    /// go 1.23 and later refuse to read such a certificate.
+    /// Reports whether the serial number is negative: go 1.23 and later refuse to read such a
+    /// certificate.
     pub(super) fn has_negative_serial(&self) -> bool {
         self.serial.first().is_some_and(|byte| byte & 0x80 != 0)
     }
 
-    /// It does not name uses, or a server's is among them.
+    /// Reports whether a server may use the certificate: it lists no purposes, or a server's is
+    /// among them.
     pub(super) fn may_serve(&self) -> bool {
         let uses = self.extensions.iter().find(|(name, ..)| *name == USAGE);
         uses.and_then(|(_, _, value)| items(value).next())
             .is_none_or(|(_, uses)| items(uses).any(|(_, one)| one == SERVER || one == ANY))
     }
 
-    /// Does go know each of its critical extensions? `crypto/x509/parser.go:processExtensions`:
-    /// authority and subject key, key usage, alternative names, constraints, distribution points,
-    /// policies, extended usage, and authority information.
+    /// Reports whether go knows each of its critical extensions.
+    /// `crypto/x509/parser.go:processExtensions`: authority and subject key, key usage, alternative
+    /// names, constraints, distribution points, policies, extended usage, and authority
+    /// information.
     pub(super) fn has_known_conditions(&self) -> bool {
         self.extensions
             .iter()
@@ -404,7 +410,7 @@ impl DerCertificate<'_> {
     }
 }
 
-/// The length of an RSA key (a `SubjectPublicKeyInfo` without tag and length).
+/// Returns the length of an RSA key (a `SubjectPublicKeyInfo` without tag and length).
 pub(super) fn rsa_bits(key: &[u8]) -> Option<usize> {
     let mut parts = items(key);
     let (_, algorithm) = parts.next()?;
@@ -420,7 +426,7 @@ pub(super) fn rsa_bits(key: &[u8]) -> Option<usize> {
     (modulus.len() * 8).checked_sub(unused)
 }
 
-/// Tag and body of each value of a list, as far as they can be read.
+/// Returns tag and body of each value of a list, up to the first that cannot be read.
 fn items(mut der: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (&[tag, first], mut rest) = der.split_first_chunk::<2>()?;
@@ -476,7 +482,7 @@ mod tests {
         assert!(!DerCertificate::read(&der).unwrap().has_negative_serial());
         let version = [VERSION, 3, 2, 1, 2, 2];
         let at = der.windows(6).position(|part| part == version).unwrap();
-        // Behind the length of the serial number.
+        // The byte after the length of the serial number.
         der[at + 7] |= 0x80;
         assert!(DerCertificate::read(&der).unwrap().has_negative_serial());
     }

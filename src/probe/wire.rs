@@ -1,4 +1,4 @@
-//! Streams of bytes: what came over them, TLS, and HTTP/2 by hyper.
+//! Byte streams: measuring what arrives, TLS, and HTTP/2 by hyper.
 
 use std::io;
 use std::pin::Pin;
@@ -22,20 +22,20 @@ use super::attempt::{Deadline, within};
 use super::fault::{self, ProbeFailure, TooMuch, refusal};
 use crate::model::{Host, Phase};
 
-/// No honest proxy's headers are longer. (go reads 10 MiB of them.)
+/// No honest proxy sends longer headers. (go reads 10 MiB of them.)
 pub(super) const MAX_HEAD: usize = 1024 * 1024;
 
-/// A stream of bytes, whatever it is made of.
+/// A byte stream of any kind.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// One that TLS or HTTP can be spoken over.
+/// A stream that TLS or HTTP can run over.
 pub(super) type Wire = Box<dyn Io>;
 
-/// What an answer in plain HTTP begins with.
+/// The beginning of an answer in plain HTTP.
 const HTTP: &[u8] = b"HTTP/";
 
-/// How what came over a stream began, and how many more bytes may come.
+/// Records the first bytes that came over a stream, and how many more bytes may come.
 #[derive(Debug)]
 pub(super) struct ByteMeter {
     start: Mutex<Vec<u8>>,
@@ -43,7 +43,7 @@ pub(super) struct ByteMeter {
 }
 
 impl ByteMeter {
-    /// Counts what comes over the stream.
+    /// Counts the bytes that come over the stream.
     pub(super) fn on(wire: Wire) -> (Wire, Arc<ByteMeter>) {
         let meter = Arc::new(ByteMeter {
             start: Mutex::default(),
@@ -54,12 +54,12 @@ impl ByteMeter {
         (Box::new(tokio::io::join(counted, write)), meter)
     }
 
-    /// From now on: so many bytes.
+    /// From now on allows this many bytes.
     pub(super) fn allow(&self, bytes: u64) {
         self.left.store(bytes, Ordering::Relaxed);
     }
 
-    /// So many more.
+    /// Allows this many more.
     pub(super) fn add(&self, bytes: u64) {
         if !self.is_spent() {
             self.left.fetch_add(bytes, Ordering::Relaxed);
@@ -79,7 +79,7 @@ impl ByteMeter {
         self.left.store(left, Ordering::Relaxed);
     }
 
-    /// Did it begin as plain HTTP does?
+    /// Reports whether the stream began like plain HTTP.
     fn began_with_http(&self) -> bool {
         *self.start.lock().unwrap_or_else(PoisonError::into_inner) == HTTP
     }
@@ -103,14 +103,15 @@ impl<R: AsyncRead + Unpin> AsyncRead for Counted<R> {
     }
 }
 
-/// TLS; gives the milliseconds it took, and whether the server wants HTTP/2.
+/// Performs the TLS handshake; returns the milliseconds it took, and whether the server chose
+/// HTTP/2.
 pub(super) async fn handshake(
     wire: Wire,
     config: Arc<ClientConfig>,
     (host, peer): (&str, String),
     deadline: Deadline,
 ) -> Result<(Wire, f64, bool), ProbeFailure> {
-    // As go has it: no dot at the end of a name, and `::ffff:10.0.0.1` is 10.0.0.1.
+    // As in go: no dot at the end of a name, and `::ffff:10.0.0.1` is 10.0.0.1.
     let plain = Host::parse(host).map_or_else(|| host.to_owned(), |host| host.to_string());
     let name = ServerName::try_from(plain)
         .map_err(|_| refusal(Phase::Tls, format!("{host} is not a host name")))?;
@@ -129,17 +130,17 @@ pub(super) async fn handshake(
     Ok((Box::new(stream), took, two))
 }
 
-/// Bytes of one answer beside its body: frames, interim answers. A server that sends without end
-/// comes to this within milliseconds.
+/// The limit for bytes of one answer beside its body: frames, interim answers. A server that sends
+/// endlessly reaches it within milliseconds.
 const MOST_BESIDE: u64 = MAX_HEAD as u64 + 64 * 1024;
-/// Bytes on the wire for one of a body: frames may be small.
+/// The limit for bytes on the wire for one byte of a body: frames may be small.
 const MOST_FOR_ONE: u64 = 4;
-/// What of a body counts before it has come.
+/// How many bytes of a body are allowed before they have come.
 const MOST_AHEAD: usize = 1024 * 1024;
-/// What a server may send ahead of being read.
+/// How much a server may send before it is read.
 const WINDOW: u32 = 512 * 1024;
 
-/// A connection in HTTP/2. What moves its bytes ends when it is dropped.
+/// An HTTP/2 connection. The tasks that move its bytes end when it is dropped.
 pub(super) struct Http2 {
     sender: SendRequest<Empty<Bytes>>,
     pub(super) meter: Arc<ByteMeter>,
@@ -160,7 +161,8 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Beside 
 }
 
 impl Http2 {
-    /// Starts HTTP/2 on an open connection. Its errors reach the request or the body that waits.
+    /// Starts HTTP/2 on an open connection. Its errors are returned to the request or the body that
+    /// waits.
     pub(super) async fn start(wire: Wire) -> Result<Http2, hyper::Error> {
         let tasks = Arc::new(Mutex::new(JoinSet::new()));
         let beside = Beside(Arc::downgrade(&tasks));
@@ -182,12 +184,12 @@ impl Http2 {
         })
     }
 
-    /// Waits until another request can be sent. Is the connection still open?
+    /// Waits until another request can be sent; reports whether the connection is still open.
     pub(super) async fn is_open(&mut self) -> bool {
         self.sender.ready().await.is_ok()
     }
 
-    /// Asks for an answer with a body of so many bytes.
+    /// Sends a request; the body of its answer may have this many bytes.
     pub(super) async fn ask(
         &mut self,
         request: Request<Empty<Bytes>>,
@@ -198,7 +200,7 @@ impl Http2 {
         self.sender.send_request(request).await
     }
 
-    /// So many bytes of the body have come: more may follow.
+    /// Notes that this many bytes of the body have come: more may follow.
     pub(super) fn came(meter: &ByteMeter, body: usize) {
         meter.add(on_the_wire(body));
     }

@@ -1,5 +1,5 @@
-//! Ping sockets (Linux's `net.ipv4.ping_group_range`, macOS for all users), else a raw socket; the
-//! packets are those of RFC 792 and RFC 4443.
+//! Ping sockets (Linux's `net.ipv4.ping_group_range`, macOS for all users), otherwise a raw socket;
+//! the packets are those of RFC 792 and RFC 4443.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use super::attempt::{Deadline, within};
 use super::fault::{self, ProbeFailure, refusal};
 use crate::model::Phase;
 
-/// Milliseconds to the answer.
+/// Sends an echo request; returns the milliseconds until the answer.
 pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, ProbeFailure> {
     let v4 = address.is_ipv4();
     let broken = |error: &io::Error| fault::of(error, Phase::Connect, &address.to_string());
@@ -46,7 +46,7 @@ pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Pro
     Ok(took)
 }
 
-/// connect, send and recv are the same for a ping socket as for UDP, so its type serves.
+/// connect, send and recv work for a ping socket as for UDP, so this uses the UDP type.
 fn open(v4: bool) -> io::Result<UdpSocket> {
     let (domain, protocol) = match v4 {
         true => (Domain::IPV4, Protocol::ICMPV4),
@@ -54,7 +54,7 @@ fn open(v4: bool) -> io::Result<UdpSocket> {
     };
     let create = |kind| Socket::new(domain, kind, Some(protocol));
     let socket = create(Type::DGRAM).or_else(|error| match error.raw_os_error() {
-        // Not this user, or a kernel without ping sockets.
+        // This user may not open ping sockets, or the kernel has none.
         Some(libc::EACCES | libc::EPERM | libc::EPROTONOSUPPORT) => create(Type::RAW),
         Some(_) | None => Err(error),
     })?;
@@ -62,13 +62,13 @@ fn open(v4: bool) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-/// The request: header, then what the answer must bring back.
+/// Makes the request: the header, then the token that the answer must return.
 fn request(v4: bool, id: u16, token: &[u8; 16]) -> Vec<u8> {
     let mut packet = vec![if v4 { 8 } else { 128 }, 0, 0, 0];
     packet.extend(id.to_be_bytes());
     packet.extend([0, 1]);
     packet.extend(token);
-    // For ICMPv6 the kernel fills in the sum: it covers addresses that are not known here.
+    // For ICMPv6 the kernel fills in the checksum: it covers addresses that are not known here.
     if v4 {
         let sum = checksum(&packet);
         packet.splice(2..4, sum.to_be_bytes());
@@ -76,11 +76,11 @@ fn request(v4: bool, id: u16, token: &[u8; 16]) -> Vec<u8> {
     packet
 }
 
-/// Is this the answer to the request with that token? The token is what counts: a ping socket
-/// rewrites the id, a raw one sees everybody's answers.
+/// Reports whether this is the answer to the request with that token. Only the token counts: a ping
+/// socket rewrites the id, and a raw socket receives the answers of all programs.
 fn is_answer(v4: bool, packet: &[u8], token: &[u8; 16]) -> bool {
     let (kind, packet) = match v4 {
-        // Raw sockets, and macOS' ping sockets, show the IPv4 header as well.
+        // Raw sockets, and macOS' ping sockets, return the IPv4 header as well.
         true => (0, without_ip_header(packet)),
         false => (129, packet),
     };

@@ -19,14 +19,14 @@ use crate::model::Phase;
 const DATA: [u8; 16] = *b"goroam-goroam-go";
 const DATA_SIZE: u16 = 16;
 /// The larger of the two replies, its data, the 8 bytes that an ICMP error may need, and what
-/// `Icmp6SendEcho2` wants for itself.
+/// `Icmp6SendEcho2` needs for itself.
 const REPLY_SIZE: usize = size_of::<ICMP_ECHO_REPLY>()
     + size_of::<ICMPV6_ECHO_REPLY_LH>()
     + DATA.len()
     + 8
     + size_of::<IO_STATUS_BLOCK>();
 
-/// Milliseconds to the answer.
+/// Sends an echo request; returns the milliseconds until the answer.
 pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, ProbeFailure> {
     let millis = u32::try_from(deadline.remaining().as_millis()).unwrap_or(u32::MAX);
     let sent = tokio::task::spawn_blocking(move || match address {
@@ -45,7 +45,7 @@ pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Pro
     }
 }
 
-/// Was there an answer? `None`: nothing could be sent at all.
+/// Reports whether there was an answer. `None`: nothing could be sent.
 fn send_v4(address: Ipv4Addr, millis: u32) -> Option<bool> {
     // SAFETY: takes nothing; `Echo` closes the handle.
     let mut echo = Echo::with(unsafe { IcmpCreateFile() })?;
@@ -70,11 +70,11 @@ fn send_v4(address: Ipv4Addr, millis: u32) -> Option<bool> {
     Some(status == IP_SUCCESS)
 }
 
-/// The same for IPv6.
+/// Does the same for IPv6.
 fn send_v6(address: Ipv6Addr, millis: u32) -> Option<bool> {
     // SAFETY: takes nothing; `Echo` closes the handle.
     let mut echo = Echo::with(unsafe { Icmp6CreateFile() })?;
-    // The unspecified address: the system chooses its own.
+    // The unspecified address: the system chooses the source address.
     let from = SOCKADDR_IN6 {
         sin6_family: AF_INET6,
         ..SOCKADDR_IN6::default()
@@ -107,17 +107,17 @@ fn send_v6(address: Ipv6Addr, millis: u32) -> Option<bool> {
     Some(status == IP_SUCCESS)
 }
 
-/// A handle to send with, and the room for the answer.
+/// A handle to send with, and the buffer for the answer.
 struct Echo {
     handle: HANDLE,
-    /// In words, for the alignment of the replies.
+    /// Made of 64-bit words, to align the replies.
     reply: [u64; REPLY_SIZE.div_ceil(8)],
 }
 
 impl Echo {
     fn with(handle: HANDLE) -> Option<Echo> {
         let reply = [0; REPLY_SIZE.div_ceil(8)];
-        // `then_some` would make one, and drop it, in any case.
+        // `then_some` would always make an `Echo`, and drop it.
         (handle != INVALID_HANDLE_VALUE).then(|| Echo { handle, reply })
     }
 

@@ -9,7 +9,7 @@ const MAX_TABLE: u64 = 64 * 1024 * 1024;
 
 /// The state of a connected socket (`net/tcp_states.h`).
 pub const ESTABLISHED: u8 = 1;
-/// The state of a socket that asks for a connection.
+/// The state of a socket that is connecting.
 pub const SYN_SENT: u8 = 2;
 const LISTEN: u8 = 10;
 
@@ -22,11 +22,11 @@ pub struct SocketRow {
     pub local: SocketAddr,
     /// The other end; unspecified for a listener.
     pub remote: SocketAddr,
-    /// The number of the socket, which `/proc/PID/fd` shows as well.
+    /// The inode number of the socket, which `/proc/PID/fd` shows as well.
     pub inode: u64,
 }
 
-/// The addresses at which sockets wait for connections.
+/// Returns the addresses at which sockets listen.
 ///
 /// # Errors
 /// When a table cannot be read.
@@ -46,7 +46,7 @@ pub fn listeners() -> io::Result<Vec<SocketAddr>> {
     Ok(all)
 }
 
-/// The sockets of one table; lines of another form are skipped.
+/// Parses the sockets of one table; skips lines of another form.
 pub fn rows(text: &str) -> impl Iterator<Item = SocketRow> {
     text.lines().skip(1).filter_map(row)
 }
@@ -62,7 +62,7 @@ fn row(line: &str) -> Option<SocketRow> {
     })
 }
 
-/// `0100007F:0035`: words of 32 bits as they lie in memory, then the port as a number.
+/// Parses `0100007F:0035`: words of 32 bits as they are in memory, then the port as a number.
 fn address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;

@@ -11,9 +11,9 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 use windows_sys::Win32::Networking::WinSock::{ADDRESS_FAMILY, AF_INET, AF_INET6};
 
 const FIRST_SIZE: u32 = 16 * 1024;
-/// A hundred thousand connections have tables of some 6 MB.
+/// The tables of a hundred thousand connections have some 6 MB.
 const MOST_BYTES: u32 = 64 * 1024 * 1024;
-/// Both kinds of row hold nothing but 32-bit words (and bytes in fours).
+/// Both kinds of row consist of 32-bit words (and of bytes in groups of four).
 const WORDS_V4: usize = size_of::<MIB_TCPROW_OWNER_PID>() / 4;
 const WORDS_V6: usize = size_of::<MIB_TCP6ROW_OWNER_PID>() / 4;
 
@@ -24,25 +24,25 @@ pub struct SocketRow {
     pub state: u32,
     /// This end.
     pub local: SocketAddr,
-    /// The other end; of no meaning for a listener.
+    /// The other end; has no meaning for a listener.
     pub remote: SocketAddr,
-    /// The process that has opened it; 0 if that has ended.
+    /// The process that opened it; 0 if that has ended.
     pub owner: u32,
 }
 
-/// The addresses at which sockets wait for connections.
+/// Returns the addresses at which sockets listen.
 ///
 /// # Errors
-/// When the system does not say.
+/// When the system does not return the table.
 pub fn listeners() -> io::Result<Vec<SocketAddr>> {
     let rows = both(TCP_TABLE_OWNER_PID_LISTENER)?;
     Ok(rows.iter().map(|row| row.local).collect())
 }
 
-/// The sockets that have or had a connection, or ask for one.
+/// Returns the sockets that have or had a connection, or are connecting.
 ///
 /// # Errors
-/// When the system does not say.
+/// When the system does not return the table.
 pub fn connections() -> io::Result<Vec<SocketRow>> {
     both(TCP_TABLE_OWNER_PID_CONNECTIONS)
 }
@@ -53,12 +53,12 @@ fn both(class: TCP_TABLE_CLASS) -> io::Result<Vec<SocketRow>> {
     Ok(v4.chain(rows::<WORDS_V6>(&v6).map(v6_row)).collect())
 }
 
-/// The table as words: the number of rows, then the rows.
+/// Returns the table as words: the number of rows, then the rows.
 fn table(family: ADDRESS_FAMILY, class: TCP_TABLE_CLASS) -> io::Result<Vec<u32>> {
     let mut size = FIRST_SIZE;
     while size <= MOST_BYTES {
         let mut words = vec![0_u32; usize::try_from(size / 4).unwrap_or_default() + 1];
-        // SAFETY: the memory has at least `size` writable bytes, aligned as the rows want.
+        // SAFETY: the memory has at least `size` writable bytes, aligned as the rows require.
         let done = unsafe {
             GetExtendedTcpTable(
                 words.as_mut_ptr().cast(),
@@ -71,7 +71,8 @@ fn table(family: ADDRESS_FAMILY, class: TCP_TABLE_CLASS) -> io::Result<Vec<u32>>
         };
         match done {
             NO_ERROR => return Ok(words),
-            // The system has said how much it needs; another socket may come meanwhile.
+            // The system has returned the size that it needs; another socket may be opened in the
+            // meantime.
             ERROR_INSUFFICIENT_BUFFER => size = size.saturating_add(FIRST_SIZE),
             _ => return Err(io::Error::from_raw_os_error(done.cast_signed())),
         }
@@ -119,7 +120,7 @@ fn v6(words: [u32; 4], number: u32) -> SocketAddr {
     SocketAddr::new(Ipv6Addr::from(address).into(), port(number))
 }
 
-/// In network order, in the lower half of the word.
+/// The port is in network order, in the lower half of the word.
 fn port(number: u32) -> u16 {
     let [first, second, ..] = number.to_ne_bytes();
     u16::from_be_bytes([first, second])
@@ -159,7 +160,7 @@ mod tests {
         let found = connections().unwrap();
         let found = found.iter().find(|row| row.local == own).unwrap();
         assert_eq!(found.remote, address);
-        // Wine knows the owners of other processes' sockets only.
+        // For sockets of the own process, Wine does not know the owner.
         if std::env::var_os("WINEPREFIX").is_none() {
             assert_eq!(found.owner, std::process::id());
         }
