@@ -196,7 +196,7 @@ impl Paths {
         self.runtime.join("agent.sock")
     }
 
-    /// Held by the one agent of this user.
+    /// The lock file that the one agent of this user holds.
     pub fn agent_lock(&self) -> PathBuf {
         self.runtime.join("agent.lock")
     }

@@ -117,8 +117,8 @@ fn filter(level: Level, env: &Environment) -> (Targets, Option<String>) {
     }
 }
 
-/// Everything that a session starts inherits `$JOURNAL_STREAM`, so systemd.exec(5) says to compare
-/// it with the stream's device and inode.
+/// Reports whether journald reads standard error. Everything that a session starts inherits
+/// `$JOURNAL_STREAM`, so systemd.exec(5) says to compare it with the stream's device and inode.
 #[cfg(unix)]
 fn journal_reads_stderr(env: &Environment) -> bool {
     use std::os::fd::AsFd;

@@ -293,8 +293,9 @@ mod os {
         owner == me || owner == 0
     }
 
-    /// In a user namespace that does not map its owner, a directory from outside (often `/`) shows
-    /// the overflow uid: no user inside the namespace can be that user.
+    /// Reports whether the owner is not mapped. In a user namespace that does not map its owner, a
+    /// directory from outside (often `/`) shows the overflow uid: no user inside the namespace can
+    /// be that user.
     fn is_unmapped(owner: u32) -> bool {
         let read = |path| bounded::read(Path::new(path), 64 << 10);
         let number = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.trim().parse::<u32>().ok();
@@ -327,7 +328,8 @@ mod os {
         false
     }
 
-    /// No user can write there through this mount: a volume of Kubernetes is 0777 and read-only.
+    /// Reports whether the mount is read-only: no user can write there through it, as in a volume
+    /// of Kubernetes, which is 0777 and read-only.
     #[cfg(target_os = "linux")]
     fn is_read_only(path: &Path) -> bool {
         rustix::fs::statvfs(path)

@@ -380,8 +380,8 @@ impl Prepared {
         displaced.iter().map(read).collect()
     }
 
-    /// A merged copy was swapped in without waiting for the disk, so that other writers do not
-    /// wait.
+    /// Writes a merged copy to the disk. It was swapped in without waiting for the disk, so that
+    /// other writers do not wait.
     async fn make_durable(&self, in_place: Option<&File>) -> Result<(), ApplyError> {
         let written = match in_place {
             Some(file) => sync(file).await,

@@ -138,7 +138,7 @@ mod linux {
         }
     }
 
-    /// Empty if the file system does not support flags.
+    /// Returns the flags; none if the file system does not support them.
     fn flags(file: &File) -> IFlags {
         ioctl_getflags(file).unwrap_or(IFlags::empty())
     }

@@ -10,7 +10,7 @@ use super::envfile::{not_a_file, read_file, read_open};
 use super::failure::{ApplyError, InPlace};
 use crate::bounded;
 
-/// The real file behind symbolic links, as far as the path exists.
+/// The real file behind symbolic links; the end of its path may not exist yet.
 #[derive(Debug)]
 pub(super) struct Place {
     /// The file itself: not a symbolic link, may not exist.
@@ -323,8 +323,8 @@ mod access {
     use super::ApplyError;
     use crate::trust::may_write;
 
-    /// A mode without any `w` is the owner's wish. goroam respects it also as root, which the mode
-    /// does not stop.
+    /// Checks that the file may be written. A mode without any `w` is the owner's wish: goroam
+    /// respects it also as root, which the mode does not stop.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
         if meta.mode() & 0o222 == 0 {
             let way_out = "`chmod u+w` it to let goroam manage it";
@@ -360,7 +360,7 @@ mod access {
 
     use super::ApplyError;
 
-    /// The read-only attribute; on directories it means something else.
+    /// Checks the read-only attribute; on directories it means something else.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
         if meta.is_file() && meta.permissions().readonly() {
             Err(ApplyError::read_only(

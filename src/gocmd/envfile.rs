@@ -155,7 +155,8 @@ fn config_folder(env: &Environment) -> Result<(PathBuf, PathBuf), LocateError> {
     Ok((home, folder))
 }
 
-/// go accepts a relative HOME and creates directories in its present directory; goroam does not.
+/// Returns the path in a variable, and refuses a relative one. go accepts a relative HOME and
+/// creates directories in its present directory; goroam does not.
 fn absolute(env: &Environment, name: &'static str) -> Result<Option<PathBuf>, LocateError> {
     match env.path(name) {
         Some(path) if !path.is_absolute() => Err(LocateError::RelativeFolder {
@@ -173,8 +174,8 @@ mod owner {
 
     use super::LocateError;
 
-    /// A home or config directory must be the user's own. One that belongs to root is not another
-    /// user's home: containers run any uid with `HOME=/`.
+    /// Checks that a home or config directory is the user's own. One that belongs to root is not
+    /// another user's home: containers run any uid with `HOME=/`.
     pub(super) fn check_folder(path: &Path) -> Result<(), LocateError> {
         match std::fs::metadata(path) {
             Ok(meta) if meta.uid() != 0 => refuse_foreign(path, meta.uid()),
@@ -182,8 +183,8 @@ mod owner {
         }
     }
 
-    /// An existing file must be the user's own. Also, root must not leave a new one in another
-    /// user's directory.
+    /// Checks that an existing file is the user's own. Also, root must not leave a new one in
+    /// another user's directory.
     pub(super) fn check_file(path: &Path) -> Result<(), LocateError> {
         if let Ok(meta) = std::fs::metadata(path) {
             return match meta.is_file() {

@@ -63,7 +63,7 @@ pub(super) fn is_final(file: &File) -> Option<bool> {
     }
 }
 
-/// NFS, FAT and old kernels cannot exchange two names.
+/// Reports whether the error says that names cannot be exchanged: NFS, FAT and old kernels cannot.
 pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(unix)]
     let known = matches!(

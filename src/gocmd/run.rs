@@ -339,7 +339,7 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec
     Ok(bytes)
 }
 
-/// A wrapper's children do not end with it, so the whole group is ended.
+/// Ends the whole process group: a wrapper's children do not end with the wrapper.
 #[cfg(unix)]
 pub(crate) fn end_group(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process_group};

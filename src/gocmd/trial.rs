@@ -131,7 +131,7 @@ impl<'g> Trial<'g> {
         self.folder.path().join("env")
     }
 
-    /// go may have written the file in the previous trial.
+    /// Stores the file for the next trial. go may have written it in the previous one.
     fn put(&self, file: &[u8]) -> io::Result<()> {
         std::fs::remove_file(self.file())?;
         io::Write::write_all(&mut bounded::create_new(&self.file())?, file)

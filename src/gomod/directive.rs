@@ -486,7 +486,7 @@ pub(super) fn unquote(word: &str) -> Result<String, String> {
         .ok_or_else(|| "invalid quoted string: invalid syntax".to_owned())
 }
 
-/// The escapes of `strconv.Unquote`.
+/// Resolves the escapes of `strconv.Unquote`.
 fn unescape(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();

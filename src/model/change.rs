@@ -105,8 +105,8 @@ fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Chang
     }
 }
 
-/// A metric that changes which route is the best appears as a move. Any other change of a metric is
-/// only reported.
+/// Reports changes of metrics. One that changes which route is the best appears as a move; any
+/// other is only reported.
 fn metric_changes(
     new: &Snapshot,
     family: &str,

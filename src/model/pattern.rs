@@ -145,7 +145,8 @@ fn tokens(pattern: &str) -> Result<Vec<Token>, BadPattern> {
     Ok(tokens)
 }
 
-/// A class that is not closed is malformed, whatever it holds.
+/// Returns the next character of a class. A class that is not closed is malformed, whatever it
+/// holds.
 fn class_char(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, BadPattern> {
     let c = match rest.next() {
         None | Some('-' | ']') => return Err(BadPattern),

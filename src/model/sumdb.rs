@@ -107,7 +107,7 @@ fn check_name(name: &str) -> Result<(), SumDbError> {
     Ok(())
 }
 
-/// Go parses the URL when it dials, and supports http, https and file only.
+/// Checks the URL. Go parses it when it dials, and supports http, https and file only.
 fn check_url(url: &str) -> Result<(), SumDbError> {
     if !url.contains("://") {
         return Err(SumDbError(format!("invalid GOSUMDB URL: {}", mask(url))));

@@ -108,8 +108,8 @@ pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
 /// The present choice is kept if it is at most this factor slower than the fastest.
 const NEAR: f64 = 1.3;
 
-/// All probes started at the same time, so the first target that is up is the fastest: as soon as
-/// one is up, the others are not waited for.
+/// Adds the targets that a `fastest` still waits for. All probes started at the same time, so the
+/// first target that is up is the fastest: as soon as one is up, the others are not waited for.
 fn want_fastest(profile: &Profile, facts: DecisionFacts<'_>, names: &mut BTreeSet<String>) {
     let is_up = |name: &String| facts.seen.get(name).is_some_and(|seen| seen.up);
     for value in profile.env.values() {

@@ -228,9 +228,9 @@ fn target_up(name: &str, facts: &DecisionFacts<'_>, loose: bool) -> (Truth, Stri
     (Truth::from(*up), evidence)
 }
 
-/// A portal answers for every target: one target that is proven to be itself rules it out. Until
-/// then every such target is waited for, so that the value does not depend on which one answers
-/// first.
+/// Evaluates `portal`. A portal answers for every target: one target that is proven to be itself
+/// rules it out. Until then every such target is waited for, so that the value does not depend on
+/// which one answers first.
 fn portal(wanted: bool, policy: &Policy, facts: &DecisionFacts<'_>) -> Trace {
     let what = if wanted { "portal" } else { "no portal" };
     let mut seen = facts.seen.values().map(|seen| &seen.observation);

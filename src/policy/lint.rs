@@ -216,7 +216,7 @@ fn asks_for_portal(condition: &Condition) -> bool {
         .any(|fact| matches!(fact, Condition::Portal(_)))
 }
 
-/// `proxyList` stops at `direct` and `off`.
+/// Finds entries after `direct` and `off`: `proxyList` stops there.
 fn ignored_hops(view: &View<'_>) {
     for possible in &view.chains {
         if let Some(at) = possible.chain.ignored {
@@ -233,7 +233,8 @@ fn ignored_hops(view: &View<'_>) {
     }
 }
 
-/// go walks the list again for every request, and a dead proxy costs its time-out each time.
+/// Finds a mirror after `|`: go walks the list again for every request, and a dead proxy costs its
+/// time-out each time.
 fn mirror_behind_pipe(view: &View<'_>) {
     for (possible, before, hop) in view.pairs() {
         if before.then == Some(Separator::Pipe) && matches!(hop.kind, HopKind::File(_)) {
@@ -247,8 +248,8 @@ fn mirror_behind_pipe(view: &View<'_>) {
     }
 }
 
-/// `TryProxies` moves on after 404 and 410 only: an entry after `,` does not help if the proxy
-/// before it does not answer, or answers 403, 429 or 502.
+/// Finds entries after `,` that do not help: `TryProxies` moves on after 404 and 410 only, not if
+/// the proxy before it does not answer, or answers 403, 429 or 502.
 fn behind_comma(view: &View<'_>) {
     for (possible, before, hop) in view.pairs() {
         let Some(url) = proxy(before).filter(|_| before.then == Some(Separator::Comma)) else {
@@ -270,7 +271,7 @@ fn behind_comma(view: &View<'_>) {
     }
 }
 
-/// The second of two equal entries gives the same answer as the first.
+/// Finds equal entries: the second one gives the same answer as the first.
 fn twice(view: &View<'_>) {
     let place = |hop: &Hop| match &hop.kind {
         HopKind::Proxy(url) | HopKind::File(url) => Some(canonical(url)),
@@ -296,8 +297,8 @@ fn twice(view: &View<'_>) {
     }
 }
 
-/// `proxyList` skips an empty entry together with the separator after it: `a|,b` is `a|b`, and
-/// `a,|b` is `a,b`.
+/// Finds empty entries. `proxyList` skips an empty entry together with the separator after it:
+/// `a|,b` is `a|b`, and `a,|b` is `a,b`.
 fn empty_entries(view: &View<'_>) {
     for possible in &view.chains {
         let Some(value) = &possible.text else {
@@ -325,7 +326,8 @@ fn empty_entries(view: &View<'_>) {
     }
 }
 
-/// The loosening rule reports this as an error, unless the condition is proven.
+/// Finds proxies over plain http. The loosening rule reports them as an error, unless the condition
+/// is proven.
 fn plain_http(view: &View<'_>) {
     let proven = is_proven(&view.profile.when, &view.policy.targets);
     if !view.place.when_understood || !proven {
@@ -341,8 +343,8 @@ fn plain_http(view: &View<'_>) {
     }
 }
 
-/// `direct/` is not `direct`, and `localhost:3000` means https, which a server on the user's own
-/// machine rarely speaks.
+/// Finds entries that go completes to https: `direct/` is not `direct`, and `localhost:3000` means
+/// https, which a server on the user's own machine rarely speaks.
 fn implied_https(view: &View<'_>) {
     for (possible, hop, url) in view.proxies() {
         let Some(value) = &possible.text else {
@@ -369,8 +371,8 @@ fn implied_https(view: &View<'_>) {
     }
 }
 
-/// Only `,` and `|` end an entry: any other character that looks like an end becomes part of the
-/// URL.
+/// Finds entries that look like several. Only `,` and `|` end an entry: any other character that
+/// looks like an end becomes part of the URL.
 fn several_in_one(view: &View<'_>) {
     for (possible, hop, url) in view.proxies() {
         let rest = url.split_once("://").map_or("", |(_, rest)| rest);
@@ -392,7 +394,7 @@ const PASS_THROUGH: [&str; 3] = [
     "https://goproxy.io",
 ];
 
-/// `modfetch/sumdb.go:dbDial`: a URL in GOSUMDB bypasses every proxy.
+/// Finds a URL in GOSUMDB: it bypasses every proxy (`modfetch/sumdb.go:dbDial`).
 fn sumdb_url(view: &View<'_>) {
     let expanded = resolve(view.value("GOSUMDB").unwrap_or("off"), &view.profile.env);
     let Ok(SumDb::Database {
@@ -488,7 +490,7 @@ fn is_covered(view: &View<'_>, target: &Target) -> bool {
     module_of(target).is_none_or(|module| view.covers(list, module))
 }
 
-/// GOPRIVATE is set, but does not cover what the target serves: names go to the checksum database.
+/// Finds a GOPRIVATE that does not cover what the target serves: names go to the checksum database.
 fn not_covered(view: &View<'_>, target: &Target) {
     let Some(module) = module_of(target) else {
         return;
@@ -522,7 +524,7 @@ fn host_of(module: &str) -> &str {
     module.split('/').next().unwrap_or(module)
 }
 
-/// `direct` at the end of a chain for an air gap: every missing module costs git's time-outs.
+/// Finds `direct` at the end of a chain for an air gap: every missing module costs git's time-outs.
 fn direct_in_air_gap(view: &View<'_>) {
     let is_this = |profile: &Profile| std::ptr::eq(profile, view.profile);
     let is_last = view.policy.profiles.last().is_some_and(is_this);
@@ -564,7 +566,8 @@ fn rests_on_network(condition: &Condition, policy: &Policy) -> bool {
     condition.facts().into_iter().any(needs_it)
 }
 
-/// `proxyList` gives GONOPROXY's modules priority over every entry, including `off` and file://.
+/// Finds an offline chain without a GONOPROXY that names no module, such as `none`: `proxyList`
+/// handles GONOPROXY's modules before every entry, including `off` and file://.
 fn needs_gonoproxy(view: &View<'_>) {
     let stays = |(_, hop): (_, &Hop)| matches!(hop.kind, HopKind::File(_) | HopKind::Off);
     let offline = !view.chains.is_empty() && view.hops().all(stays);

@@ -81,7 +81,7 @@ fn is_error(finding: &PolicyFinding) -> bool {
     finding.severity == Severity::Error
 }
 
-/// Returns the policy as far as the text could be understood, the findings, and TOML's own errors.
+/// Returns the understood part of the policy, the findings, and TOML's own errors.
 fn read(text: &str, location: PolicyLocation<'_>) -> (Policy, Parsed, Vec<PolicyFinding>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let document = document.get_ref();
