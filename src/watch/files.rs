@@ -1,17 +1,17 @@
-//! Files that matter: the policy, the go env file, the resolver's. Keeps the watches as the plan
-//! says, and turns their events into hints.
+//! Watches the files that matter: the policy, the go env file, the resolver's. Sets the watches
+//! that the plan lists, and turns their events into hints.
 //!
-//! A watched file that is replaced by a rename, as every careful program does, is gone for the
-//! watcher; so folders are watched, and of a folder that is not there yet the nearest one above
-//! it. On Linux the file itself is watched too: a bind-mounted one (`ip netns exec` does that
-//! to resolv.conf) changes without a word to the folder that it appears in.
+//! When a watched file is replaced by a rename, as every careful program does, the watch follows
+//! the old file. So goroam watches directories, and if a directory does not exist yet, the nearest
+//! existing one above it. On Linux the file itself is watched too: a bind-mounted file (`ip netns
+//! exec` does that to resolv.conf) changes without an event in its directory.
 //!
-//! Every link and folder on the way to a file is watched, too, by its name only: a link may be
-//! pointed elsewhere, a folder be renamed.
+//! Every link and directory on the path to a file is watched, too, but only its name: a link may be
+//! changed to another target, a directory may be renamed.
 //!
-//! The notify crate asks the system for every opening of a file as well, which in `/etc` means a
-//! wake-up for each program that starts anywhere (each reads `/etc/ld.so.cache`); so Linux has
-//! its own small inotify without that, and without a thread.
+//! The notify crate also asks the system for every opening of a file. In `/etc` that means a
+//! wake-up for each program that starts anywhere (each reads `/etc/ld.so.cache`). So on Linux
+//! goroam uses inotify directly, without these events and without a thread.
 
 #[cfg(any(not(target_os = "linux"), test))]
 pub(super) mod by_notify;
@@ -29,9 +29,10 @@ use futures_util::FutureExt as _;
 use super::source::{Backoff, Hint, HintInbox};
 use plan::{Watch, WatchPlan, plan};
 
-/// What it is called in troubles.
+/// The name in problem reports.
 const NAME: &str = "files";
-/// While folders appear faster than they can be watched; the last event starts over anyway.
+/// How often the plan is made again while directories appear faster than they can be watched; the
+/// last event starts this again anyway.
 const MOST_ROUNDS: usize = 8;
 
 /// Why a watch could not be set.
@@ -39,35 +40,36 @@ pub(super) type WatchError = Box<dyn Error + Send + Sync>;
 
 /// The system's file watcher.
 pub(super) trait FileBackend: Sized + Send {
-    /// Starts it. Must be called within a tokio runtime.
+    /// Starts the watcher. Must be called within a tokio runtime.
     fn open() -> Result<Self, WatchError>;
 
-    /// Watches one file, or one folder without those below it. `name_only`: what becomes of the
-    /// name of a link or a folder, and nothing that is in it; only asked for on Linux.
+    /// Watches one file, or one directory without its subdirectories. `name_only`: reports only
+    /// changes to the name of a link or a directory, not to its content; used on Linux only.
     fn watch(&mut self, path: &Path, name_only: bool) -> Result<(), WatchError>;
 
-    /// Ends that. The system may have done so already, with the file.
+    /// Stops watching the path. The system may already have done so, when the file disappeared.
     fn unwatch(&mut self, path: &Path);
 
     /// Waits for the next event. Cancel-safe.
     fn next(&mut self) -> impl Future<Output = io::Result<FileEvent>> + Send;
 }
 
-/// What has happened.
+/// A change to a file.
 #[derive(Debug)]
 pub(super) enum FileEvent {
     /// The contents of a file changed.
     Data(PathBuf),
-    /// A file came, or its name, mode or number of names changed.
+    /// A file appeared, or its name, mode or number of names changed.
     Form(PathBuf),
-    /// A file went; a watch on it goes with it, now or later.
+    /// A file disappeared; its watch disappears with it, now or later.
     Gone(PathBuf),
     /// Events were lost.
     Lost,
 }
 
-/// Watches the files that `targets` names (asked again each time, since a resolver may come to
-/// use others), for ever. What cannot be watched is a trouble, and tried again with backoff.
+/// Watches the files that `targets` returns, forever (it is called again each time, since a
+/// resolver may start to use other files). What cannot be watched is reported as a problem, and
+/// tried again with backoff.
 pub(super) async fn keep_watching<B: FileBackend>(
     targets: impl Fn() -> Vec<(Hint, PathBuf)> + Send + Sync,
     inbox: HintInbox,
@@ -96,14 +98,14 @@ struct Watches<'a, B> {
     backend: B,
     inbox: &'a HintInbox,
     armed: BTreeMap<PathBuf, Watch>,
-    /// None before the first.
+    /// `None` before the first plan.
     plan: Option<WatchPlan>,
-    /// Watches that the system has dropped, or will, since their file went.
+    /// Watches that the system has dropped or will drop, since their file disappeared.
     suspects: BTreeSet<PathBuf>,
 }
 
 impl<B: FileBackend> Watches<'_, B> {
-    /// Runs until the watcher breaks.
+    /// Runs until the watcher fails.
     async fn run(mut self, targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Sync)) -> WatchError {
         let mut wait = Backoff::default();
         loop {
@@ -115,7 +117,7 @@ impl<B: FileBackend> Watches<'_, B> {
                 }
                 Err(error) => {
                     note_trouble(self.inbox, &*error);
-                    // Either way it is tried again.
+                    // In both cases this is tried again.
                     let pause = tokio::time::timeout(wait.next(), self.pass_on());
                     pause.await.unwrap_or(Ok(()))
                 }
@@ -130,7 +132,7 @@ impl<B: FileBackend> Watches<'_, B> {
     async fn pass_on(&mut self) -> io::Result<()> {
         let mut changed = false;
         loop {
-            // Of a burst of events all are taken before the plan is made again.
+            // Takes all events of a burst before the plan is made again.
             let event = match self.backend.next().now_or_never() {
                 Some(event) => event?,
                 None if changed => return Ok(()),
@@ -140,7 +142,7 @@ impl<B: FileBackend> Watches<'_, B> {
         }
     }
 
-    /// True if the plan may have to change.
+    /// Handles an event; true if the plan may have to change.
     fn take(&mut self, event: FileEvent) -> bool {
         let Some(plan) = &self.plan else {
             return true;
@@ -160,20 +162,21 @@ impl<B: FileBackend> Watches<'_, B> {
         !matches!(event, FileEvent::Data(_))
     }
 
-    /// Makes the watches as they should be now.
+    /// Sets the watches that the current plan requires.
     fn arm(&mut self, targets: &impl Fn() -> Vec<(Hint, PathBuf)>) -> Result<(), WatchError> {
         let mut done = Ok(());
         for _ in 0..MOST_ROUNDS {
             let wanted = plan(&targets());
             done = self.adjust(&wanted.watches);
-            // A file that came, went, or was replaced before its folder was watched sent no event.
+            // A file that appeared, disappeared or was replaced before its directory was watched
+            // sent no event.
             for (path, (hint, file)) in &wanted.found {
                 let before = self.plan.as_ref().map(|plan| plan.found.get(path));
                 if before.is_some_and(|before| before != Some(&(*hint, *file))) {
                     self.inbox.send(*hint);
                 }
             }
-            // Something may have appeared before its folder was watched.
+            // A file may have appeared before its directory was watched.
             let is_last = plan(&targets()) == wanted;
             self.plan = Some(wanted);
             if is_last {
@@ -200,7 +203,7 @@ impl<B: FileBackend> Watches<'_, B> {
             }
             match self.backend.watch(path, watch.name_only) {
                 Ok(()) => drop(self.armed.insert(path.clone(), *watch)),
-                // It went meanwhile; the plan is made again.
+                // The path disappeared in the meantime; the plan is made again.
                 Err(_) if path.symlink_metadata().is_err() => {}
                 Err(why) => done = Err(format!("cannot watch {}: {why}", path.display()).into()),
             }
@@ -209,7 +212,7 @@ impl<B: FileBackend> Watches<'_, B> {
     }
 }
 
-/// A trouble until the files are watched again; logged once.
+/// Reports a problem until the files are watched again; logs it once.
 fn note_trouble(inbox: &HintInbox, error: &(dyn Error + Send + Sync)) {
     if !inbox.has_trouble(NAME) {
         tracing::warn!(source = NAME, %error, "cannot watch all files");
@@ -241,7 +244,7 @@ mod tests {
     }
 
     impl Desk {
-        /// Watches `policy` (a path below a new folder) as the policy file.
+        /// Watches `policy` (a path below a new directory) as the policy file.
         async fn watching<B: FileBackend + 'static>(
             policy: &str,
             prepare: impl FnOnce(&Path),
@@ -249,7 +252,7 @@ mod tests {
             let root = tempfile::tempdir().unwrap();
             prepare(root.path());
             let target = root.path().join(policy);
-            // The second one shows when the watches are there.
+            // The second file shows when the watches are set.
             let ready = root.path().join("ready");
             let targets = vec![(Hint::PolicyFile, target), (Hint::EnvFile, ready.clone())];
             let inbox = HintInbox::default();
@@ -276,7 +279,8 @@ mod tests {
             self.quiet().await;
         }
 
-        /// Waits until nothing has come for a while; what comes meanwhile is the same event's.
+        /// Waits until no event has come for a while; events in the meantime belong to the same
+        /// change.
         async fn quiet(&self) {
             let pause = Duration::from_millis(60);
             while tokio::time::timeout(pause, self.inbox.next()).await.is_ok() {}
@@ -358,7 +362,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_above_the_file_that_is_exchanged_is_seen() {
-        // As kubernetes and home-manager do it, and dotfiles with a `current`.
+        // kubernetes and home-manager do this, and dotfiles with a `current` link.
         let desk = Desk::watching::<Inotify>("etc/policy.toml", |root| {
             for version in ["v1", "v2", "v3"] {
                 fs::create_dir_all(root.join("dot").join(version)).unwrap();
@@ -376,12 +380,12 @@ mod tests {
             fs::write(desk.path("dot").join(version).join("policy.toml"), "edited").unwrap();
             desk.hint_comes().await;
         }
-        // Taken away, and made again.
+        // The link is removed, and created again.
         fs::remove_file(desk.path("dot/current")).unwrap();
         desk.hint_comes().await;
         std::os::unix::fs::symlink("v2", desk.path("dot/current")).unwrap();
         desk.hint_comes().await;
-        // A folder is renamed, and another one put in its place.
+        // A directory is renamed, and another one takes its place.
         fs::create_dir_all(desk.path("next/v2")).unwrap();
         fs::write(desk.path("next/v2/policy.toml"), "next").unwrap();
         std::os::unix::fs::symlink("v2", desk.path("next/current")).unwrap();
@@ -391,7 +395,7 @@ mod tests {
         desk.hint_comes().await;
         fs::write(desk.path("dot/v2/policy.toml"), "edited").unwrap();
         desk.hint_comes().await;
-        // What is beside the way is no event.
+        // A file beside the path causes no event.
         fs::write(desk.path("dot/other"), "x").unwrap();
         fs::write(desk.path("old/v2/policy.toml"), "x").unwrap();
         desk.silent().await;
@@ -416,7 +420,7 @@ mod tests {
     }
 
     async fn a_second_name_of_the_file_is_the_file<B: FileBackend + 'static>() {
-        // As a bind mount is: the folder that the file is in says nothing.
+        // Like a bind mount: the directory of the file sends no event.
         let desk = Desk::watching::<B>("policy.toml", |root| {
             fs::create_dir(root.join("etc")).unwrap();
             fs::write(root.join("etc/source"), "x").unwrap();

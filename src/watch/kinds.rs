@@ -1,4 +1,4 @@
-//! What a link is, and which routes say nothing about where the machine is. Pure.
+//! Decides the kind of a link, and which routes do not depend on the network. Pure.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use crate::model::LinkKind;
 
-/// How names of links begin, in lower case. Containers' and virtual machines' come first, whatever
-/// the device: docker0 is a bridge, vnet0 a tap.
+/// The beginnings of link names, in lower case. Those of containers and virtual machines come
+/// first, whatever the device: docker0 is a bridge, vnet0 a tap.
 const NAMES: [(LinkKind, &str); 6] = [
     (
         LinkKind::Virtual,
@@ -24,9 +24,9 @@ const NAMES: [(LinkKind, &str); 6] = [
     (LinkKind::Bridge, "br bond team lagg"),
 ];
 
-/// The kind of a link: `device` is what the system says of it. [`LinkKind::Virtual`] are devices
-/// that behave as Ethernet without hardware (veth, macvlan, dummy), [`LinkKind::Other`] those of
-/// which the system says nothing.
+/// Returns the kind of a link; `device` is the kind that the system reports. [`LinkKind::Virtual`]
+/// are devices that behave like Ethernet without hardware (veth, macvlan, dummy); for
+/// [`LinkKind::Other`] the system reports no kind.
 pub(super) fn kind(name: &str, device: LinkKind) -> LinkKind {
     let lower = name.to_ascii_lowercase();
     let by_name = NAMES.iter().find(|(_, starts)| {
@@ -39,15 +39,15 @@ pub(super) fn kind(name: &str, device: LinkKind) -> LinkKind {
         // Raw-IP modems have no link layer.
         (LinkKind::Tunnel | LinkKind::Wired, Some(LinkKind::Cellular)) => LinkKind::Cellular,
         (LinkKind::Virtual, Some(LinkKind::Bridge)) => LinkKind::Virtual,
-        // In a container or a network namespace the end of a veth pair plays the part that its
-        // name says.
+        // In a container or a network namespace the end of a veth pair has the role that its name
+        // indicates.
         (LinkKind::Virtual | LinkKind::Other, Some(named)) => named,
         (LinkKind::Other, None) if lower == "lo" || lower == "lo0" => LinkKind::Loopback,
         _ => device,
     }
 }
 
-/// Such a route is the same on every network.
+/// Reports whether the route is the same on every network.
 pub(super) fn is_local(destination: &IpNet) -> bool {
     let ip = destination.addr();
     let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);

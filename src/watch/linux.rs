@@ -1,6 +1,6 @@
-//! Linux' own sources of hints: rtnetlink's messages, and the kernel's word that the wall clock was
-//! set or the machine has slept, so that a resume is noticed at once even where it changes nothing
-//! about the network.
+//! Linux' own sources of hints: rtnetlink's messages, and the kernel's notification that the wall
+//! clock was set or the machine has slept. So a resume is noticed at once even if it changes
+//! nothing about the network.
 
 mod link;
 mod route;
@@ -26,7 +26,7 @@ pub(super) use super::resolv_conf::{resolver, resolver_files};
 pub(super) use link::links;
 pub(super) use route::tables;
 
-/// Starts the sources that this system has.
+/// Starts the sources of this system.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![start::<RouteMessages>(inbox), start::<ClockSet>(inbox)]
 }
@@ -34,10 +34,10 @@ pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
 /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `…_ROUTE`, `…_RULE`, `RTMGRP_IPV6_IFADDR`, `…_ROUTE`, and
 /// the group for IPv6 rules, which has no such name.
 ///
-/// Links are among them because the kernel sends no message for the IPv4 routes that go when
-/// a link goes down, and none for addresses either: they stay.
+/// Links are included because the kernel sends no message for the IPv4 routes that disappear when a
+/// link goes down. It sends none for addresses either, since they stay.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 1 << (libc::RTNLGRP_IPV6_RULE - 1);
-/// So many messages are read before the others in the runtime get their turn.
+/// How many messages are read before other tasks of the runtime get their turn.
 const MOST_AT_ONCE: usize = 256;
 
 /// The kernel's messages about links, addresses, routes and rules.
@@ -64,7 +64,7 @@ impl HintSource for RouteMessages {
                 let buffer = &mut self.buffer;
                 match guard.try_io(|socket| receive(socket.get_ref(), buffer)) {
                     Err(_would_block) => break,
-                    // The kernel had more to say than the socket's buffer holds.
+                    // The kernel had more messages than fit into the socket's buffer.
                     Ok(Err(error)) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                         return Ok(Hint::Lost);
                     }
@@ -78,13 +78,13 @@ impl HintSource for RouteMessages {
     }
 }
 
-/// A timer that never runs out, but is cancelled whenever CLOCK_REALTIME jumps:
-/// `timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`. Since Linux 5.15 also by a resume
-/// (`timerfd_resume` in `fs/timerfd.c`); before, only where the resume corrected the clock.
+/// A timer that never expires, but is cancelled whenever CLOCK_REALTIME jumps: `timerfd_create(2)`,
+/// `TFD_TIMER_CANCEL_ON_SET`. Since Linux 5.15 a resume cancels it, too (`timerfd_resume` in
+/// `fs/timerfd.c`); before, only if the resume corrected the clock.
 ///
-/// All programs share the real clock, and no namespace has another one, so the tests below set
-/// none. In another kernel (user-mode Linux 6.1) both are seen: `date -s` ends a pin
-/// at once, and `echo mem > /sys/power/state` cancels the timer.
+/// All programs share the real clock, and no namespace has its own, so the tests below do not set
+/// it. In another kernel (user-mode Linux 6.1) both were observed: `date -s` ends a pin at once,
+/// and `echo mem > /sys/power/state` cancels the timer.
 struct ClockSet {
     timer: AsyncFd<OwnedFd>,
 }
@@ -95,7 +95,7 @@ impl HintSource for ClockSet {
     fn open() -> io::Result<ClockSet> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
-        // As far away as the kernel can count; the flags are what it is for.
+        // The latest time that the kernel can represent; only the flags matter.
         let far = Itimerspec {
             it_interval: Timespec::default(),
             it_value: Timespec {
@@ -113,10 +113,10 @@ impl HintSource for ClockSet {
     async fn next(&mut self) -> io::Result<Hint> {
         let read = |timer: &OwnedFd| Ok(rustix::io::read(timer, &mut [0; 8])?);
         match self.timer.async_io(Interest::READABLE, read).await {
-            // It stays armed, and the next jump cancels it again.
+            // The timer stays armed, and the next jump cancels it again.
             Err(error) if Errno::from_io_error(&error) == Some(Errno::CANCELED) => Ok(Hint::Wake),
             Err(error) => Err(error),
-            // The end of time, or a clock beyond it: no news, and never again.
+            // The clock has reached the timer's end: this is no event, and cannot happen again.
             Ok(_) => Err(io::Error::other("the timer has run out")),
         }
     }

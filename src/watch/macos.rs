@@ -1,6 +1,7 @@
-//! macOS' own sources of hints: the routing socket, the kernel's calendar messages, and configd's.
-//! And the resolver's configuration, from the dynamic store of SystemConfiguration:
-//! `/etc/resolv.conf` is only a copy of it, for programs that know nothing better.
+//! macOS' own sources of hints: the routing socket, the kernel's calendar messages, and configd's
+//! messages. Also reads the resolver's configuration, from the dynamic store of
+//! SystemConfiguration: `/etc/resolv.conf` is only a copy of it, for programs that do not use the
+//! store.
 
 mod route;
 
@@ -29,7 +30,7 @@ use crate::model::Resolver;
 
 pub(super) use route::tables;
 
-/// Starts the sources that this system has.
+/// Starts the sources of this system.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![
         start::<route::RouteMessages>(inbox),
@@ -50,7 +51,8 @@ const NOTHING_THERE: c_int = 0x1000_4003;
 /// A bare header has 24 bytes, the longest trailer 68.
 const MESSAGE_WORDS: usize = 16;
 
-// libSystem's. `libc` has them deprecated, in favour of a crate for each; five are not many.
+// From libSystem. `libc` marks them as deprecated, in favour of a crate for each; five are few
+// enough to declare here.
 unsafe extern "C" {
     static mach_task_self_: c_uint;
     fn mach_host_self() -> c_uint;
@@ -69,15 +71,15 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// The wall clock was set, or the machine has slept.
+/// Notices that the wall clock was set, or the machine has slept.
 ///
 /// The kernel sends `HOST_NOTIFY_CALENDAR_CHANGE` for both (`clock_set_calendar_microtime` and
-/// `clock_wakeup_calendar` in xnu's `osfmk/kern/clock.c`); libdispatch's wall timers rest on it.
-/// IOKit's IORegisterForSystemPower would take a thread with a run loop, and a program that is
-/// late to agree to a sleep holds it up for 30 s.
+/// `clock_wakeup_calendar` in xnu's `osfmk/kern/clock.c`); libdispatch's wall timers are based on
+/// it. IOKit's IORegisterForSystemPower would require a thread with a run loop, and a program that
+/// is late to agree to a sleep delays it by 30 s.
 struct Calendar {
-    /// A Mach port has no descriptor; a kqueue that waits for it has one, and can be waited for in
-    /// turn (kqueue(2)).
+    /// A Mach port has no descriptor; a kqueue that waits for the port has one, and can itself be
+    /// waited for (kqueue(2)).
     queue: AsyncFd<OwnedFd>,
     port: Port,
 }
@@ -88,7 +90,8 @@ impl HintSource for Calendar {
     fn open() -> io::Result<Calendar> {
         let port = Port::new()?;
         let queue = kqueue()?;
-        // A child gets no copy of a kqueue anyway, but a program that takes this one's place does.
+        // A child process gets no copy of a kqueue anyway, but an updated binary that replaces this
+        // one does.
         fcntl_setfd(&queue, FdFlags::CLOEXEC)?;
         let mut wanted = no_event();
         wanted.ident = port.name as libc::uintptr_t;
@@ -121,8 +124,8 @@ impl HintSource for Calendar {
     }
 }
 
-/// Takes an event out; `WouldBlock` if there is none. A queue whose event is not taken is silent
-/// from then on, so asking the port alone does not do.
+/// Takes an event out; `WouldBlock` if there is none. A queue whose event is not taken sends no
+/// further events, so asking the port alone is not enough.
 fn take_event(queue: &OwnedFd) -> io::Result<()> {
     let mut event = no_event();
     let at_once = libc::timespec {
@@ -181,7 +184,7 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        // SAFETY: gives back the one right that `new` was given.
+        // SAFETY: releases the one right that `new` was given.
         let _ =
             unsafe { mach_port_mod_refs(mach_task_self_, self.name, MACH_PORT_RIGHT_RECEIVE, -1) };
     }
@@ -200,18 +203,18 @@ fn no_event() -> libc::kevent {
 }
 
 /// configd's IPMonitor posts the first when it has given the resolver its new configuration
-/// (dnsinfo's `dns_configuration_notify_key()`), the second (`kNotifySCNetworkChange` in
+/// (dnsinfo's `dns_configuration_notify_key()`), and the second (`kNotifySCNetworkChange` in
 /// `notify_keys.h`) when it has written `State:/Network/Global/…`, where a survey reads it.
 const NAMES: [&CStr; 2] = [
     c"com.apple.system.SystemConfiguration.dns_configuration",
     c"com.apple.system.config.network_change",
 ];
-/// `NOTIFY_REUSE`: use the descriptor that exists already.
+/// `NOTIFY_REUSE`: uses the existing descriptor.
 const REUSE: c_int = 1;
 /// `NOTIFY_STATUS_OK`.
 const OK: u32 = 0;
 
-// libSystem's, notify(3).
+// From libSystem, notify(3).
 unsafe extern "C" {
     fn notify_register_file_descriptor(
         name: *const c_char,
@@ -222,17 +225,17 @@ unsafe extern "C" {
     fn notify_cancel(token: c_int) -> u32;
 }
 
-/// configd says that the primary network or the resolver's configuration has changed, by
-/// notify(3). So a change of DNS alone is noticed, and so is a change whose routing message the
-/// kernel dropped (it does so without a word).
+/// configd's messages, by notify(3), that the primary network or the resolver's configuration has
+/// changed. So goroam notices a change of DNS alone, and also a change whose routing message the
+/// kernel dropped (which it does silently).
 ///
-/// Not by SCDynamicStoreSetNotificationKeys, which takes a thread with a run loop: these are the
-/// same changes, sent through a descriptor. Chromium (`net/dns/notify_watcher_mac.cc`) and
-/// c-ares wait for the resolver's so too.
+/// SCDynamicStoreSetNotificationKeys is not used, because it requires a thread with a run loop:
+/// these are the same changes, sent through a descriptor. Chromium
+/// (`net/dns/notify_watcher_mac.cc`) and c-ares wait for the resolver's changes in the same way.
 struct Configd {
     /// The pipe into which notifyd writes a token for each message.
     messages: AsyncFd<OwnedFd>,
-    /// Kept for what it does when it is dropped.
+    /// Kept for its destructor.
     _registrations: Registrations,
 }
 
@@ -266,7 +269,7 @@ impl HintSource for Configd {
     }
 
     async fn next(&mut self) -> io::Result<Hint> {
-        // Whose message it was does not matter: each one says "look again".
+        // It does not matter whose message it was: each one means "look again".
         let read = |pipe: &OwnedFd| Ok(rustix::io::read(pipe, &mut [0; 256])?);
         match self.messages.async_io(Interest::READABLE, read).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -281,7 +284,7 @@ struct Registrations(Vec<c_int>);
 impl Drop for Registrations {
     fn drop(&mut self) {
         for token in &self.0 {
-            // SAFETY: each token was handed out once. The last one closes the descriptor.
+            // SAFETY: each token was returned once. The last one closes the descriptor.
             let _ = unsafe { notify_cancel(*token) };
         }
     }
@@ -291,13 +294,13 @@ impl Drop for Registrations {
 const RESOLV_CONF: &str = "/var/run/resolv.conf";
 const DNS_KEY: &str = "State:/Network/Global/DNS";
 
-/// The configuration as it is now; empty if there is none. Looks up no name.
+/// Returns the current configuration; empty if there is none. Looks up no name.
 pub(super) fn resolver() -> Resolver {
     let copy = || resolv_conf::read(Path::new(RESOLV_CONF), MOST_SERVERS);
     from_store().or_else(copy).unwrap_or_default()
 }
 
-/// configd itself says when it changes.
+/// No file is watched: configd itself reports changes.
 pub(super) fn resolver_files() -> Vec<PathBuf> {
     Vec::new()
 }
@@ -325,7 +328,7 @@ fn from_store() -> Option<Resolver> {
     })
 }
 
-/// The strings of an array, or the one that stands alone.
+/// Returns the strings of an array, or a single string.
 fn strings(entry: &CFDictionary, key: &str) -> Vec<String> {
     let key = CFString::new(key);
     let Some(value) = entry.find(key.as_CFTypeRef()) else {

@@ -1,14 +1,16 @@
-//! Eyes: links, addresses, routes, rules, resolver, files, wake from suspend. Every message
-//! is only a hint; [`survey()`] reads the world again, and `model::Change` says what differs.
+//! Observes the system: links, addresses, routes, rules, resolver, files, wake from suspend. Every
+//! message is only a hint; [`survey()`] reads the network again, and `model::Change` names what
+//! differs.
 //!
 //! ```text
 //! OS sources → Hint → (agent) survey() → Snapshot → Change::between
 //! ```
 //!
-//! Each system's file has the same shape: `tables` (routes and rules), `resolver`, `resolver_files`
-//! (what to watch) and `start_sources`; Linux also reads `links`, netdev elsewhere (`survey`).
+//! Each system's file has the same functions: `tables` (routes and rules), `resolver`,
+//! `resolver_files` (what to watch) and `start_sources`. Linux also reads `links`; on other systems
+//! netdev does (`survey`).
 //!
-//! May import: model, environment. The other wings (policy, probe) are unknown here.
+//! May import: model, environment. This room does not know policy and probe.
 
 mod files;
 mod kinds;
@@ -20,7 +22,7 @@ mod macos;
 pub(crate) mod netlink;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod other;
-// macOS and Windows use a part of it: their settings are kept elsewhere.
+// macOS and Windows use only a part of it: their settings are kept elsewhere.
 #[cfg_attr(any(windows, target_os = "macos"), allow(dead_code))]
 mod resolv_conf;
 #[cfg(any(target_os = "macos", test))]

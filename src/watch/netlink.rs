@@ -1,9 +1,10 @@
-//! Linux netlink (`linux/netlink.h`): messages and attributes as bytes, and the socket that asks
-//! the kernel for a whole table. `watch/linux` reads the tables of the network, `exec::stall` those
-//! of TCP sockets. The bytes come from the kernel only, yet none of them may cause a panic here.
+//! Linux netlink (`linux/netlink.h`): messages and attributes as bytes, and the socket that
+//! requests a whole table from the kernel. `watch/linux` reads the tables of the network,
+//! `exec::stall` those of TCP sockets. The bytes come from the kernel only, but no byte sequence
+//! may cause a panic here.
 //!
-//! `netlink-packet-route` would do it too, at the price of a third copy of the slowest crate in
-//! the tree.
+//! `netlink-packet-route` could do this too, but would add a third copy of the slowest crate in the
+//! tree.
 
 use std::io;
 use std::net::IpAddr;
@@ -26,14 +27,14 @@ pub(super) const ALIGNMENT: usize = 4;
 const ATTRIBUTE_HEADER: usize = 4;
 /// The kernel puts at most 32 KiB into one answer (`NLMSG_GOODSIZE` and `netlink_dump`).
 pub(super) const BUFFER: usize = 64 * 1024;
-/// How often a table that changed while it was read is read again. After that it is taken as
-/// it is: whatever changed it also sends a hint, and then it is read once more.
+/// How often a table that changed during reading is read again. After that it is used as it is:
+/// every change also sends a hint, and then the table is read once more.
 const TRIES: usize = 4;
-/// Entries of one table. A router that speaks BGP has a million routes; no policy needs more than
-/// this, and no command opens more sockets.
+/// The most entries of one table. A router that speaks BGP has a million routes; no policy needs
+/// more than this, and no command opens more sockets.
 const MOST: usize = 20_000;
 
-/// The kernel answers at once; this only keeps a broken one from stopping the agent.
+/// The kernel answers at once; this only keeps a faulty kernel from blocking the agent.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Enough for each of the headers `ifinfomsg`, `ifaddrmsg`, `rtmsg` and `fib_rule_hdr`.
 const BLANK_HEADER: usize = 16;
@@ -48,17 +49,17 @@ const NLM_F_DUMP_INTR: u16 = 0x10;
 /// One message, without its header.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NetlinkMessage<'a> {
-    /// `RTM_NEWLINK` and the like.
+    /// `RTM_NEWLINK` or another type.
     pub(super) kind: u16,
     /// `NLM_F_…`.
     flags: u16,
-    /// The number of the request that it answers.
+    /// The number of the request that the message answers.
     sequence: u32,
     /// What follows the header.
     pub(super) body: &'a [u8],
 }
 
-/// The messages in what one `recv` brought. Ends at the first one whose length cannot be true.
+/// Splits the bytes of one `recv` into messages. Ends at the first one whose length is invalid.
 pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = NetlinkMessage<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
@@ -75,7 +76,8 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = NetlinkMessage<
     })
 }
 
-/// The attributes that follow the fixed part of a message, or fill a nest: type and value.
+/// Returns type and value of each attribute after the fixed part of a message, or within a nested
+/// attribute.
 pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16_at(bytes, 0)?);
@@ -89,40 +91,40 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
     })
 }
 
-/// The value of the attribute of that type.
+/// Returns the value of the attribute of that type.
 pub(crate) fn find_attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes)
         .find(|(one, _)| *one == kind)
         .map(|(_, value)| value)
 }
 
-/// The number at an offset, in the machine's byte order.
+/// Reads the number at an offset, in the machine's byte order.
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at.checked_add(2)?)?;
     Some(u16::from_ne_bytes(bytes.try_into().ok()?))
 }
 
-/// The number at an offset, in the machine's byte order.
+/// Reads the number at an offset, in the machine's byte order.
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }
 
-/// An address; its length says which family it is of.
+/// Reads an address; its length determines its family.
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
         .ok()
 }
 
-/// A string that ends with NUL, or at the end of the value.
+/// Reads a string that ends with NUL, or at the end of the value.
 pub(super) fn text(bytes: &[u8]) -> String {
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()
 }
 
-/// Opens a socket in the network namespace of the calling thread. `groups`: whose messages it
-/// receives, one bit each.
+/// Opens a socket in the network namespace of the calling thread. `groups`: the groups whose
+/// messages it receives, one bit each.
 ///
 /// # Errors
 /// When the system refuses netlink, as some sandboxes do.
@@ -137,7 +139,7 @@ pub(super) fn open(
     Ok(socket)
 }
 
-/// What the kernel has sent; empty where another process sent it.
+/// Returns what the kernel has sent; empty if another process sent it.
 pub(super) fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
     let (length, _, sender) = retry_on_intr(|| recvfrom(socket, &mut *buffer, RecvFlags::empty()))?;
     let sender = sender.and_then(|any| SocketAddrNetlink::try_from(any).ok());
@@ -148,7 +150,7 @@ pub(super) fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<
         .unwrap_or_default())
 }
 
-/// A netlink socket that asks for one table after another.
+/// A netlink socket that requests one table after another.
 pub(crate) struct DumpSocket {
     socket: OwnedFd,
     sequence: u32,
@@ -156,7 +158,7 @@ pub(crate) struct DumpSocket {
 }
 
 impl DumpSocket {
-    /// Opens the socket. `protocol`: none is NETLINK_ROUTE; `timeout`: for each answer.
+    /// Opens the socket. `protocol`: `None` means NETLINK_ROUTE; `timeout`: for each answer.
     ///
     /// # Errors
     /// When the system refuses netlink, as some sandboxes do.
@@ -170,8 +172,8 @@ impl DumpSocket {
         })
     }
 
-    /// Asks for one table, and again if it changed meanwhile. `body` follows the message's header;
-    /// `parse` turns the body of each message of the answer into entries.
+    /// Requests one table, and again if it changed during reading. `body` follows the message's
+    /// header; `parse` turns the body of each message of the answer into entries.
     ///
     /// # Errors
     /// When the kernel refuses or does not answer.
@@ -215,7 +217,7 @@ impl DumpSocket {
     }
 }
 
-/// Asks the kernel for one table of the network (`RTM_GETLINK` and the like).
+/// Requests one table of the network from the kernel (`RTM_GETLINK` or another type).
 pub(super) fn network_table<T, E: IntoIterator<Item = T>>(
     request: u16,
     families: &[libc::c_int],
@@ -241,22 +243,22 @@ pub(super) fn network_table<T, E: IntoIterator<Item = T>>(
     Ok(all)
 }
 
-/// What has come of a table.
+/// The part of a table that has arrived.
 struct Answer<T> {
     entries: Vec<T>,
-    /// The table changed while it was read.
+    /// The table changed during reading.
     changed: bool,
 }
 
 impl<T> Answer<T> {
-    /// Takes the messages that one `recv` brought; true after the last of the answer.
+    /// Handles the messages of one `recv`; true after the last message of the answer.
     fn add<E: IntoIterator<Item = T>>(
         &mut self,
         bytes: &[u8],
         sequence: u32,
         parse: &impl Fn(&[u8]) -> E,
     ) -> io::Result<bool> {
-        // Others are the rest of an answer that was given up.
+        // Other messages are the rest of an answer that was given up.
         for message in messages(bytes).filter(|message| message.sequence == sequence) {
             self.changed |= message.flags & NLM_F_DUMP_INTR != 0;
             match message.kind {
@@ -278,7 +280,7 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A message with a correct header.
+    /// Makes a message with a correct header.
     pub(in crate::watch) fn message(kind: u16, body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(HEADER + body.len()).unwrap();
         let mut bytes = length.to_ne_bytes().to_vec();
@@ -289,7 +291,7 @@ pub(super) mod tests {
         bytes
     }
 
-    /// An attribute with a correct header.
+    /// Makes an attribute with a correct header.
     pub(in crate::watch) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
         let length = u16::try_from(ATTRIBUTE_HEADER + value.len()).unwrap();
         let mut bytes = length.to_ne_bytes().to_vec();

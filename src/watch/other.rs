@@ -1,5 +1,5 @@
-//! Other systems: their routes are not read, which is one of the troubles. if-watch still reports
-//! addresses there.
+//! For other systems: their routes are not read, and this is reported as a problem. if-watch still
+//! reports addresses.
 
 use std::io;
 
@@ -14,12 +14,12 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     Ok((Vec::new(), Vec::new()))
 }
 
-/// Starts the sources that this system has.
+/// Starts the sources of this system.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![start::<RouteMessages>(inbox), start::<Addresses>(inbox)]
 }
 
-/// Never opens.
+/// A source that never opens.
 struct RouteMessages;
 
 impl HintSource for RouteMessages {

@@ -1,5 +1,5 @@
-//! `resolv.conf` (resolv.conf(5)), as far as goroam needs it, and what is behind systemd-resolved's
-//! stub.
+//! The parts of `resolv.conf` (resolv.conf(5)) that goroam needs, and the servers behind
+//! systemd-resolved's stub.
 
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,9 +9,9 @@ use crate::bounded;
 use crate::model::Resolver;
 
 const CONF: &str = "/etc/resolv.conf";
-/// systemd-resolved writes the servers that it asks itself here (systemd-resolved(8)).
+/// The file to which systemd-resolved writes the servers that it uses (systemd-resolved(8)).
 const BEHIND_THE_STUB: &str = "/run/systemd/resolve/resolv.conf";
-/// systemd-resolved listens here; the second one skips its own caches.
+/// The addresses on which systemd-resolved listens; the second one bypasses its own caches.
 const STUBS: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)),
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, 54)),
@@ -20,20 +20,20 @@ const STUBS: [IpAddr; 2] = [
 const MOST_BYTES: u64 = 64 * 1024;
 /// Go and glibc (`MAXNS`) ask the first three.
 pub(super) const MOST_SERVERS: usize = 3;
-/// systemd-resolved asks all that it has.
+/// systemd-resolved uses all its servers.
 const MOST_BEHIND: usize = 16;
 const MOST_DOMAINS: usize = 64;
 
-/// The configuration as it is now; empty if there is none. Looks up no name.
+/// Returns the current configuration; empty if there is none. Looks up no name.
 pub(super) fn resolver() -> Resolver {
     behind_stub(Path::new(CONF), Path::new(BEHIND_THE_STUB))
 }
 
-/// The files that the system rewrites when the configuration changes.
+/// Returns the files that the system rewrites when the configuration changes.
 pub(super) fn resolver_files() -> Vec<PathBuf> {
     let mut files = vec![PathBuf::from(CONF)];
-    // Without systemd-resolved there is no such folder; watching the one above it, until it
-    // appears, would cost a wake-up for each thing that happens in /run.
+    // Without systemd-resolved this directory does not exist. Watching the directory above until it
+    // appears would cost a wake-up for each change in /run.
     let behind = Path::new(BEHIND_THE_STUB);
     if behind.parent().is_some_and(Path::exists) {
         files.push(behind.to_owned());
@@ -41,7 +41,8 @@ pub(super) fn resolver_files() -> Vec<PathBuf> {
     files
 }
 
-/// The stub's address is the same on every network, so it says nothing about where we are.
+/// Replaces the stub by the servers behind it: the stub's address is the same on every network, so
+/// it does not identify a network.
 fn behind_stub(path: &Path, behind: &Path) -> Resolver {
     let mut resolver = read(path, MOST_SERVERS).unwrap_or_default();
     if resolver.servers.iter().any(|server| STUBS.contains(server))
@@ -57,8 +58,8 @@ fn behind_stub(path: &Path, behind: &Path) -> Resolver {
     resolver
 }
 
-/// Reads a file; one that is not there, or cannot be read, is an empty configuration, as for
-/// glibc and Go (`net/dnsconfig_unix.go`).
+/// Reads a file; a file that is missing or cannot be read is an empty configuration, as for glibc
+/// and Go (`net/dnsconfig_unix.go`).
 pub(super) fn read(path: &Path, most_servers: usize) -> Option<Resolver> {
     let mut bytes = Vec::new();
     let file = bounded::open(path).ok()?;
@@ -66,15 +67,15 @@ pub(super) fn read(path: &Path, most_servers: usize) -> Option<Resolver> {
     Some(parse(&String::from_utf8_lossy(&bytes), most_servers))
 }
 
-/// As Go's `dnsReadConfig` reads it: `nameserver`, `domain` and `search`; of the latter two the
-/// last one counts, and a `domain` without a name changes nothing, while a `search` without one
-/// empties the list (glibc passes that one over). What Go derives from the host's name where there
-/// is no list says nothing about the network and is left out.
-/// A name server that is not an address is left out: looking it up would need a name server.
+/// Parses the file as Go's `dnsReadConfig` does: `nameserver`, `domain` and `search`. Of the latter
+/// two the last one counts. A `domain` without a name changes nothing, while a `search` without one
+/// empties the list (glibc ignores that one). If there is no list, Go derives one from the host's
+/// name; it does not depend on the network and is left out. A name server that is not an address is
+/// left out: looking it up would need a name server.
 fn parse(text: &str, most_servers: usize) -> Resolver {
     let mut resolver = Resolver::default();
     for line in text.split('\n') {
-        // Comments are lines that begin with one of these, and nothing else.
+        // Only lines that begin with one of these are comments.
         if line.starts_with([';', '#']) {
             continue;
         }
@@ -100,7 +101,7 @@ fn parse(text: &str, most_servers: usize) -> Resolver {
     resolver
 }
 
-/// An address, without its zone (`fe80::1%eth0`: by which link), which only IPv6 has
+/// Parses an address without its zone (`fe80::1%eth0`: which link to use), which only IPv6 has
 /// (`net/netip.ParseAddr`).
 pub(super) fn server(word: &str) -> Option<IpAddr> {
     let Some((address, zone)) = word.split_once('%') else {
@@ -110,7 +111,8 @@ pub(super) fn server(word: &str) -> Option<IpAddr> {
     (!zone.is_empty()).then_some(address.into())
 }
 
-/// Lower case, without the trailing dot; systemd-resolved writes a lone dot for "none".
+/// Returns a domain in lower case, without the trailing dot; systemd-resolved writes a single dot
+/// for "none".
 pub(super) fn domain(word: &str) -> Option<String> {
     let domain = word.trim_end_matches('.').to_ascii_lowercase();
     (!domain.is_empty()).then_some(domain)

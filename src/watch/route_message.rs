@@ -31,7 +31,8 @@ const RTF_WASCLONED: u32 = 0x2_0000;
 const RTF_LOCAL: u32 = 0x20_0000;
 const RTF_BROADCAST: u32 = 0x40_0000;
 const RTF_MULTICAST: u32 = 0x80_0000;
-/// Only for sockets that are bound to the link; every link has its own default route so.
+/// Applies only to sockets that are bound to the link; each link has its own default route with
+/// this flag.
 const RTF_IFSCOPE: u32 = 0x100_0000;
 /// Caches, neighbours, own addresses, and what only bound sockets use.
 const SAYS_NOTHING: u32 =
@@ -47,7 +48,7 @@ pub(super) struct RouteMessage<'a> {
     bytes: &'a [u8],
 }
 
-/// The messages in what one `read` or a dump brought; ends where a length cannot be true.
+/// Splits the bytes of one `read` or dump into messages; ends at an invalid length.
 pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = RouteMessage<'_>> {
     std::iter::from_fn(move || {
         loop {
@@ -63,8 +64,9 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = RouteMessage<'_
 }
 
 impl RouteMessage<'_> {
-    /// Can it change what a survey shows? Not `RTM_MISS`: macOS 26 sends one for each failed
-    /// lookup, so a failing probe would start the next one (tailscale/tailscale#20050).
+    /// Reports whether the message can change the result of a survey. `RTM_MISS` cannot: macOS 26
+    /// sends one for each failed lookup, so a failing probe would start the next one
+    /// (tailscale/tailscale#20050).
     pub(super) fn is_telling(&self) -> bool {
         match self.kind {
             RTM_ADD | RTM_DELETE | RTM_CHANGE => self.route().is_some(),
@@ -73,8 +75,7 @@ impl RouteMessage<'_> {
         }
     }
 
-    /// The route that it is about. `None` for those that say nothing about where the machine
-    /// is.
+    /// Parses the message's route. `None` for routes that do not depend on the network.
     pub(super) fn route(&self) -> Option<Route> {
         let link = u32::from(u16::from_ne_bytes(take(self.bytes, 4)?));
         let flags = u32::from_ne_bytes(take(self.bytes, 8)?);
@@ -101,7 +102,7 @@ impl RouteMessage<'_> {
         let address = address(to)?;
         let prefix = match mask {
             Some(mask) => prefix(mask, family),
-            // A default route may come without a mask, a host route always does.
+            // A default route may have no mask; a host route never has one.
             None if address.is_unspecified() => 0,
             None if family == AF_INET => 32,
             None => 128,
@@ -131,8 +132,8 @@ impl RouteMessage<'_> {
     }
 }
 
-/// The address in a `sockaddr_in` or `sockaddr_in6`, which may be cut short after its last
-/// byte that is not zero.
+/// Parses the address in a `sockaddr_in` or `sockaddr_in6`, which may end after its last byte that
+/// is not zero.
 fn address(sockaddr: &[u8]) -> Option<IpAddr> {
     match *sockaddr.get(1)? {
         AF_INET => Some(Ipv4Addr::from(padded::<4>(sockaddr, 4)).into()),
@@ -149,7 +150,8 @@ fn address(sockaddr: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// A mask's own family is not to be relied upon, and its zeros at the end are left out.
+/// Returns the prefix length of a mask. The mask's own family is unreliable, and its trailing zeros
+/// are left out.
 fn prefix(mask: &[u8], family: u8) -> u8 {
     let ones = if family == AF_INET {
         u32::from_be_bytes(padded::<4>(mask, 4)).leading_ones()

@@ -1,6 +1,6 @@
-//! Hints, the inbox that all sources put them in, and the task that keeps a source open which may
-//! break. Several hints of one kind become one, so a flood takes no memory and a slow reader misses
-//! nothing.
+//! Hints, the inbox that collects the hints of all sources, and the task that keeps an unreliable
+//! source open. Several hints of one kind become one, so a flood uses no memory and a slow reader
+//! misses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -18,8 +18,8 @@ use tokio::task::AbortHandle;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// A source says that something may have changed. Nothing more of its message is trusted: the
-/// survey looks again. In the order in which hints are handed out.
+/// A message that something may have changed. goroam trusts nothing else in a source's message: the
+/// survey reads the system again. Hints are returned in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hint {
     /// The machine has slept, or its clock was set; [`super::WakeClock`] says which.
@@ -38,7 +38,7 @@ pub enum Hint {
     Program,
 }
 
-/// A handle; clones share one box.
+/// A handle to the inbox; clones share one inbox.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HintInbox {
     shared: Arc<Shared>,
@@ -52,13 +52,14 @@ struct Shared {
 }
 
 impl HintInbox {
-    /// Puts a hint in. May be called from any thread.
+    /// Adds a hint. May be called from any thread.
     pub(super) fn send(&self, hint: Hint) {
         lock(&self.shared.waiting).insert(hint);
         self.shared.arrived.notify_one();
     }
 
-    /// Takes a hint out; waits for one. Cancel-safe: a hint leaves only as the result.
+    /// Removes and returns a hint; waits for one. Cancel-safe: a hint is removed only when it is
+    /// returned.
     pub(super) async fn next(&self) -> Hint {
         loop {
             if let Some(hint) = lock(&self.shared.waiting).pop_first() {
@@ -68,23 +69,22 @@ impl HintInbox {
         }
     }
 
-    /// Something does not work; `what` names it and keeps its line until
-    /// [`HintInbox::clear_trouble`].
+    /// Reports a problem; `what` names it and keeps its line until [`HintInbox::clear_trouble`].
     pub(super) fn trouble(&self, what: &str, why: &dyn Display) {
         lock(&self.shared.troubles).insert(what.to_owned(), why.to_string());
     }
 
-    /// It works again.
+    /// Clears the problem: it works again.
     pub(super) fn clear_trouble(&self, what: &str) {
         lock(&self.shared.troubles).remove(what);
     }
 
-    /// Is it known already?
+    /// Reports whether the problem is already known.
     pub(super) fn has_trouble(&self, what: &str) -> bool {
         lock(&self.shared.troubles).contains_key(what)
     }
 
-    /// One line each.
+    /// Returns the problems, one line each.
     pub(super) fn troubles(&self) -> Vec<String> {
         let troubles = lock(&self.shared.troubles);
         let lines = troubles.iter().map(|(what, why)| format!("{what}: {why}"));
@@ -96,35 +96,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something in the system that sends messages.
+/// A part of the system that sends messages.
 pub(super) trait HintSource: Sized + Send {
-    /// What it is called in troubles.
+    /// The name in problem reports.
     const NAME: &'static str;
 
     /// Opens it. Must be called within a tokio runtime.
     fn open() -> io::Result<Self>;
 
-    /// Waits for the next message; an error means that the source is broken.
+    /// Waits for the next message; an error means that the source has failed.
     fn next(&mut self) -> impl Future<Output = io::Result<Hint>> + Send;
 }
 
-/// Opens the source, and starts the task that keeps it open. It is open when this returns, so
-/// that nothing is missed between the first look at the network and the first message.
+/// Opens the source, and starts the task that keeps it open. The source is open when this returns,
+/// so that nothing is missed between the first look at the network and the first message.
 pub(super) fn start<S: HintSource + 'static>(inbox: &HintInbox) -> AbortHandle {
     tokio::spawn(keep_open::<S>(inbox.clone(), S::open())).abort_handle()
 }
 
-/// Waits for data of a descriptor that does not block.
+/// Waits for data on a non-blocking descriptor.
 #[cfg(unix)]
 pub(super) fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    // SAFETY: an `OwnedFd` keeps the same open descriptor until it is dropped, which the `AsyncFd`
-    // does after it has let go of it.
+    // SAFETY: an `OwnedFd` keeps the same open descriptor until it is dropped, and the `AsyncFd`
+    // drops it only after it has deregistered it.
     let waiting = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
     Ok(waiting?)
 }
 
-/// Passes on what the source says, for ever. Whenever it breaks, that is a trouble until it
-/// is open again; it is tried again after 1 s, 2 s … 30 s.
+/// Passes on the source's messages, forever. When the source fails, that is reported as a problem
+/// until it is open again; it is reopened after 1 s, 2 s … 30 s.
 async fn keep_open<S: HintSource>(inbox: HintInbox, mut open: io::Result<S>) {
     let mut wait = Backoff::default();
     loop {
@@ -137,16 +137,16 @@ async fn keep_open<S: HintSource>(inbox: HintInbox, mut open: io::Result<S>) {
                         Ok(hint) => inbox.send(hint),
                         Err(error) => break error,
                     }
-                    // A source that opens and breaks at once does not work again.
+                    // A source that opens and fails at once does not count as working again.
                     wait = Backoff::default();
-                    // One that always has something to say must not starve the others.
+                    // A source that always has messages must not starve the others.
                     tokio::task::yield_now().await;
                 }
             }
             Err(error) => error,
         };
         let pause = wait.next();
-        // One line for one trouble, not one for each try.
+        // Logs one line for a problem, not one for each try.
         if new {
             tracing::warn!(source = S::NAME, %error, "broken; opening it again in {pause:?}");
         } else {
@@ -156,29 +156,29 @@ async fn keep_open<S: HintSource>(inbox: HintInbox, mut open: io::Result<S>) {
         tokio::time::sleep(pause).await;
         open = S::open();
         if open.is_ok() {
-            // It is not known what was missed meanwhile.
+            // It is unknown which messages were missed.
             inbox.send(Hint::Lost);
         }
     }
 }
 
-/// 1 s, then twice as long each time, up to 30 s.
+/// A wait of 1 s, doubled each time, up to 30 s.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(Duration);
 
 impl Backoff {
-    /// The next pause.
+    /// Returns the next wait.
     pub(super) fn next(&mut self) -> Duration {
         self.0 = (self.0 * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
         self.0
     }
 }
 
-/// Addresses, by if-watch: a second opinion beside our own route messages. On Linux our own
-/// netlink socket hears of addresses too.
+/// Addresses, by if-watch: a second source beside our own route messages. On Linux our own netlink
+/// socket reports addresses too.
 ///
-/// It must not be the only one. It knows neither links nor routes, mixes up the same address
-/// on two links, and loses messages in a flood without a word (measured: 256 of 4000 seen).
+/// It must not be the only source. It knows neither links nor routes, confuses the same address on
+/// two links, and silently loses messages in a flood (measured: 256 of 4000 seen).
 #[cfg(not(target_os = "linux"))]
 pub(super) struct Addresses {
     watcher: if_watch::tokio::IfWatcher,
@@ -204,10 +204,10 @@ mod tests {
     use super::*;
     use tokio::time::Instant;
 
-    /// When it was opened.
+    /// The moments at which it was opened.
     static OPENED: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
 
-    /// Breaks at once six times, then says one thing, breaks, and from then on is silent.
+    /// Fails at once six times, then sends one message, fails, and from then on is silent.
     struct Flaky {
         nth: usize,
         spoke: bool,
@@ -254,7 +254,7 @@ mod tests {
             .iter()
             .map(|at| (*at - began).as_secs())
             .collect();
-        // 1, 2, 4, 8, 16, 30 s; after it had spoken 1 s again.
+        // 1, 2, 4, 8, 16, 30 s; after it had sent a message, 1 s again.
         assert_eq!(opened, [0, 1, 3, 7, 15, 31, 61, 62]);
         assert_eq!(inbox.next().await, Hint::Network);
         assert_eq!(inbox.next().await, Hint::Lost);
@@ -283,7 +283,7 @@ mod tests {
         for _ in 0..200 {
             let sender = other.clone();
             let send = tokio::spawn(async move { sender.send(Hint::Network) });
-            // Whether or not this wait is cut short, the hint comes out exactly once.
+            // Whether or not this wait is cut short, the hint is returned exactly once.
             let early = tokio::time::timeout(std::time::Duration::ZERO, inbox.next()).await;
             send.await.unwrap();
             if early.is_err() {

@@ -1,4 +1,4 @@
-//! Reading the network as it is now. The only file that names `netdev`.
+//! Reads the current state of the network. The only file that names `netdev`.
 
 use std::io;
 
@@ -11,13 +11,13 @@ use crate::model::Snapshot;
 /// millisecond; sends no packet and looks up no name.
 ///
 /// # Errors
-/// When the system refuses (a sandbox without netlink, say).
+/// When the system refuses (for example a sandbox without netlink).
 pub fn survey() -> io::Result<Snapshot> {
     let fail = |what| {
         move |error: io::Error| io::Error::new(error.kind(), format!("cannot read {what}: {error}"))
     };
-    // Links first: a route over a link that is not known yet makes no difference until the
-    // next survey, for which the link's own message calls.
+    // Links are read first: a route over a link that is not known yet has no effect until the next
+    // survey, which the link's own message starts.
     let links = links().map_err(fail("links and addresses"))?;
     let (routes, rules) = os::tables().map_err(fail("routes"))?;
     Ok(Snapshot {
@@ -32,8 +32,8 @@ pub fn survey() -> io::Result<Snapshot> {
 #[cfg(not(target_os = "linux"))]
 use by_netdev::links;
 
-/// Where netdev has all that is needed. Its `gateway` feature is off: on Windows that one
-/// sends ARP requests and waits for the answers.
+/// For systems on which netdev provides all that is needed. Its `gateway` feature is off: on
+/// Windows it sends ARP requests and waits for the answers.
 #[cfg(not(target_os = "linux"))]
 mod by_netdev {
     use std::io;
@@ -49,7 +49,8 @@ mod by_netdev {
     pub(super) fn links() -> io::Result<Vec<Link>> {
         let interfaces = netdev::get_interfaces();
         if interfaces.is_empty() {
-            // There always is a loopback interface; netdev has no other way to say it.
+            // A loopback interface always exists; an empty list is netdev's only way to report a
+            // failure.
             return Err(io::Error::other("the system names no interfaces"));
         }
         let mut links: Vec<Link> = interfaces.into_iter().map(link).collect();
@@ -79,7 +80,7 @@ mod by_netdev {
             carrier: up && interface.oper_state == OperState::Up,
             mtu: interface.mtu.unwrap_or_default(),
             addresses,
-            // macOS gives it only to programs that may know the machine's location.
+            // macOS reveals it only to programs that may know the machine's location.
             ssid: None,
             name,
         }

@@ -1,15 +1,16 @@
-//! Has the machine slept? The boot-time clock runs on in suspend, the monotonic one does not.
+//! Detects whether the machine has slept: the boot-time clock continues during suspend, the
+//! monotonic clock does not.
 
 use std::time::Duration;
 
-/// The two clocks are not read at the same instant, and a busy machine may pause between the
-/// two readings; no machine sleeps for less.
+/// A shorter difference is not a sleep: the two clocks are not read at the same instant, and a busy
+/// machine may pause between the two readings. No machine sleeps for less.
 const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
-/// Compares the two clocks whenever it is asked; no timer.
+/// Compares the two clocks on each call; uses no timer.
 #[derive(Debug)]
 pub struct WakeClock {
-    /// How long the machine has slept since it was booted; none where no clock says.
+    /// How long the machine has slept since it was booted; `None` if no clock shows it.
     slept: Option<Duration>,
 }
 
@@ -23,7 +24,7 @@ impl Default for WakeClock {
 }
 
 impl WakeClock {
-    /// Has the machine slept since the last call?
+    /// Reports whether the machine has slept since the last call.
     pub fn has_slept(&mut self) -> bool {
         self.compare(time_asleep())
     }
@@ -41,9 +42,9 @@ impl WakeClock {
     }
 }
 
-/// The clock that runs on in suspend minus the one that does not.
+/// Returns the clock that continues during suspend minus the one that does not.
 fn time_asleep() -> Option<Duration> {
-    // Read in this order, so that a pause between the two makes the difference smaller.
+    // They are read in this order, so that a pause between the two makes the difference smaller.
     let [with_sleep, without] = os::clocks();
     Some(with_sleep?.saturating_sub(without?))
 }
@@ -57,7 +58,7 @@ mod os {
     /// `mach_continuous_time` and `mach_absolute_time`, in nanoseconds (clock_gettime(3)).
     #[cfg(target_os = "macos")]
     const CLOCKS: [libc::clockid_t; 2] = [libc::CLOCK_MONOTONIC_RAW, libc::CLOCK_UPTIME_RAW];
-    /// No difference: a sleep is never seen there.
+    /// The same clock twice: a sleep is never detected on this system.
     #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     const CLOCKS: [libc::clockid_t; 2] = [libc::CLOCK_MONOTONIC; 2];
 
@@ -85,7 +86,7 @@ mod os {
     use windows_sys::Win32::System::WindowsProgramming::QueryUnbiasedInterruptTime;
 
     pub(super) fn clocks() -> [Option<Duration>; 2] {
-        // SAFETY: takes nothing, cannot fail.
+        // SAFETY: takes no arguments, cannot fail.
         let with_sleep = Duration::from_millis(unsafe { GetTickCount64() });
         let mut ticks = 0_u64;
         // SAFETY: the pointer is to a number that outlives the call.

@@ -13,26 +13,27 @@ use super::os;
 use super::source::{Hint, HintInbox};
 use super::wake::WakeClock;
 
-/// The files that are watched beside the network.
+/// The files to watch, besides the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WatchPaths {
     /// The policy file; it need not exist.
     pub policy: Option<PathBuf>,
-    /// The go env file; it need not exist, nor need its folder.
+    /// The go env file; neither it nor its directory needs to exist.
     pub go_env: Option<PathBuf>,
-    /// Files of goroam's own that must stay where they are: its locks.
+    /// goroam's own files that must stay in place: its locks.
     pub own: Vec<PathBuf>,
     /// The agent's own program, which an update replaces.
     pub program: Option<PathBuf>,
 }
 
-/// All sources. A source that cannot start, or breaks, is listed in [`Watcher::troubles`] and
-/// in the log, and tried again with backoff; the others keep running.
+/// All sources. A source that cannot start, or fails, is listed in [`Watcher::troubles`] and in the
+/// log, and is tried again with backoff; the others keep running.
 #[derive(Debug)]
 pub struct Watcher {
     inbox: HintInbox,
     clock: WakeClock,
-    /// Told already that the machine has slept; what woke us comes next.
+    /// The hint to return after the `Wake` hint: a sleep was reported first, and this is the hint
+    /// that revealed it.
     after_wake: Option<Hint>,
     tasks: Vec<AbortHandle>,
 }
@@ -54,7 +55,7 @@ impl Watcher {
 
     /// Waits for the next hint. Cancel-safe. Costs nothing while nothing happens.
     ///
-    /// After a sleep the first hint is [`Hint::Wake`], whatever it was that came.
+    /// After a sleep the first hint is [`Hint::Wake`], whichever hint arrived.
     pub async fn next(&mut self) -> Hint {
         if let Some(hint) = self.after_wake.take() {
             return hint;
@@ -67,7 +68,7 @@ impl Watcher {
         hint
     }
 
-    /// What does not work just now, one line each.
+    /// Returns the current problems, one line each.
     pub fn troubles(&self) -> Vec<String> {
         self.inbox.troubles()
     }

@@ -32,7 +32,7 @@ use adapter::check;
 pub(super) use adapter::{resolver, resolver_files};
 pub(super) use route::tables;
 
-/// Starts the sources that this system has.
+/// Starts the sources of this system.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![
         start::<route::RouteMessages>(inbox),
@@ -42,12 +42,12 @@ pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     ]
 }
 
-/// Of the whole process and never freed: nothing says that Windows waits for a callback that
-/// runs when the registration is taken back.
+/// Belongs to the whole process and is never freed: Windows does not document that it waits for a
+/// running callback when the registration is cancelled.
 static AWAKE: Notify = Notify::const_new();
 
-/// The system says that it is awake again; else a wake would be seen at the next event only. By a
-/// callback: a console program has no window for messages.
+/// The system's message that it is awake again; without it, a wake would be noticed only at the
+/// next event. It comes by a callback: a console program has no window for messages.
 struct Resumes {
     /// An `HPOWERNOTIFY`.
     registration: HPOWERNOTIFY,
@@ -62,8 +62,8 @@ impl HintSource for Resumes {
             Context: std::ptr::null_mut(),
         };
         let mut registration: *mut c_void = std::ptr::null_mut();
-        // SAFETY: both places outlive the call, which copies the recipient; the callback has
-        // the type that is asked for and reads no context.
+        // SAFETY: both places outlive the call, which copies the recipient; the callback has the
+        // required type and does not read its context.
         let done = unsafe {
             PowerRegisterSuspendResumeNotification(
                 DEVICE_NOTIFY_CALLBACK,
@@ -85,27 +85,27 @@ impl HintSource for Resumes {
 
 impl Drop for Resumes {
     fn drop(&mut self) {
-        // SAFETY: the handle came from a registration and is taken back once.
+        // SAFETY: the handle came from a registration and is cancelled once.
         unsafe { PowerUnregisterSuspendResumeNotification(self.registration) };
     }
 }
 
-/// Every wake comes as "automatic", and again as "resume" once a person is at the machine.
+/// Every wake is reported as "automatic", and again as "resume" once a person is at the machine.
 unsafe extern "system" fn on_power(_: *const c_void, event: u32, _: *const c_void) -> u32 {
     if matches!(event, PBT_APMRESUMEAUTOMATIC | PBT_APMRESUMESUSPEND) {
-        // Keeps a permit if no task waits just now.
+        // Keeps a permit if no task is waiting now.
         AWAKE.notify_one();
     }
     ERROR_SUCCESS
 }
 
-/// With everything below: `Interfaces\{…}` has what DHCP and people set (`NameServer`,
-/// `DhcpNameServer`, `Domain`), this key itself the search list.
+/// Includes everything below: `Interfaces\{…}` has what DHCP and people set (`NameServer`,
+/// `DhcpNameServer`, `Domain`), and this key itself has the search list.
 const IPV4: &str = r"SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
 const IPV6: &str = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters";
 
-/// The registry, where Windows keeps the resolver's settings, says that they may have changed: a DNS
-/// server that a person sets changes neither an address nor a route.
+/// The registry's message that the resolver's settings, which Windows keeps there, may have
+/// changed: a DNS server that a person sets changes neither an address nor a route.
 struct ResolverSettings {
     keys: Vec<KeyWatch>,
 }
@@ -117,7 +117,7 @@ impl HintSource for ResolverSettings {
         let mut keys = vec![KeyWatch::open(HKEY_LOCAL_MACHINE, IPV4)?];
         match KeyWatch::open(HKEY_LOCAL_MACHINE, IPV6) {
             Ok(key) => keys.push(key),
-            // Taken out of the system, as some do.
+            // IPv6 was removed from the system, as some people do.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -133,11 +133,11 @@ impl HintSource for ResolverSettings {
 
 /// Notifies when a key, or anything below it, changes.
 struct KeyWatch {
-    // Handles, as numbers so that they may go to another thread, which Windows allows.
+    // Handles, as numbers so that they may be sent to another thread, which Windows allows.
     key: usize,
     event: usize,
     wait: usize,
-    /// The callback's context; must live until the wait is taken back.
+    /// The callback's context; must live until the wait is cancelled.
     arrived: Arc<Notify>,
 }
 
@@ -145,16 +145,16 @@ impl KeyWatch {
     fn open(root: HKEY, path: &str) -> io::Result<KeyWatch> {
         let path: Vec<u16> = path.encode_utf16().chain([0]).collect();
         let mut key: HKEY = std::ptr::null_mut();
-        // SAFETY: the path ends with a zero; it and the place outlive the call.
+        // SAFETY: the path ends with a zero; it and the output variable outlive the call.
         check(unsafe { RegOpenKeyExW(root, path.as_ptr(), 0, KEY_NOTIFY, &raw mut key) })?;
-        // From here on `watch` closes what it holds, also half way.
+        // From here on `watch` closes what it holds, even if a later step fails.
         let mut watch = KeyWatch {
             key: key as usize,
             event: 0,
             wait: 0,
             arrived: Arc::new(Notify::new()),
         };
-        // SAFETY: takes no pointers; resets itself when a wait has seen it.
+        // SAFETY: takes no pointers; the event resets itself when a wait has seen it.
         let event = unsafe { CreateEventW(std::ptr::null(), 0, 0, std::ptr::null()) };
         if event.is_null() {
             return Err(io::Error::last_os_error());
@@ -162,8 +162,9 @@ impl KeyWatch {
         watch.event = event as usize;
         let mut wait: HANDLE = std::ptr::null_mut();
         let context = Arc::as_ptr(&watch.arrived).cast::<c_void>();
-        // SAFETY: the event is closed, and the context given back, only after the wait has been
-        // taken back (`drop`). One thread of the system's waits for all such events; no timer.
+        // SAFETY: the event is closed, and the context released, only after the wait has been
+        // cancelled (`drop`). One thread of the system waits for all such events; there is no
+        // timer.
         let done = unsafe {
             RegisterWaitForSingleObject(
                 &raw mut wait,
@@ -182,17 +183,18 @@ impl KeyWatch {
         Ok(watch)
     }
 
-    /// Waits for a change, and asks for the next one before the settings are read, so that a
-    /// later change is reported again. Only a key that has changed is asked again: each question
-    /// that waits costs the kernel memory, and a key that never changes would gather them.
+    /// Waits for a change, and requests the next notification before the settings are read, so that
+    /// a later change is reported again. Only a key that has changed is requested again: each
+    /// pending request costs the kernel memory, and for a key that never changes they would
+    /// accumulate.
     async fn changed(&self) -> io::Result<()> {
         self.arrived.notified().await;
         self.arm()
     }
 
-    /// Asks for a notification of the next change.
+    /// Requests a notification of the next change.
     fn arm(&self) -> io::Result<()> {
-        // Else it would be taken back when the thread that asks ends.
+        // Otherwise the request would be cancelled when the requesting thread ends.
         let what = REG_NOTIFY_CHANGE_NAME | REG_NOTIFY_CHANGE_LAST_SET | REG_NOTIFY_THREAD_AGNOSTIC;
         // SAFETY: both handles are open while `self` lives.
         check(unsafe {
@@ -203,9 +205,9 @@ impl KeyWatch {
 
 impl Drop for KeyWatch {
     fn drop(&mut self) {
-        // SAFETY: each was made by `open` (zero: was not) and is given back once. With
-        // INVALID_HANDLE_VALUE the first waits for a callback that runs just now, so none uses
-        // the context afterwards. Closing the key signals the event, so that goes last.
+        // SAFETY: each was made by `open` (zero: was not) and is released once. With
+        // INVALID_HANDLE_VALUE the first call waits for a running callback, so none uses the
+        // context afterwards. Closing the key signals the event, so that comes last.
         unsafe {
             if self.wait != 0 {
                 UnregisterWaitEx(self.wait as HANDLE, INVALID_HANDLE_VALUE);
@@ -219,9 +221,9 @@ impl Drop for KeyWatch {
 }
 
 unsafe extern "system" fn on_change(context: *mut c_void, _timed_out: bool) {
-    // SAFETY: the context is the `Notify` of the watch, which is still there: see `drop`.
+    // SAFETY: the context is the `Notify` of the watch, which still exists: see `drop`.
     let arrived = unsafe { &*context.cast::<Notify>() };
-    // Keeps a permit if no task waits just now.
+    // Keeps a permit if no task is waiting now.
     arrived.notify_one();
 }
 
@@ -271,7 +273,7 @@ mod tests {
             let hint = tokio::time::timeout(late, settings.next()).await;
             assert_eq!(hint.unwrap().unwrap(), Hint::Resolver);
         }
-        // Given back while changes come in.
+        // The watch is dropped while changes arrive.
         set(BELOW, 4);
         drop(settings);
         set(BELOW, 5);

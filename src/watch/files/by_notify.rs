@@ -9,10 +9,10 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{FileBackend, FileEvent, WatchError};
 
-/// Events that may wait; of more, all files are looked at again.
+/// How many events may wait; if there are more, all files are checked again.
 const MOST_WAITING: usize = 256;
 
-/// It has one thread.
+/// A watcher of the notify crate; it has one thread.
 pub(in crate::watch) struct ByNotify {
     watcher: RecommendedWatcher,
     events: Receiver<FileEvent>,
@@ -33,7 +33,7 @@ impl FileBackend for ByNotify {
     }
 
     fn unwatch(&mut self, path: &Path) {
-        // Fails if the file went, and the watch with it.
+        // This fails if the file has disappeared, and the watch with it.
         let _ = self.watcher.unwatch(path);
     }
 
@@ -43,9 +43,9 @@ impl FileBackend for ByNotify {
     }
 }
 
-/// On the watcher's own thread: nothing in here may wait.
+/// Runs on the watcher's own thread: this function must not block.
 fn pass_on(event: notify::Result<notify::Event>, to: &Sender<FileEvent>) {
-    // The last free place is for the word that there was no more.
+    // The last free place is for the message that events were lost.
     let send = |event| match to.capacity() {
         0 => {}
         1 => drop(to.try_send(FileEvent::Lost)),

@@ -1,4 +1,4 @@
-//! inotify(7), for folders in which much is read and little is written. No thread.
+//! Uses inotify(7), for directories with many reads and few writes. Has no thread.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
@@ -18,13 +18,13 @@ use tokio::io::unix::AsyncFd;
 use super::{FileBackend, FileEvent, WatchError};
 use crate::watch::source::readable;
 
-/// Everything but reading: no `IN_OPEN`, `IN_ACCESS` nor `IN_CLOSE_NOWRITE`.
+/// All events except reading: no `IN_OPEN`, `IN_ACCESS` or `IN_CLOSE_NOWRITE`.
 const CONTENTS: WatchFlags = NAME
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::MOVE);
-/// What becomes of the name of a link or a folder: `IN_ATTRIB` says that a link was replaced.
+/// Changes to the name of a link or a directory: `IN_ATTRIB` shows that a link was replaced.
 const NAME: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
@@ -39,9 +39,9 @@ const BUFFER: usize = 16 * 1024;
 /// An inotify instance.
 pub(in crate::watch) struct Inotify {
     instance: AsyncFd<OwnedFd>,
-    /// By the numbers of the watches.
+    /// The watched paths by watch number.
     paths: BTreeMap<i32, PathBuf>,
-    /// Events that have been read.
+    /// Events that have been read but not returned.
     events: VecDeque<FileEvent>,
 }
 
@@ -62,7 +62,7 @@ impl FileBackend for Inotify {
                 self.paths.insert(number, path.to_owned());
                 Ok(())
             }
-            // "No space left on device" would send the reader to the wrong place.
+            // The system's text, "No space left on device", would mislead the reader.
             Err(Errno::NOSPC) => Err("fs.inotify.max_user_watches is used up".into()),
             Err(error) => Err(error.into()),
         }
@@ -73,7 +73,7 @@ impl FileBackend for Inotify {
         self.paths.retain(|number, known| {
             let keep = known != path;
             if !keep {
-                // Fails if the file went, and the watch with it.
+                // This fails if the file has disappeared, and the watch with it.
                 let _ = remove_watch(instance, *number);
             }
             keep
@@ -90,7 +90,7 @@ impl FileBackend for Inotify {
     }
 }
 
-/// Takes what one `read` brings.
+/// Handles the events of one `read`.
 fn read(
     instance: &OwnedFd,
     paths: &mut BTreeMap<i32, PathBuf>,

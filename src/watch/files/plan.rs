@@ -1,21 +1,22 @@
-//! What to watch, given the files that matter and the file system as it is now.
+//! Decides what to watch, from the files that matter and the current file system.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use crate::watch::source::Hint;
 
-/// Names on the way to one file, those of its links included; with more the links are a loop.
+/// How many names there may be on the path to one file, including those of its links; more means
+/// that the links form a loop.
 const MOST_STEPS: usize = 256;
 
-/// Which file it is, whatever its name: device and inode.
+/// Identifies a file whatever its name: device and inode.
 type Identity = (u64, u64);
 
-/// A folder or file to hand to the system.
+/// A directory or file for the system to watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Watch {
     identity: Identity,
-    /// It is not looked into: only what becomes of its name matters.
+    /// Only changes to its name matter, not to its content.
     pub(super) name_only: bool,
 }
 
@@ -23,13 +24,14 @@ pub(super) struct Watch {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct WatchPlan {
     pub(super) watches: BTreeMap<PathBuf, Watch>,
-    /// An event at one of these can change this plan; at a file that matters it gives these hints.
+    /// An event at one of these paths can change this plan; if the path is a file that matters, the
+    /// event gives these hints.
     pub(super) events: BTreeMap<PathBuf, BTreeSet<Hint>>,
-    /// Which file each target is just now; none if it is not there.
+    /// The current identity of each target; `None` if the file does not exist.
     pub(super) found: BTreeMap<PathBuf, (Hint, Option<Identity>)>,
 }
 
-/// Looks at the file system.
+/// Makes the plan from the current file system.
 pub(super) fn plan(targets: &[(Hint, PathBuf)]) -> WatchPlan {
     let mut plan = WatchPlan::default();
     for (hint, path) in targets {
@@ -40,10 +42,10 @@ pub(super) fn plan(targets: &[(Hint, PathBuf)]) -> WatchPlan {
 }
 
 impl WatchPlan {
-    /// Adds one file, and every name on the way to it: a folder above it may be a link that is
-    /// pointed elsewhere (kubernetes' `..data`, a generation of home-manager), or be renamed.
+    /// Adds one file, and every name on the path to it: a directory above it may be renamed, or be
+    /// a link that changes to another target (kubernetes' `..data`, a generation of home-manager).
     fn follow(&mut self, hint: Hint, path: &Path) -> Option<Identity> {
-        // What is still to be walked, the next one last.
+        // The remaining parts of the path, the next one last.
         let mut rest = parts(&std::path::absolute(path).ok()?);
         let mut real = PathBuf::new();
         for _ in 0..MOST_STEPS {
@@ -55,7 +57,7 @@ impl WatchPlan {
                     continue;
                 }
                 Some(Component::CurDir) | None => continue,
-                // An absolute one takes the place of all that was before.
+                // An absolute path replaces all parts before it.
                 Some(Component::RootDir | Component::Prefix(_)) => {
                     real.push(part);
                     continue;
@@ -65,8 +67,9 @@ impl WatchPlan {
             let is_last = rest.is_empty();
             let metadata = entry.symlink_metadata().ok();
             let is_link = metadata.as_ref().is_some_and(std::fs::Metadata::is_symlink);
-            // Linux watches the names of links and folders on the way themselves. Elsewhere the
-            // folder of a link is watched, but not that of each folder: all its events would come.
+            // On Linux the names of links and directories on the path are watched directly. On
+            // other systems the directory of a link is watched, but not that of each directory:
+            // that would report all its events.
             if is_last || metadata.is_none() || (is_link && !cfg!(target_os = "linux")) {
                 self.watch(&real, &real.metadata().ok()?, false);
                 self.events.entry(real.clone()).or_default();
@@ -74,7 +77,7 @@ impl WatchPlan {
             let hints = self.events.entry(entry.clone()).or_default();
             hints.extend(is_last.then_some(hint));
             let metadata = metadata?;
-            // Elsewhere the folder's events include the file as well.
+            // On other systems the directory's events include the file as well.
             if cfg!(target_os = "linux") && !(is_last && is_link) {
                 self.watch(&entry, &metadata, !is_last);
             }
@@ -95,13 +98,13 @@ impl WatchPlan {
             identity,
             name_only,
         };
-        // Who looks into a folder hears of its name, too.
+        // A watch on a directory's content reports changes to its name, too.
         let watch = self.watches.entry(path.to_owned()).or_insert(watch);
         watch.name_only &= name_only;
     }
 }
 
-/// A path in pieces, the last one first.
+/// Splits a path into parts, the last one first.
 fn parts(path: &Path) -> Vec<PathBuf> {
     let parts = path.components().rev();
     parts.map(|part| part.as_os_str().into()).collect()
@@ -113,8 +116,8 @@ fn identity(metadata: &std::fs::Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
 }
 
-/// Windows holds a watched folder open, so it cannot become another one; the time of creation
-/// shows a replaced file.
+/// Windows keeps a watched directory open, so it cannot be exchanged; the creation time shows that
+/// a file was replaced.
 #[cfg(not(unix))]
 fn identity(metadata: &std::fs::Metadata) -> Identity {
     let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok();

@@ -1,7 +1,7 @@
 //! Links and addresses (`linux/if_link.h`, `linux/if_addr.h`).
 //!
-//! Our own dump: netdev's `get_interfaces` looks at each link through some fifteen files of
-//! sysfs (12 ms with the links of 50 containers) and at 5000 addresses with a quadratic search.
+//! goroam has its own dump: netdev's `get_interfaces` reads some fifteen files of sysfs for each
+//! link (12 ms with the links of 50 containers) and searches 5000 addresses in quadratic time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{c_char, c_void};
@@ -27,7 +27,7 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 /// RFC 2863's "down".
 const IF_OPER_DOWN: u8 = 2;
-/// A program (a supplicant) has to say so before the link counts as up.
+/// A program (a supplicant) must confirm the link before it counts as up.
 const IF_LINK_MODE_DORMANT: u8 = 1;
 /// `struct ifinfomsg`.
 const LINK_HEADER: usize = 16;
@@ -36,7 +36,7 @@ const ADDRESS_HEADER: usize = 8;
 /// `linux/if_arp.h`; libc lacks it.
 const ARPHRD_RAWIP: u16 = 519;
 
-/// All links with their addresses, sorted.
+/// Returns all links with their addresses, sorted.
 ///
 /// # Errors
 /// When the kernel refuses or does not answer.
@@ -58,8 +58,8 @@ pub(in crate::watch) fn links() -> io::Result<Vec<Link>> {
     Ok(links.into_values().collect())
 }
 
-/// The link in the body of `RTM_NEWLINK`. `None` if it is not about a link (bridges send their
-/// ports' state with another family), or broken.
+/// Parses the link in the body of `RTM_NEWLINK`. `None` if the message is not about a link (bridges
+/// send their ports' state with another family), or is malformed.
 fn parse_link(body: &[u8]) -> Option<Link> {
     if libc::c_int::from(*body.first()?) != libc::AF_UNSPEC {
         return None;
@@ -68,9 +68,9 @@ fn parse_link(body: &[u8]) -> Option<Link> {
     let attributes = body.get(LINK_HEADER..)?;
     let has = |flag: libc::c_int| flags & flag.cast_unsigned() != 0;
     let byte = |kind| find_attribute(attributes, kind)?.first();
-    // The kernel works out the operational state at most once a second (`net/core/link_watch.c`);
-    // until then it is "down" on a link that already carries packets, which would make two changes
-    // of one.
+    // The kernel updates the operational state at most once a second (`net/core/link_watch.c`).
+    // Until then it is "down" on a link that already carries packets; that would turn one change
+    // into two.
     let stale = byte(IFLA_OPERSTATE) == Some(&IF_OPER_DOWN)
         && byte(IFLA_LINKMODE) != Some(&IF_LINK_MODE_DORMANT)
         && !has(libc::IFF_DORMANT);
@@ -85,10 +85,10 @@ fn parse_link(body: &[u8]) -> Option<Link> {
         index: u32_at(body, 4)?,
         kind: kind(&name, device),
         up,
-        // `IFF_LOWER_UP`: the driver has a carrier. `IFF_RUNNING`: and nothing above it, such as
-        // 802.1X or the Wi-Fi handshake, still waits (RFC 2863 "dormant"). A tun device, whose
+        // `IFF_LOWER_UP`: the driver has a carrier. `IFF_RUNNING`: additionally, no layer above it
+        // (802.1X, the Wi-Fi handshake) is still waiting (RFC 2863 "dormant"). A tun device, whose
         // operational state is always "unknown", has both. Just after `ip link set … down` the
-        // driver's flag lingers, so a link that is not up has no carrier.
+        // driver's flag is still set, so a link that is not up has no carrier.
         carrier: up && has(libc::IFF_LOWER_UP) && (has(libc::IFF_RUNNING) || stale),
         mtu: mtu.unwrap_or_default(),
         addresses: Vec::new(),
@@ -98,8 +98,8 @@ fn parse_link(body: &[u8]) -> Option<Link> {
     (link.index != 0 && !link.name.is_empty()).then_some(link)
 }
 
-/// What the kernel says of the device. `driver`: `veth`, `wireguard`, `tun` …; none for hardware,
-/// of which `ARPHRD_…` says the type.
+/// Returns the kind that the kernel reports. `driver`: `veth`, `wireguard`, `tun` …; hardware has
+/// none, and its type is in `ARPHRD_…`.
 fn device(name: &str, driver: Option<&str>, hardware: u16) -> LinkKind {
     match driver {
         Some(
@@ -139,9 +139,9 @@ fn ethernet(link: &str) -> LinkKind {
     }
 }
 
-/// The link's index and an address from the body of `RTM_NEWADDR`. `None` for addresses that
-/// say nothing: still under duplicate address detection (RFC 4862) or failed in it, and
-/// temporary IPv6 ones, which rotate beside a lasting one.
+/// Parses the link's index and an address from the body of `RTM_NEWADDR`. `None` for addresses that
+/// carry no information: still under duplicate address detection (RFC 4862) or failed in it, and
+/// temporary IPv6 addresses, which rotate beside a permanent one.
 fn parse_address(body: &[u8]) -> Option<(u32, IpNet)> {
     let [family, prefix, flags, ..] = *body else {
         return None;
@@ -151,7 +151,7 @@ fn parse_address(body: &[u8]) -> Option<(u32, IpNet)> {
         .and_then(|value| u32_at(value, 0))
         .unwrap_or(flags.into());
     let unready = flags & libc::IFA_F_TENTATIVE != 0 && flags & libc::IFA_F_OPTIMISTIC == 0;
-    // On IPv4 the flag for "temporary" (RFC 8981) means "secondary".
+    // For IPv4 the flag for "temporary" (RFC 8981) means "secondary".
     let useless = unready || flags & (libc::IFA_F_DADFAILED | libc::IFA_F_TEMPORARY) != 0;
     if useless && libc::c_int::from(family) == libc::AF_INET6 {
         return None;
@@ -162,7 +162,7 @@ fn parse_address(body: &[u8]) -> Option<(u32, IpNet)> {
     Some((u32_at(body, 4)?, IpNet::new(address(ip)?, prefix).ok()?))
 }
 
-/// Wi-Fi drivers announce each scan by a link message with nothing in it but that.
+/// Reports whether a link message only announces a Wi-Fi scan: drivers send one for each scan.
 pub(super) fn is_scan(body: &[u8]) -> bool {
     const IW_EVENT_COMMAND: usize = 2;
     attributes(body.get(LINK_HEADER..).unwrap_or_default()).any(|(kind, value)| {
@@ -182,8 +182,8 @@ struct EssidRequest {
     _rest: [u8; 16 - size_of::<*mut c_void>() - 4],
 }
 
-/// The name of the Wi-Fi network that a link is in. `None` if there is no such network, or the
-/// driver does not know the old wireless extensions.
+/// Returns the name of the link's Wi-Fi network. `None` if there is no such network, or the driver
+/// does not support the old wireless extensions.
 fn ssid(link: &str) -> Option<String> {
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None).ok()?;
@@ -195,7 +195,7 @@ fn ssid(link: &str) -> Option<String> {
         flags: 0,
         _rest: [0; 16 - size_of::<*mut c_void>() - 4],
     };
-    // One byte stays for the NUL at the end.
+    // One byte remains for the NUL at the end.
     let room = request.name.iter_mut().take(libc::IFNAMSIZ - 1);
     for (to, from) in room.zip(link.bytes()) {
         *to = c_char::from_ne_bytes([from]);

@@ -43,7 +43,8 @@ const FIB_RULE_INVERT: u32 = 2;
 /// Priority and table of the rules that always exist: local, main, default.
 const BUILT_IN: [(u32, u32); 3] = [(0, 255), (32766, 254), (32767, 253)];
 
-/// The routes that say something, and the rules beside those that always exist; both sorted.
+/// Returns the routes that carry information, and the rules other than those that always exist;
+/// both sorted.
 ///
 /// # Errors
 /// When the kernel refuses or does not answer.
@@ -58,8 +59,8 @@ fn sorted<T: Ord>(entries: Vec<T>) -> Vec<T> {
     BTreeSet::from_iter(entries).into_iter().collect()
 }
 
-/// Can the message change what a survey shows? Most cannot: the local table, multicast,
-/// what the kernel makes for each address.
+/// Reports whether the message can change the result of a survey. Most cannot: the local table,
+/// multicast, what the kernel creates for each address.
 pub(super) fn is_telling(message: &NetlinkMessage<'_>) -> bool {
     match message.kind {
         libc::RTM_NEWROUTE | libc::RTM_DELROUTE => !parse_route(message.body).is_empty(),
@@ -73,9 +74,9 @@ pub(super) fn is_telling(message: &NetlinkMessage<'_>) -> bool {
     }
 }
 
-/// The routes in the body of `RTM_NEWROUTE`, one for each next hop. Empty for those that say
-/// nothing about where the machine is (nine of ten): the local table, multicast, link-local,
-/// caches, and what the kernel makes for each address by itself.
+/// Parses the routes in the body of `RTM_NEWROUTE`, one for each next hop. Empty for routes that do
+/// not depend on the network (nine of ten): the local table, multicast, link-local, caches, and
+/// what the kernel itself creates for each address.
 fn parse_route(body: &[u8]) -> Vec<Route> {
     read_route(body).unwrap_or_default()
 }
@@ -103,7 +104,8 @@ fn read_route(body: &[u8]) -> Option<Vec<Route>> {
     let destination = IpNet::new(destination?, prefix).ok()?.trunc();
     let table = number(libc::RTA_TABLE).unwrap_or(table.into());
     let cached = u32_at(body, 8)? & (libc::RTM_F_CLONED | RTNH_F_DEAD) != 0;
-    // What an ICMP redirect has made comes and goes by itself.
+    // Routes that an ICMP redirect has created appear and disappear without a change of the
+    // network.
     let temporary = cached || protocol == libc::RTPROT_REDIRECT;
     let default = prefix == 0 && kind == RouteKind::Unicast;
     let own =
@@ -113,7 +115,7 @@ fn read_route(body: &[u8]) -> Option<Vec<Route>> {
     }
     let mut hops = find_attribute(attributes, libc::RTA_MULTIPATH).map_or_else(Vec::new, hops);
     if kind != RouteKind::Unicast {
-        // The kernel names `lo` for IPv6 blackholes and nothing for IPv4 ones.
+        // For blackhole routes, the kernel names `lo` for IPv6 and no link for IPv4.
         hops = vec![(0, None)];
     } else if hops.is_empty() {
         hops.push((
@@ -132,7 +134,7 @@ fn read_route(body: &[u8]) -> Option<Vec<Route>> {
     Some(hops.into_iter().map(route).collect())
 }
 
-/// Link and gateway of each next hop of an equal-cost route.
+/// Returns link and gateway of each next hop of an equal-cost route.
 fn hops(mut bytes: &[u8]) -> Vec<(u32, Option<IpAddr>)> {
     let next = std::iter::from_fn(|| {
         let one = bytes.get(..usize::from(u16_at(bytes, 0)?))?;
@@ -149,13 +151,13 @@ fn hops(mut bytes: &[u8]) -> Vec<(u32, Option<IpAddr>)> {
 fn gateway(attributes: &[u8]) -> Option<IpAddr> {
     match find_attribute(attributes, libc::RTA_GATEWAY) {
         Some(gateway) => address(gateway),
-        // `struct rtvia`: an IPv4 route by way of an IPv6 gateway (RFC 5549).
+        // `struct rtvia`: an IPv4 route through an IPv6 gateway (RFC 5549).
         None => address(find_attribute(attributes, libc::RTA_VIA)?.get(2..)?),
     }
 }
 
-/// The rule in the body of `RTM_NEWRULE`, as `ip rule` spells it. `None` for the three that always
-/// exist, and for broken ones.
+/// Parses the rule in the body of `RTM_NEWRULE`, in the notation of `ip rule`. `None` for the three
+/// rules that always exist, and for malformed ones.
 fn parse_rule(body: &[u8]) -> Option<Rule> {
     let [family, to_prefix, from_prefix, tos, table, _, _, action, ..] = *body else {
         return None;
@@ -172,9 +174,10 @@ fn parse_rule(body: &[u8]) -> Option<Rule> {
         let number = u32_at(value, 0);
         let ports = || Some(format!("{}-{}", u16_at(value, 0)?, u16_at(value, 2)?));
         words.push(match kind {
-            // Written below; and who made the rule, and padding, do not steer a packet.
+            // Some of these are written below; the creator of the rule, and padding, have no effect
+            // on packets.
             FRA_PRIORITY | FRA_TABLE | FRA_FWMARK | FRA_FWMASK | FRA_PROTOCOL | FRA_PAD => continue,
-            // "No limit" is spelt -1.
+            // -1 means "no limit".
             FRA_SUPPRESS_PREFIXLEN | FRA_SUPPRESS_IFGROUP if number == Some(u32::MAX) => continue,
             FRA_SUPPRESS_PREFIXLEN => format!("suppress_prefixlength {}", number?),
             FRA_SRC => format!("from {}/{from_prefix}", address(value)?),
@@ -186,7 +189,7 @@ fn parse_rule(body: &[u8]) -> Option<Rule> {
             FRA_IP_PROTO => format!("proto {}", value.first()?),
             FRA_SPORT_RANGE => format!("sport {}", ports()?),
             FRA_DPORT_RANGE => format!("dport {}", ports()?),
-            // Whatever it means, another value means another rule.
+            // The meaning is unknown, but another value means another rule.
             other => format!("attribute{other} {value:02x?}"),
         });
     }
@@ -211,7 +214,7 @@ fn parse_rule(body: &[u8]) -> Option<Rule> {
         (Some(mark), None | Some(u32::MAX)) => words.push(format!("fwmark {mark:#x}")),
         (Some(mark), Some(mask)) => words.push(format!("fwmark {mark:#x}/{mask:#x}")),
     }
-    // FR_ACT_TO_TBL; the others are goto, nop, and the same refusals as routes have.
+    // FR_ACT_TO_TBL; the others are goto, nop, and the same refusals as for routes.
     words.push(match action {
         1 => format!("lookup {table}"),
         2 => "goto".to_owned(),
@@ -374,7 +377,7 @@ mod tests {
                 prefix: 33,
                 ..PLAIN
             },
-            // The kernel's own "unreachable default" of IPv6.
+            // The kernel's own IPv6 route "unreachable default".
             Fixed {
                 protocol: 2,
                 kind: libc::RTN_UNREACHABLE,
@@ -465,7 +468,7 @@ mod tests {
             ];
             assert_eq!(parse_rule(&rule_body(0, &attributes)), None);
         }
-        // At the same place, and yet another rule.
+        // This rule has the same priority, but is another one.
         let mine = [number(FRA_PRIORITY, 0), number(FRA_FWMARK, 1)];
         assert!(parse_rule(&rule_body(255, &mine)).is_some());
     }

@@ -16,17 +16,18 @@ use crate::watch::source::{Hint, HintSource, readable};
 
 /// A message has a header of up to 160 bytes and eight addresses of up to 256.
 const BUFFER: usize = 4096;
-/// The usual 8 KB are some forty messages, and the kernel drops those that do not fit without a
-/// word: a VPN that comes up sends more. It is memory only while messages wait.
+/// The usual 8 KB hold some forty messages, and the kernel silently drops those that do not fit: a
+/// VPN that starts sends more. The memory is used only while messages wait.
 const WAITING: usize = 256 * 1024;
-/// So many messages are read before the others in the runtime get their turn.
+/// How many messages are read before other tasks of the runtime get their turn.
 const MOST_AT_ONCE: usize = 256;
-/// The table may grow between the question for its size and the one for its contents.
+/// How often the table is read: it may grow between the request for its size and the one for its
+/// contents.
 const TRIES: usize = 5;
 /// Far more than any policy can need.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// The routes that say something, sorted; there are no rules.
+/// Returns the routes that carry information, sorted; there are no rules.
 pub(in crate::watch) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let bytes = dump()?;
     let mut routes: Vec<Route> = messages(&bytes).filter_map(|one| one.route()).collect();
@@ -35,12 +36,12 @@ pub(in crate::watch) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     Ok((routes, Vec::new()))
 }
 
-/// `NET_RT_DUMP` of all families (sysctl(3)).
+/// Reads `NET_RT_DUMP` of all families (sysctl(3)).
 fn dump() -> io::Result<Vec<u8>> {
     for _ in 0..TRIES {
         let mut size = 0;
         sysctl(std::ptr::null_mut(), &mut size)?;
-        // Some room for what appears meanwhile.
+        // Some room for routes that appear in the meantime.
         size = size.saturating_add(size / 8).saturating_add(BUFFER);
         if size > MOST_BYTES {
             return Err(io::Error::other("the routing table is too large"));
@@ -57,8 +58,8 @@ fn dump() -> io::Result<Vec<u8>> {
     Err(io::Error::other("the routing table does not stand still"))
 }
 
-/// With a null pointer only the size is asked for. Otherwise `size` must be that of the
-/// memory at `buffer`.
+/// With a null pointer, only asks for the size. Otherwise `size` must be that of the memory at
+/// `buffer`.
 fn sysctl(buffer: *mut u8, size: &mut usize) -> io::Result<()> {
     let dump = libc::NET_RT_DUMP;
     let mut name: [c_int; 6] = [libc::CTL_NET, libc::PF_ROUTE, 0, libc::AF_UNSPEC, dump, 0];
@@ -80,8 +81,8 @@ fn sysctl(buffer: *mut u8, size: &mut usize) -> io::Result<()> {
     }
 }
 
-/// The kernel's messages about links, addresses and routes. configd's messages, and the next
-/// re-check, make up for those that it drops.
+/// The kernel's messages about links, addresses and routes. If the kernel drops some, configd's
+/// messages and the next recheck make up for them.
 pub(super) struct RouteMessages {
     socket: AsyncFd<OwnedFd>,
     buffer: Vec<u8>,
@@ -94,7 +95,7 @@ impl HintSource for RouteMessages {
         let socket = socket(AddressFamily::ROUTE, SocketType::RAW, None)?;
         fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
         fcntl_setfl(&socket, OFlags::NONBLOCK)?;
-        // With the usual size it works too.
+        // This also works with the usual size.
         let _ = set_socket_recv_buffer_size(&socket, WAITING);
         Ok(RouteMessages {
             socket: readable(socket)?,
@@ -111,7 +112,7 @@ impl HintSource for RouteMessages {
                 let read = guard.try_io(|socket| Ok(rustix::io::read(socket.get_ref(), buffer)?));
                 let length = match read {
                     Err(_would_block) => break,
-                    // The kernel had more to say than the socket's buffer holds.
+                    // The kernel had more messages than fit into the socket's buffer.
                     Ok(Err(error)) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                         return Ok(Hint::Lost);
                     }
@@ -121,7 +122,7 @@ impl HintSource for RouteMessages {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 let bytes = self.buffer.get(..length).unwrap_or_default();
-                // One that fills the buffer is incomplete, and cannot be read.
+                // A message that fills the buffer is incomplete, and cannot be parsed.
                 telling |= length == BUFFER || messages(bytes).any(|one| one.is_telling());
             }
             if telling {

@@ -1,5 +1,6 @@
 //! The list of adapters, and the resolver's settings in it: servers and suffixes of each adapter
-//! that is up. There is no file to watch, but a key of the registry (`watch::windows`).
+//! that is up. There is no file to watch; a key of the registry is watched instead
+//! (`watch::windows`).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -18,11 +19,11 @@ use crate::model::Resolver;
 use crate::watch::resolv_conf::domain;
 
 const LONGEST_SUFFIX: usize = 256;
-/// Microsoft's advice for the first try is 15 KB.
+/// Microsoft recommends 15 KB for the first try.
 const FIRST_SIZE: u32 = 16 * 1024;
 const MOST_BYTES: u32 = 4 * 1024 * 1024;
 
-/// The configuration as it is now; empty if there is none. Looks up no name.
+/// Returns the current configuration; empty if there is none. Looks up no name.
 pub(in crate::watch) fn resolver() -> Resolver {
     let mut found = Vec::new();
     for_each_adapter(|adapter| {
@@ -47,7 +48,7 @@ pub(in crate::watch) fn resolver() -> Resolver {
     resolver
 }
 
-/// The registry says when it changes.
+/// No file is watched: the registry reports changes.
 pub(in crate::watch) fn resolver_files() -> Vec<PathBuf> {
     Vec::new()
 }
@@ -67,7 +68,7 @@ fn servers(adapter: &IP_ADAPTER_ADDRESSES_LH) -> Vec<IpAddr> {
 }
 
 /// Windows lists these for each adapter that has no other IPv6 server
-/// (draft-ietf-ipv6-dns-discovery, long dead).
+/// (draft-ietf-ipv6-dns-discovery, abandoned long ago).
 fn is_placeholder(ip: &IpAddr) -> bool {
     matches!(ip, IpAddr::V6(v6) if v6.segments()[..7] == [0xfec0, 0, 0, 0xffff, 0, 0, 0])
 }
@@ -95,7 +96,7 @@ unsafe fn wide_string(text: *const u16) -> Option<String> {
     }
     let mut units = Vec::new();
     for at in 0..LONGEST_SUFFIX {
-        // SAFETY: no unit before this one was the NUL, so this one is in the string too.
+        // SAFETY: no earlier unit was the NUL, so this one is in the string too.
         let unit = unsafe { *text.add(at) };
         if unit == 0 {
             break;
@@ -111,7 +112,7 @@ pub(super) unsafe fn address(socket: *const SOCKADDR_INET) -> Option<IpAddr> {
     if socket.is_null() {
         return None;
     }
-    // SAFETY: every member of the union begins with the family, which says which one it is, and
+    // SAFETY: every member of the union begins with the family, which determines the member, and
     // only that one is read; the rest is plain numbers, of which any are valid.
     unsafe {
         match (*socket).si_family {
@@ -124,7 +125,7 @@ pub(super) unsafe fn address(socket: *const SOCKADDR_INET) -> Option<IpAddr> {
     }
 }
 
-/// An error number of Windows.
+/// Turns an error number of Windows into a result.
 pub(super) fn check(error: WIN32_ERROR) -> io::Result<()> {
     match error {
         NO_ERROR => Ok(()),
@@ -133,7 +134,7 @@ pub(super) fn check(error: WIN32_ERROR) -> io::Result<()> {
 }
 
 /// Visits every adapter that has IPv4 or IPv6 (`GetAdaptersAddresses`, without the addresses, which
-/// netdev reads); none if the system does not say.
+/// netdev reads); none if the system does not return the list.
 pub(super) fn for_each_adapter(mut visit: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) {
     let flags = GAA_FLAG_SKIP_ANYCAST
         | GAA_FLAG_SKIP_FRIENDLY_NAME
@@ -141,7 +142,7 @@ pub(super) fn for_each_adapter(mut visit: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) 
         | GAA_FLAG_SKIP_UNICAST;
     let mut size = FIRST_SIZE;
     while size <= MOST_BYTES {
-        // Of 8-byte numbers, so that the structures in it are aligned.
+        // The memory consists of 8-byte numbers, so that the structures in it are aligned.
         let mut memory = vec![0_u64; usize::try_from(size / 8).unwrap_or_default() + 1];
         let first = memory.as_mut_ptr().cast::<IP_ADAPTER_ADDRESSES_LH>();
         // SAFETY: `first` points to at least `size` writable, aligned bytes.
@@ -165,7 +166,8 @@ pub(super) fn for_each_adapter(mut visit: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) 
                 }
                 return;
             }
-            // The system has said how much it needs; another adapter may come meanwhile.
+            // The system has returned the size that it needs; another adapter may be added in the
+            // meantime.
             ERROR_BUFFER_OVERFLOW => size = size.saturating_add(FIRST_SIZE),
             _ => return,
         }

@@ -1,5 +1,5 @@
-//! The forwarding table, and the three notifications of the IP helper. One of them is
-//! not enough: each leaves out what the others report (thombles/netwatcher#14, #24).
+//! The forwarding table, and the three notifications of the IP helper. One notification is not
+//! enough: each omits changes that the others report (thombles/netwatcher#14, #24).
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -21,15 +21,15 @@ use crate::model::{Route, RouteKind, Rule};
 use crate::watch::kinds::is_local;
 use crate::watch::source::{Hint, HintSource};
 
-/// The routes that say something, sorted; there are no rules.
+/// Returns the routes that carry information, sorted; there are no rules.
 pub(in crate::watch) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let mut table: *mut MIB_IPFORWARD_TABLE2 = std::ptr::null_mut();
-    // SAFETY: on success the function sets the pointer to a table that is ours to free.
+    // SAFETY: on success the function sets the pointer to a table that the caller must free.
     let done = unsafe { GetIpForwardTable2(AF_UNSPEC, &raw mut table) };
     check(done)?;
     let metrics = interface_metrics();
-    // SAFETY: the table holds `NumEntries` rows, one behind the other, from `Table` on; it is
-    // neither changed nor freed while `rows` lives.
+    // SAFETY: the table has `NumEntries` rows in sequence, starting at `Table`; it is neither
+    // changed nor freed while `rows` lives.
     let rows = unsafe {
         let count = usize::try_from((*table).NumEntries).unwrap_or_default();
         std::slice::from_raw_parts(
@@ -55,8 +55,8 @@ fn route(row: &MIB_IPFORWARD_ROW2, metrics: &Metrics) -> Option<Route> {
     };
     let destination = IpNet::new(to, row.DestinationPrefix.PrefixLength).ok()?;
     let next_hop = next_hop.filter(|hop| !hop.is_unspecified());
-    // The subnet of an own address, the address itself, its broadcast address: the system
-    // makes them, on-link, as "local". What a person or a VPN adds on-link is "manual".
+    // The system creates the subnet of an own address, the address itself and its broadcast
+    // address, on-link, as "local". What a person or a VPN adds on-link is "manual".
     let made_by_system = row.Protocol == RouteProtocolLocal || row.Origin != NlroManual;
     let own = next_hop.is_none() && destination.prefix_len() != 0 && made_by_system;
     if row.Loopback || own || is_local(&destination) {
@@ -78,7 +78,7 @@ fn route(row: &MIB_IPFORWARD_ROW2, metrics: &Metrics) -> Option<Route> {
     })
 }
 
-/// IPv4 and IPv6, by the interface's number.
+/// The metrics for IPv4 and IPv6, by interface number.
 type Metrics = BTreeMap<u32, (u32, u32)>;
 
 fn interface_metrics() -> Metrics {
@@ -87,7 +87,7 @@ fn interface_metrics() -> Metrics {
         // SAFETY: the union holds a number, or a length and a number, of which any are valid.
         let v4_index = unsafe { adapter.Anonymous1.Anonymous.IfIndex };
         let both = (adapter.Ipv4Metric, adapter.Ipv6Metric);
-        // Zero where that family is off.
+        // Zero if that family is off.
         for index in [v4_index, adapter.Ipv6IfIndex] {
             metrics.insert(index, both);
         }
@@ -98,7 +98,7 @@ fn interface_metrics() -> Metrics {
 /// The system's notifications about interfaces, addresses and routes.
 pub(super) struct RouteMessages {
     arrived: Arc<Notify>,
-    /// Kept for what it does when it is dropped.
+    /// Kept for its destructor.
     _registrations: Vec<Registration>,
 }
 
@@ -108,8 +108,8 @@ impl HintSource for RouteMessages {
     fn open() -> io::Result<RouteMessages> {
         let arrived = Arc::new(Notify::new());
         let registrations = vec![
-            // SAFETY: the callback has the type that the function wants, and reads its context
-            // as the `Notify` that `register` hands over.
+            // SAFETY: the callback has the type that the function requires, and reads its context
+            // as the `Notify` that `register` passes.
             register(&arrived, |context, handle| unsafe {
                 NotifyRouteChange2(AF_UNSPEC, Some(on_change), context, false, handle)
             })?,
@@ -136,7 +136,7 @@ impl HintSource for RouteMessages {
 
 /// One notification; ends when it is dropped.
 struct Registration {
-    /// A `HANDLE`, as a number so that it may go to another thread, which Windows allows.
+    /// A `HANDLE`, as a number so that it may be sent to another thread, which Windows allows.
     handle: usize,
     /// The callback's context; must live until the registration has ended.
     _context: Arc<Notify>,
@@ -157,8 +157,8 @@ fn register(
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // SAFETY: the handle came from a registration and is cancelled once. The function
-        // waits for a callback that runs just now, so the context is not used afterwards.
+        // SAFETY: the handle came from a registration and is cancelled once. The function waits for
+        // a running callback, so the context is not used afterwards.
         unsafe { CancelMibChangeNotify2(self.handle as HANDLE) };
     }
 }
@@ -170,8 +170,8 @@ unsafe extern "system" fn on_change<Row>(
     _row: *const Row,
     _kind: MIB_NOTIFICATION_TYPE,
 ) {
-    // SAFETY: promised by the caller.
+    // SAFETY: guaranteed by the caller.
     let arrived = unsafe { &*context.cast::<Notify>() };
-    // Keeps a permit if no task waits just now, so nothing is lost between two waits.
+    // Keeps a permit if no task is waiting now, so nothing is lost between two waits.
     arrived.notify_one();
 }
