@@ -1,4 +1,4 @@
-//! The test binaries: building them, finding them in what cargo says, running them.
+//! The test binaries: builds them, finds them in cargo's output, runs them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ pub struct Binary {
     pub name: String,
     path: PathBuf,
     package: PathBuf,
-    /// Built for Windows.
+    /// It is built for Windows.
     wine: bool,
 }
 
@@ -41,21 +41,21 @@ pub fn build() -> Result<Vec<Binary>> {
     Ok(binaries)
 }
 
-/// Those that cargo names.
+/// Returns the binaries that cargo's output lists.
 pub fn listed(text: &str) -> Vec<Binary> {
     text.lines().filter_map(executable).collect()
 }
 
 impl Binary {
-    /// Has it a test whose name holds this?
+    /// Reports whether it has a test whose name contains the filter.
     pub fn has_test(&self, filter: Option<&str>) -> bool {
         let Some(filter) = filter else { return true };
         run::output(Command::new(&self.path).args([filter, "--list"]))
             .is_ok_and(|names| names.contains(": test"))
     }
 
-    /// Runs it as `cargo test` would; `packages` is where those of a release are, or why there
-    /// are none.
+    /// Makes the command that runs it as `cargo test` would. `packages` is the directory with a
+    /// release's packages, or why there are none.
     pub fn command(&self, filter: Option<&str>, packages: &str) -> Command {
         let mut command = if self.wine {
             cross::under_wine(&self.path)
@@ -69,7 +69,7 @@ impl Binary {
         if self.name.starts_with("tests/lab_") {
             command.arg("--test-threads=1");
         }
-        // Some tests find their files by these.
+        // Some tests find their files through these variables.
         command
             .current_dir(&self.package)
             .env("CARGO_MANIFEST_DIR", &self.package)
@@ -78,10 +78,10 @@ impl Binary {
         command
     }
 
-    /// What a person types to run it again, or one test of it alone.
+    /// Returns the command that runs it again, or one test of it.
     pub fn again(&self, test: Option<&str>) -> String {
         if self.wine {
-            // A test's whole name is a filter too.
+            // A test's full name works as a filter.
             let filter = test.map(|test| format!(" --filter {test}"));
             return format!("cargo xtask test --wine{}", filter.unwrap_or_default());
         }
@@ -100,7 +100,7 @@ impl Binary {
     }
 }
 
-/// From cargo's line `  Executable unittests src/lib.rs (target/debug/deps/goroam-0123abcd)`.
+/// Parses cargo's line `  Executable unittests src/lib.rs (target/debug/deps/goroam-0123abcd)`.
 fn executable(line: &str) -> Option<Binary> {
     let (name, path) = line
         .trim_start()
@@ -116,7 +116,7 @@ fn executable(line: &str) -> Option<Binary> {
     };
     let exe = path.extension().is_some_and(|extension| extension == "exe");
     let wine = exe && !cfg!(windows);
-    // Windows' own cargo writes the other slash.
+    // On Windows cargo writes backslashes.
     let name = name.replace('\\', "/");
     let name = match name.strip_prefix("unittests ") {
         Some(source) => format!(
@@ -149,7 +149,7 @@ mod tests {
         assert!(unit.package.ends_with("xtask"));
         let windows = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
         let windows = executable(windows).unwrap();
-        // Wine is for other systems.
+        // Wine is used only on other systems.
         let suffix = if cfg!(windows) { "" } else { ", Windows" };
         assert_eq!(windows.name, format!("tests/decide.rs{suffix}"));
         assert_eq!(windows.wine, !cfg!(windows));

@@ -1,5 +1,5 @@
-//! `cargo xtask cross`: Windows and macOS from a Linux machine: type-checking both, and running
-//! what was built for Windows under Wine. The suite takes the same way.
+//! `cargo xtask cross`: Windows and macOS from a Linux machine: type-checks for both, and runs
+//! under Wine what was built for Windows. The suite uses the same functions.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use std::process::Command;
 use crate::packages;
 use crate::run::{self, Result};
 
-/// What the tests under Wine are built for.
+/// The target of the tests under Wine.
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
 
-/// The integration tests that are built for Windows and run under Wine: those that take no
-/// shell script, no socket file and no Linux by the hand.
+/// The integration tests that are built for Windows and run under Wine: those that use no shell
+/// script, no socket file and nothing specific to Linux.
 const UNDER_WINE: [&str; 12] = [
     "decide",
     "policy_bounds",
@@ -28,8 +28,8 @@ const UNDER_WINE: [&str; 12] = [
     "state_journal",
 ];
 
-/// `setup`, or `check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]`; `check` alone is what the
-/// suite checks.
+/// Runs `setup`, or `check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]`; `check` alone checks the
+/// same as the suite.
 pub fn cross(args: &[String]) -> Result {
     match args.split_first() {
         Some((verb, rest)) if verb == "setup" => run::show(script("setup").args(rest)),
@@ -55,8 +55,8 @@ pub fn cross(args: &[String]) -> Result {
     }
 }
 
-/// What is checked: what it is called, the target, cargo's arguments. Without the tray
-/// only what is shipped without it.
+/// The checks: name, target, cargo's arguments. The checks without the tray cover only the programs
+/// that are shipped without it.
 const CHECKS: [(&str, &str, &[&str]); 4] = [
     (
         "windows clippy",
@@ -70,7 +70,7 @@ const CHECKS: [(&str, &str, &[&str]); 4] = [
 
 const TRAY: [&str; 2] = ["--features", "tray"];
 
-/// Clippy for both other systems: what each check is called, and its command.
+/// Returns clippy for both other systems: the name of each check, and its command.
 pub fn checks() -> impl Iterator<Item = (&'static str, Command)> {
     CHECKS.iter().map(|(name, target, args)| {
         let mut command = script("check");
@@ -80,8 +80,8 @@ pub fn checks() -> impl Iterator<Item = (&'static str, Command)> {
     })
 }
 
-/// Sets it up, where that can be done without asking anybody: on Debian, as root. What was set
-/// up before is used by everybody.
+/// Sets it up if that is possible without asking the user: on Debian, as root. Any user can use an
+/// existing set-up.
 pub fn prepare() -> Result {
     if !cfg!(target_os = "linux") {
         return Err("needs Linux".to_owned());
@@ -96,8 +96,8 @@ pub fn prepare() -> Result {
     Err("set up by root on Debian only: cargo xtask cross setup".to_owned())
 }
 
-/// Builds the programs for Windows, where tests/support/wine.rs looks for them, and the test
-/// binaries; what cargo said has a line `Executable … (PATH)` for each.
+/// Builds the programs for Windows, in the directory where tests/support/wine.rs expects them, and
+/// the test binaries. Returns cargo's output, which has a line `Executable … (PATH)` for each.
 pub fn build_for_wine() -> Result<String> {
     let mut args = vec!["test", "--no-run", "--color", "never"];
     args.extend(["-Zbuild-std=std,panic_abort", "--target", WINDOWS]);
@@ -118,13 +118,13 @@ pub fn build_for_wine() -> Result<String> {
     }
 }
 
-/// The program for Windows, once it was built.
+/// Returns the path of the program for Windows after it was built.
 pub fn goroam_exe() -> PathBuf {
     let built = run::target_dir().join("cross").join(WINDOWS);
     built.join("debug/goroam.exe")
 }
 
-/// A program for Windows under Wine, in the prefix that the set-up made.
+/// Makes a command that runs a program for Windows under Wine, in the prefix that the set-up made.
 pub fn under_wine(program: &std::path::Path) -> Command {
     let mut command = Command::new("wine");
     command.arg(program);
@@ -133,8 +133,8 @@ pub fn under_wine(program: &std::path::Path) -> Command {
     command
 }
 
-/// What Wine says when something is missing in it and the program has crashed; it may end with 0
-/// all the same.
+/// Recognises Wine's output if a part of Wine is missing and the program has crashed; the exit code
+/// may be 0 all the same.
 pub fn has_crashed(text: &str) -> bool {
     let crash = ["wine: Unimplemented function", "Unhandled exception"];
     text.lines()
@@ -145,12 +145,12 @@ fn script(name: &str) -> Command {
     Command::new(run::root().join("xtask/cross").join(name))
 }
 
-/// What the set-up leaves for those who build: there when it is done.
+/// Returns the file with the environment for builds; it exists after the set-up is done.
 pub fn env_file() -> PathBuf {
     root().join("env")
 }
 
-/// `ROOT` of the scripts.
+/// Returns the `ROOT` directory of the scripts.
 fn root() -> PathBuf {
     let var = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
     let cache = || {

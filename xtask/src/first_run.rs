@@ -6,7 +6,7 @@ use crate::gotool::{self, Go};
 use crate::packages;
 use crate::run::{self, Result};
 
-/// What a policy is most likely to set.
+/// The variables that a policy most probably sets.
 const WATCHED: [&str; 9] = [
     "GOPROXY",
     "GOSUMDB",
@@ -19,7 +19,7 @@ const WATCHED: [&str; 9] = [
     "GOFLAGS",
 ];
 
-/// Finds or installs go, builds goroam, takes one turn on the user's own settings.
+/// Finds or installs go, builds goroam, takes one turn with the user's own settings.
 pub fn first_run() -> Result {
     let go = match gotool::find() {
         Some(go) => go,
@@ -89,7 +89,7 @@ fn or_empty(value: &str) -> &str {
     if value.is_empty() { "(empty)" } else { value }
 }
 
-/// goroam is to find the go command that was found here, wherever it is.
+/// Returns a PATH with which goroam finds the same go command, wherever it is.
 fn path_with(go: &Go) -> Result<std::ffi::OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs = std::env::split_paths(&path).chain(go.path.parent().map(ToOwned::to_owned));

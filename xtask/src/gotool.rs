@@ -12,11 +12,11 @@ pub struct Go {
     pub version: String,
 }
 
-/// The go command in PATH or at one of the usual places.
+/// Finds the go command in PATH or in one of the usual places.
 pub fn find() -> Option<Go> {
     let in_path = run::find("go");
     in_path.into_iter().chain(usual_places()).find_map(|path| {
-        // A version manager's shim is a file too, but answers only when a version is chosen.
+        // A version manager's shim is a file too, but works only when a version is chosen.
         let said = run::output(Command::new(&path).arg("version")).ok()?;
         let version = said.split_whitespace().nth(2)?.to_owned();
         Some(Go { path, version })
@@ -24,7 +24,7 @@ pub fn find() -> Option<Go> {
 }
 
 impl Go {
-    /// The value that the go command uses.
+    /// Returns the value that the go command uses.
     pub fn env(&self, name: &str) -> Result<String> {
         run::output(Command::new(&self.path).args(["env", name])).map(|text| text.trim().to_owned())
     }

@@ -1,4 +1,4 @@
-//! The network lab of `tests/lab`, as the tasks use it.
+//! The network lab of `tests/lab`, for use by the tasks.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -7,14 +7,13 @@ use std::process::Command;
 use crate::packages;
 use crate::run::{self, Result};
 
-/// The go versions that the tests run against: old, current minus a few, current.
+/// The go versions that the tests use: the current one, one a few releases older, and an old one.
 const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
-/// Programs that single tests ask: two shells read their completions, chattr makes a file
-/// that cannot be replaced, strace counts system calls,
-/// tmux is a terminal to look at, dbus-daemon carries the tray, ssh-keygen signs commits;
-/// the rest read packages and recipes.
-/// Name of the program, name of its package.
+/// Programs that single tests need: two shells read their completions, chattr makes a file that
+/// cannot be replaced, strace counts system calls, tmux provides a terminal to read, dbus-daemon
+/// carries the tray, ssh-keygen signs commits; the rest read packages and recipes. Name of the
+/// program, name of its package.
 const TOOLS: [(&str, &str); 13] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
@@ -31,20 +30,20 @@ const TOOLS: [(&str, &str); 13] = [
     ("ssh-keygen", "openssh-client"),
 ];
 
-/// A script of the lab.
+/// Makes a command for a script of the lab.
 pub fn script(name: &str) -> Command {
     let mut command = Command::new(run::root().join("tests/lab").join(name));
     command.current_dir(run::root());
     command
 }
 
-/// Where everything of it lives.
+/// Returns the lab's directory.
 pub fn dir() -> PathBuf {
     std::env::var_os("LAB").map_or_else(|| PathBuf::from("/var/tmp/goroam-lab"), PathBuf::from)
 }
 
-/// Installs and builds what this machine can have of it; returns what it does not have, and why.
-/// A test that needs one of these skips itself, or fails.
+/// Installs and builds the parts of the lab that this machine supports; returns the parts that are
+/// missing, and why. A test that needs one of these skips itself, or fails.
 pub fn prepare(with_networks: bool) -> Vec<String> {
     if !cfg!(target_os = "linux") {
         return vec!["no lab: it needs Linux".to_owned()];
@@ -65,7 +64,7 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
         {
             missing.extend(packages::install_named(package).err());
         }
-        // Read by tests of the snippets for CI services, with any python3 that has it.
+        // Needed by tests of the snippets for CI services, which use any python3 that has it.
         let yaml = |python: &str| run::output(Command::new(python).args(["-c", "import yaml"]));
         if yaml("python3")
             .or_else(|_| yaml("/usr/bin/python3"))
@@ -91,7 +90,7 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
     missing
 }
 
-/// PATH with the lab's newest go behind all else, where the machine has no go of its own: some
+/// Returns a PATH with the lab's newest go at its end, if the machine has no go of its own: some
 /// tests are about a user who has one.
 pub fn path_with_go() -> Option<std::ffi::OsString> {
     if run::find("go").is_some() {
@@ -111,8 +110,8 @@ fn can(part: &str, missing: &mut Vec<String>) -> bool {
     can.is_ok()
 }
 
-/// Waits until no test and no other task uses the networks, and keeps them away while it lives
-/// (`tests/support/lab.rs` takes the same lock).
+/// Waits until no test and no other task uses the networks, and keeps others out while the lock is
+/// held (`tests/support/lab.rs` takes the same lock).
 pub fn lock() -> Result<File> {
     let path = dir().join("rust.lock");
     let locked = std::fs::create_dir_all(dir())
@@ -124,7 +123,7 @@ pub fn lock() -> Result<File> {
     locked.map_err(|err| format!("{}: {err}", path.display()))
 }
 
-/// Ends everything of it that runs. What was built stays for the next time.
+/// Ends all running parts of the lab. Built files stay for the next time.
 pub fn tear_down(_alone: &File) -> Result {
     let mut faults = Vec::new();
     if run::is_root() {

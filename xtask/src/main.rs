@@ -1,5 +1,5 @@
-//! Tasks of this repository: `cargo xtask --help`. Hardly more than std, so that it is built in
-//! seconds.
+//! The tasks of this repository: `cargo xtask --help`. Uses little more than std, so that it builds
+//! in seconds.
 
 mod bench;
 mod binaries;

@@ -1,4 +1,4 @@
-//! Command-line options, by hand: two kinds suffice.
+//! A command-line parser without dependencies: two kinds of options are enough.
 
 /// Flags and options with a value.
 pub struct Options {
@@ -6,7 +6,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads `args`; anything that is not listed is an error.
+    /// Parses `args`; anything that is not listed is an error.
     pub fn of(args: Vec<String>, flags: &[&str], valued: &[&str]) -> Result<Options, String> {
         let mut given = Vec::new();
         let mut args = args.into_iter();

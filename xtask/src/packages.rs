@@ -1,10 +1,10 @@
-//! The system's package manager, asked only when something is missing, and never in silence.
+//! The system's package manager. It is used only when something is missing, and always visibly.
 
 use std::process::Command;
 
 use crate::run::{self, Result};
 
-/// A package manager: its program, how it installs, how it renews its lists, go's name in it.
+/// A package manager: its program, how it installs, how it updates its lists, go's name in it.
 struct Manager {
     program: &'static str,
     install: &'static [&'static str],
@@ -94,8 +94,9 @@ pub fn install_named(package: &str) -> Result {
     install(manager, package)
 }
 
-/// Writes `/etc/hosts` where there is none: a minimal root file system lacks what every installer
-/// writes, the C library then does not know `localhost`, and Wine crashes where it is asked for.
+/// Writes `/etc/hosts` if it does not exist. A minimal root file system lacks this file, which
+/// every installer writes. Without it the C library does not know `localhost`, and Wine crashes
+/// when a program looks that name up.
 pub fn hosts_file() -> Result {
     let path = std::path::Path::new("/etc/hosts");
     if !cfg!(target_os = "linux") || path.exists() || !run::is_root() {
@@ -114,7 +115,7 @@ fn manager() -> Option<&'static Manager> {
 
 fn install(manager: &Manager, package: &str) -> Result {
     let once = || run::show(command(manager, manager.install)?.arg(package));
-    // A fresh system has no package lists; one that was long off has old ones.
+    // A new system has no package lists; one that was off for long has old ones.
     if once().is_ok() {
         return Ok(());
     }

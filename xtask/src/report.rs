@@ -1,4 +1,4 @@
-//! What the suite has found so far: counts, the time of each step, and what has failed.
+//! The suite's results so far: counts, the time of each step, and failures.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
@@ -9,19 +9,19 @@ use crate::cross;
 use crate::run::{self, Result};
 use crate::tally::Tally;
 
-/// Longer than any test binary takes when nothing hangs.
+/// Longer than any test binary takes unless it hangs.
 const LIMIT: Duration = Duration::from_secs(600);
-/// Longer than anything takes to be built on a slow machine.
+/// Longer than any build takes on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
-/// A report of all that was done, or of one lane of it.
+/// A report of everything, or of one lane.
 #[derive(Default)]
 pub struct Report {
     pub total: Tally,
     steps: Vec<(String, Duration)>,
-    /// What failed, and what a person types to see it again.
+    /// What failed, and the command that shows it again.
     failures: Vec<(String, String)>,
-    /// Says nothing: what a test of this prints would be counted as the suite's.
+    /// Prints nothing: the output of a test of this type would be counted as the suite's.
     mute: bool,
 }
 
@@ -32,7 +32,7 @@ impl Report {
         }
     }
 
-    /// Does a step and remembers how long it took.
+    /// Runs a step and records how long it took.
     pub fn step<T>(&mut self, name: &str, work: impl FnOnce(&mut Report) -> T) -> T {
         let start = Instant::now();
         let done = work(self);
@@ -40,21 +40,21 @@ impl Report {
         done
     }
 
-    /// Adds what another lane has found.
+    /// Adds the results of another lane.
     pub fn add(&mut self, other: Report) {
         self.total.add(other.total);
         self.steps.extend(other.steps);
         self.failures.extend(other.failures);
     }
 
-    /// Something other than a test has failed.
+    /// Records a failure of something other than a test.
     pub fn failed(&mut self, what: &str, again: &str, why: &str) {
         self.say(&format!("  FAILED  {what}\n{why}"));
         self.total.failed += 1;
         self.failures.push((what.to_owned(), again.to_owned()));
     }
 
-    /// A step that is one command: what it says is printed when it fails.
+    /// Runs a step that is one command; its output is printed if it fails.
     pub fn check(&mut self, name: &str, command: &mut Command) -> bool {
         let again = run::spelled(command);
         let start = Instant::now();
@@ -81,8 +81,8 @@ impl Report {
         self.tests(&binary.name, &mut command, |test| binary.again(test))
     }
 
-    /// Runs a command that speaks as libtest does, prints its line, and everything that it said
-    /// when something failed.
+    /// Runs a command whose output is in libtest's format, prints its line, and prints all of its
+    /// output if something failed.
     pub fn tests(
         &mut self,
         name: &str,
@@ -132,7 +132,7 @@ impl Report {
         Ok(())
     }
 
-    /// What a reader of a long log looks for, at its end.
+    /// Prints the summary that a reader of a long log looks for at its end.
     pub fn close(&self) {
         println!("\nseconds for each step:");
         for (name, took) in &self.steps {
@@ -147,7 +147,8 @@ impl Report {
     }
 }
 
-/// As a variable before a command: tests with moments of chance say `seed N` and take it back.
+/// Returns the seed as a variable to put before a command: tests that use random numbers print
+/// `seed N` and accept it again.
 fn seed(text: &str) -> String {
     let told = text.lines().find_map(|line| line.strip_prefix("seed "));
     told.map_or(String::new(), |seed| format!("GOROAM_SEED={seed} "))

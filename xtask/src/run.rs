@@ -1,4 +1,4 @@
-//! Running other programs, in sight of the user.
+//! Runs other programs, visibly for the user.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 pub type Result<T = ()> = std::result::Result<T, String>;
 
-/// The repository.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().unwrap_or(xtask).to_owned()
 }
 
-/// The cargo that runs this.
+/// Makes a command for the cargo that runs this.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
 }
 
-/// Where cargo puts what it builds.
+/// Returns the directory for cargo's output.
 pub fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => root().join(dir),
@@ -28,15 +28,15 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// Runs this task again with what is built in a folder whose name has no space, where this
-/// repository's has one: shells, makefiles and linkers of tests take such a path for two words.
-/// `None`: there is no need.
+/// If the repository's path has a space, runs this task again with a target directory whose name
+/// has none: shells, makefiles and linkers of tests read such a path as two words. `None`: this is
+/// not needed.
 pub fn again_without_space(task: &str, args: &[String]) -> Option<ExitCode> {
     let target = target_dir().display().to_string();
     if !target.contains(char::is_whitespace) || cfg!(windows) {
         return None;
     }
-    // Each repository has its own.
+    // Each repository has its own directory.
     let mark = target.bytes().fold(0_u32, |mark, byte| {
         mark.wrapping_mul(31).wrapping_add(u32::from(byte))
     });
@@ -55,7 +55,7 @@ pub fn again_without_space(task: &str, args: &[String]) -> Option<ExitCode> {
     Some(ExitCode::from(u8::from(!status.success())))
 }
 
-/// Prints the command as a user would type it, runs it, and fails when it fails.
+/// Prints the command as a user would type it, and runs it; fails if the command fails.
 pub fn show(command: &mut Command) -> Result {
     println!("$ {}", spelled(command));
     let status = command
@@ -68,7 +68,7 @@ pub fn show(command: &mut Command) -> Result {
     }
 }
 
-/// Its standard output, when it went well; else what it said on standard error.
+/// Returns its standard output if it succeeds; the error is its standard error.
 pub fn output(command: &mut Command) -> Result<String> {
     command.stdin(Stdio::null());
     let said = command
@@ -86,11 +86,11 @@ pub fn output(command: &mut Command) -> Result<String> {
     ))
 }
 
-/// Runs it with both outputs as one text, at most for `limit`; then it is killed and the
+/// Runs it with both outputs as one text, for at most `limit`; after that it is killed and the
 /// status is `None`.
 ///
-/// The outputs go to a file, not to a pipe: all that the program wrote is there the moment it
-/// has ended, on a busy machine too, and a process that it leaves behind keeps nobody waiting.
+/// The outputs go to a file, not to a pipe. So everything that the program wrote is there as soon
+/// as it has ended, even on a busy machine, and a process that it leaves behind delays nothing.
 pub fn transcript(command: &mut Command, limit: Duration) -> Result<(Option<ExitStatus>, String)> {
     let mut file = tempfile::tempfile().map_err(|err| format!("a file for its output: {err}"))?;
     let twin = || file.try_clone().map_err(|err| err.to_string());
@@ -117,7 +117,7 @@ pub fn transcript(command: &mut Command, limit: Duration) -> Result<(Option<Exit
     Ok((status, String::from_utf8_lossy(&said).into_owned()))
 }
 
-/// The program of that name in PATH.
+/// Finds the program of that name in PATH.
 pub fn find(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH")?;
@@ -126,8 +126,8 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// From here on what this thread starts has only the time that others leave; nothing changes
-/// where that cannot be had.
+/// From here on, processes that this thread starts get only the CPU time that others leave. If the
+/// system does not allow this, nothing changes.
 pub fn step_back() {
     // Linux counts niceness by thread, and children inherit it.
     if let Ok(thread) = std::fs::read_link("/proc/thread-self")
@@ -142,7 +142,7 @@ pub fn is_root() -> bool {
     cfg!(unix) && output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
 }
 
-/// As a user would type it.
+/// Formats the command as a user would type it.
 pub fn spelled(command: &Command) -> String {
     let words = [command.get_program()]
         .into_iter()
@@ -179,7 +179,7 @@ mod tests {
             output(&mut Command::new("nice"))
         });
         let niceness = patient.join().unwrap().unwrap();
-        // More where all of this was started with less.
+        // It is more if the whole suite was started with a lower priority.
         assert!(niceness.trim().parse::<i32>().unwrap() >= 15, "{niceness}");
     }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything that can fail, and one line at the end that says what did.
+//! `cargo xtask test`: runs everything that can fail, and prints one line at the end with the
+//! failures.
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -24,14 +25,14 @@ const CLIPPY: [&str; 9] = [
     "warnings",
 ];
 
-/// How many test binaries run at a time, but for those of the lab: they wait for clocks and
-/// servers more than they compute.
+/// How many test binaries run at a time, except those of the lab: they spend more time on clocks
+/// and servers than on computing.
 const LANES: usize = 2;
 
-/// What tests are told that ask for no packages.
+/// The value for tests that need no packages.
 const NO_PACKAGES: &str = "none: this test uses none";
 
-/// Runs all of it.
+/// Runs the suite.
 pub fn suite(options: &Options) -> Result {
     let start = Instant::now();
     let filter = options.get("--filter");
@@ -72,8 +73,8 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
         "preparing the lab{}",
         if quick { " (without networks)" } else { "" }
     );
-    // Compiling waits for the processor, the lab for downloads: both at once. Not the lab and
-    // Wine: both ask apt, which serves one at a time.
+    // Compiling waits for the processor, the lab for downloads, so they run at the same time. The
+    // lab and Wine do not: both use apt, which serves one at a time.
     let (preparing, crossed, binaries) = std::thread::scope(|scope| {
         let preparing = scope.spawn(|| prepare(quick));
         if filter.is_none() {
@@ -89,7 +90,7 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     let binaries = binaries?;
     let crossed = crossed.inspect_err(|why| println!("cross: {why}")).is_ok();
     let is_lab = |binary: &Binary| binary.name.starts_with("tests/lab_");
-    // They look at programs and packages that are built meanwhile.
+    // These tests use programs and packages that are being built in the meantime.
     let is_late = |binary: &Binary| {
         ["tests/wine_", "tests/packaging_"]
             .iter()
@@ -97,13 +98,13 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     };
     let (labs, others): (Vec<_>, Vec<_>) = binaries.into_iter().partition(is_lab);
     let (late, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_late);
-    // What one test asks for is not worth minutes of checking and building for another. What
-    // was built for Windows before is kept up to date.
+    // A single test is not worth minutes of checking and building for another system. An existing
+    // build for Windows is kept up to date.
     let crossed = crossed && (filter.is_none() || cross::goroam_exe().exists());
     let of_packages = |binary: &Binary| binary.name.contains("packag");
     let mut users = late.iter().chain(&labs);
     let packed = users.any(|each| of_packages(each) && each.has_test(filter));
-    // The lab's tests wait for networks most of their time: Wine's share the machine with them.
+    // The lab's tests mostly wait for networks, so Wine's tests run at the same time.
     let (packaged, labs): (Vec<_>, Vec<_>) = labs.into_iter().partition(of_packages);
     let (compiled, packages) = std::thread::scope(|scope| {
         let late = &late;
@@ -150,7 +151,7 @@ fn in_the_lab(
     Ok(())
 }
 
-/// Runs binaries that have nothing to do with each other.
+/// Runs binaries that are independent of each other.
 fn side_by_side<'a>(
     binaries: impl Iterator<Item = &'a Binary> + Send,
     filter: Option<&str>,
@@ -176,7 +177,7 @@ fn side_by_side<'a>(
     })
 }
 
-/// The lab and what other systems need; whether the latter is there.
+/// Prepares the lab and the tools for other systems; reports whether the latter are available.
 fn prepare(quick: bool) -> (Report, Result) {
     let mut report = Report::default();
     let missing = report.step("preparing the lab (beside the build)", |_| {
@@ -194,11 +195,11 @@ fn prepare(quick: bool) -> (Report, Result) {
     (report, crossed)
 }
 
-/// What is compiled beside the first tests.
+/// The results of compiling that takes place during the first tests.
 struct Compiled {
     /// The test binaries for Windows.
     windows: Vec<Binary>,
-    /// The folder with the packages of a release, or why there is none.
+    /// The directory with a release's packages, or why there is none.
     packages: String,
 }
 
@@ -209,7 +210,7 @@ fn compile(
     packed: bool,
     report: &mut Report,
 ) -> Compiled {
-    // The tests are to have the machine as if they were alone on it.
+    // The tests should have the machine's full speed.
     run::step_back();
     if filter.is_none() {
         checked("clippy", &CLIPPY, report);
@@ -223,7 +224,7 @@ fn compile(
     Compiled { windows, packages }
 }
 
-/// What of it is about Windows and macOS.
+/// Runs the checks and tests for Windows and macOS.
 fn other_systems(filter: Option<&str>, report: &mut Report) -> Result {
     cross::prepare()?;
     let mut binaries = binaries::build()?;
@@ -232,8 +233,8 @@ fn other_systems(filter: Option<&str>, report: &mut Report) -> Result {
     side_by_side(binaries.iter(), filter, NO_PACKAGES, report)
 }
 
-/// Checks for both other systems, unless one test was asked for, and builds for Windows; the
-/// test binaries.
+/// Checks for both other systems, unless one test was requested, and builds for Windows; returns
+/// the test binaries.
 fn crossed_binaries(filter: Option<&str>, report: &mut Report) -> Vec<Binary> {
     if filter.is_none() {
         for (name, mut command) in cross::checks() {
@@ -250,7 +251,7 @@ fn crossed_binaries(filter: Option<&str>, report: &mut Report) -> Vec<Binary> {
     }
 }
 
-/// `cargo fmt` or `cargo clippy`; passed over where this toolchain has none, which is said.
+/// Runs `cargo fmt` or `cargo clippy`; if this toolchain does not have it, skips it and says so.
 fn checked(component: &str, args: &[&str], report: &mut Report) {
     let program = if component == "clippy" {
         "clippy-driver"
@@ -267,7 +268,8 @@ fn checked(component: &str, args: &[&str], report: &mut Report) {
     report.check(component, run::cargo().args(args));
 }
 
-/// The packages of a release for the tests that look into them: the folder, or why there is none.
+/// Builds a release's packages for the tests that read them; returns the directory, or why there is
+/// none.
 fn packages(quick: bool, wanted: bool, report: &mut Report) -> String {
     if !wanted {
         return "none: no test asks for them".to_owned();

@@ -1,8 +1,9 @@
-//! Counting what test binaries say: libtest's plain output, run with `--show-output`.
+//! Counts the results in the output of test binaries: libtest's plain format, run with
+//! `--show-output`.
 
 use std::collections::BTreeMap;
 
-/// What one or more binaries did.
+/// The results of one or more binaries.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Tally {
     pub passed: usize,
@@ -11,16 +12,16 @@ pub struct Tally {
     pub skipped: BTreeMap<String, String>,
     /// The tests that libtest lists under `failures:`, without their binary's name.
     pub failures: Vec<String>,
-    /// Did every run come to its `test result:` line?
+    /// Whether every run reached its `test result:` line.
     pub complete: bool,
 }
 
 impl Tally {
-    /// Reads the output of one binary; its name goes before those of its tests.
+    /// Reads the output of one binary; the binary's name is put before those of its tests.
     pub fn of(binary: &str, text: &str) -> Tally {
         let mut tally = Tally::default();
         let (mut test, mut failures) = (None, false);
-        // The last list before a result has names only; the one before it what they said.
+        // The last list before a result has only names; the one before it has the tests' output.
         let mut names = Vec::new();
         for line in text.lines() {
             if let Some(name) = line
@@ -32,7 +33,7 @@ impl Tally {
                 (test, failures) = (None, line == "failures:");
                 names.clear();
             } else if let Some(why) = line.strip_prefix("skipped:") {
-                // One that failed after it said so has failed.
+                // A test that failed after it printed this line counts as failed.
                 if let (Some(test), false) = (&test, failures) {
                     tally
                         .skipped
@@ -60,7 +61,7 @@ impl Tally {
                 names.push(name.to_owned());
             }
         }
-        // libtest counts a test that returned early as passed, an ignored one as neither.
+        // libtest counts a test that returned early as passed, and an ignored one as neither.
         let returned = tally
             .skipped
             .values()

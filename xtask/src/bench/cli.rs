@@ -1,4 +1,4 @@
-//! How long a person waits for an answer.
+//! Measures how long a user waits for an answer.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -19,8 +19,8 @@ pub fn cli(bench: &Bench, times: u64) -> Result {
         let mut took = Vec::new();
         for _ in 0..times {
             let start = Instant::now();
-            // In the machine's own network: the agent's socket is a file, and entering the
-            // laptop would cost more than the command.
+            // Runs in the machine's own network: the agent's socket is a file, and entering the
+            // laptop's namespace would cost more than the command.
             let status = Command::new(&bench.goroam)
                 .args(&args)
                 .env_clear()

@@ -1,4 +1,4 @@
-//! What the agent costs while nothing happens.
+//! Measures what the agent costs while nothing happens.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::lab;
 use crate::packages;
 use crate::run::{self, Result};
 
-/// After a move the kernel sends link and IPv6 events for about two seconds more.
+/// After a move the kernel sends link and IPv6 events for about two more seconds.
 const LATE_EVENTS: Duration = Duration::from_secs(5);
 
-/// The agent in the laptop, at home; it ends when this is dropped.
+/// The agent in the laptop, in the home network; it ends when this is dropped.
 pub struct Resident {
     child: Child,
 }
@@ -105,13 +105,13 @@ pub fn idle(bench: &Bench, seconds: u64) -> Result {
     Ok(())
 }
 
-/// Voluntary and involuntary context switches of all threads.
+/// Returns the voluntary and involuntary context switches of all threads.
 fn switches(proc: &Path) -> Result<(u64, u64)> {
     let tasks =
         fs::read_dir(proc.join("task")).map_err(|err| format!("{}: {err}", proc.display()))?;
     let mut sum = (0, 0);
     for task in tasks.flatten() {
-        // A thread may end between the listing and this.
+        // A thread may end between the listing and this call.
         let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
         let number = |name| {
             field(&status, name)
@@ -152,13 +152,14 @@ fn system_calls(pid: u32, span: Duration) -> Result<u64> {
     let table = fs::read_to_string(&out).map_err(|err| format!("strace: {err}"))?;
     match total(&table) {
         Some(calls) => Ok(calls),
-        // Nothing was called, so there is no table.
+        // No system call was made, so there is no table.
         None if matches!(ended.code(), Some(124) | None) => Ok(0),
         None => Err(format!("strace: {ended}")),
     }
 }
 
-/// The calls in strace's last line: `100.00    0.000123           4        28           total`.
+/// Returns the number of calls from strace's last line: `100.00    0.000123           4        28
+/// total`.
 fn total(table: &str) -> Option<u64> {
     let line = table
         .lines()

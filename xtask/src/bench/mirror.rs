@@ -1,5 +1,5 @@
-//! How fast `goroam mirror verify` is, beside go on the same modules: each in turn, several
-//! times, so that what else the machine does falls upon all of them.
+//! Measures the speed of `goroam mirror verify` beside go on the same modules. The programs run in
+//! turn, several times, so that other load on the machine affects all of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use super::stats;
 use crate::lab;
 use crate::run::{self, Result};
 
-/// Its go.mod is made where it is built.
+/// Its go.mod is created where it is built.
 const ZIPS: &str = include_str!("zips/main.go");
 const GO: &str = "1.27.3";
 
-/// Where everything lies, and the go that is compared with.
+/// The directory of all files, and the go to compare with.
 struct Place {
     root: PathBuf,
     go: PathBuf,
@@ -23,12 +23,12 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Gigabytes. What cannot be removed lies in the folder for temporary files.
+        // These are gigabytes. What cannot be removed stays in the directory for temporary files.
         let _ = fs::remove_dir_all(&self.root);
     }
 }
 
-/// Prints wall times over modules of so many megabytes, packed.
+/// Prints wall times over modules of this many megabytes, compressed.
 pub fn mirror(goroam: &Path, megabytes: u64, runs: u64) -> Result {
     eprintln!("making {megabytes} MB of modules");
     let place = Place::new()?;
@@ -67,7 +67,7 @@ pub fn mirror(goroam: &Path, megabytes: u64, runs: u64) -> Result {
         command
     };
     let mut took: [Vec<f64>; 3] = Default::default();
-    // The first round only brings the files into memory.
+    // The first round only loads the files into memory.
     for round in 0..=runs {
         eprintln!("round {round} of {runs}");
         for (place, command) in [verify(), mod_verify(), hash_zip()].iter_mut().enumerate() {
@@ -143,7 +143,7 @@ impl Place {
         command
     }
 
-    /// The program that makes zips, and hashes them as go does.
+    /// Builds the program that makes zips, and hashes them as go does.
     fn build_zips(&self) -> Result<PathBuf> {
         let folder = self.root.join("zips");
         write(&folder.join("main.go"), ZIPS)?;
@@ -156,8 +156,9 @@ impl Place {
         Ok(program)
     }
 
-    /// A project that needs them all, and go's cache with all of it unpacked. Its zips are the
-    /// mirror's own files, so that each is in memory for both or for none.
+    /// Makes a project that needs all modules, and go's cache with all of them extracted. The
+    /// cache's zips are the mirror's own files, so that each file is in memory for both or for
+    /// none.
     fn fill_module_cache(&self, tree: &Path) -> Result<PathBuf> {
         let mut go_mod = String::from("module project\n\ngo 1.21\n\nrequire (\n");
         for zip in files(&tree.join("bench.test"), ".zip")? {

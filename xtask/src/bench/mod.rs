@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the release build, measured in the lab beside a yardstick and a peer.
-//! Progress goes to standard error, the tables (markdown) to standard output.
+//! `cargo xtask bench`: measures the release build in the lab, beside a yardstick and a comparable
+//! tool. Progress is written to standard error, the tables (markdown) to standard output.
 
 mod cli;
 mod idle;
@@ -17,15 +17,16 @@ use crate::run::{self, Result};
 
 const PARTS: [&str; 5] = ["size", "mirror", "cli", "idle", "switch"];
 
-/// What every part works with.
+/// What every part uses.
 struct Bench {
     goroam: PathBuf,
-    /// The home of the laptop that is measured: made anew, so that nothing is remembered.
+    /// The home directory of the measured laptop: created for each run, so that nothing is
+    /// remembered.
     home: PathBuf,
     policy: PathBuf,
 }
 
-/// Measures everything, or the part that is asked for.
+/// Measures everything, or the requested part.
 pub fn bench(options: &Options) -> Result {
     let only = options.get("--only");
     if let Some(part) = only.filter(|part| !PARTS.contains(part)) {
@@ -91,7 +92,7 @@ fn release() -> Result<PathBuf> {
 }
 
 impl Bench {
-    /// The laptop of somebody who never ran goroam.
+    /// Makes the laptop one on which goroam never ran.
     fn forget(&self) -> Result {
         for known in [".local/state/goroam", ".config/go"] {
             let dir = self.home.join(known);
@@ -102,7 +103,7 @@ impl Bench {
         Ok(())
     }
 
-    /// A command in the laptop; its pid is the program's own.
+    /// Makes a command in the laptop; its pid is the program's own.
     fn in_laptop(&self, program: &Path, args: &[&str]) -> Command {
         let mut command = lab::script("in-laptop");
         command
@@ -118,7 +119,7 @@ impl Bench {
     }
 }
 
-/// What it ran on, in one line.
+/// Describes the machine in one line.
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");

@@ -1,6 +1,6 @@
-//! The two numbers that a noisy machine allows.
+//! The two statistics that are reliable on a noisy machine.
 
-/// The middle value.
+/// Returns the middle value.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -12,7 +12,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// The value that nine of ten do not exceed.
+/// Returns the value that nine of ten do not exceed.
 pub fn p90(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

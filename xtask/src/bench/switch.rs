@@ -1,5 +1,5 @@
-//! From a network change to the right go env: goroam, a yardstick that probes nothing, and the
-//! usual shell script.
+//! Measures the time from a network change to the right go env: goroam, a yardstick that probes
+//! nothing, and the usual shell script.
 
 use std::path::{Path, PathBuf};
 
@@ -13,18 +13,19 @@ struct Row {
     transition: String,
     runs: usize,
     right: usize,
-    /// Times in ms at which the go env was right to stay, one for each run that came to it and
-    /// was not right before.
+    /// Times in ms after which the go env was right and stayed right, one for each run that reached
+    /// this and was not right before.
     stable: Vec<f64>,
-    /// Writes of the go env file, median.
+    /// The number of writes of the go env file, median.
     writes: f64,
 }
 
-/// Every network from every side, and the VPN.
+/// Enters every network from each side, and turns the VPN on and off.
 const DAY: &str =
     "office,home,vpn-on,vpn-off,airplane,office,hotspot,home,hotspot,airplane,home,office,airplane";
 
-/// Prints two tables: a day among all networks, and an office that drops what it does not allow.
+/// Prints two tables: a day across all networks, and an office whose firewall drops what it does
+/// not allow.
 pub fn switch(bench: &Bench, runs: u64) -> Result {
     table(bench, "ms to the right go env", DAY, runs)?;
     run::output(lab::script("net").args(["office-mode", "drop"]))?;
@@ -138,7 +139,7 @@ fn measure(
         .arg(program)
         .args(args);
     command.env("GOROAM_CONFIG", &bench.policy);
-    // Its status says whether every transition got right; the table says so too.
+    // Its exit status tells whether every transition ended right; the table shows this too.
     let said = run::output(&mut command);
     let text = std::fs::read_to_string(&out).map_err(|err| format!("{err}; {said:?}"))?;
     text.lines()
@@ -146,7 +147,7 @@ fn measure(
         .collect()
 }
 
-/// How many times as long; nothing where one was right before the last `ip` call.
+/// Returns how many times as long one took; nothing if one was right before the last `ip` call.
 fn ratio(one: Option<f64>, other: Option<f64>) -> String {
     match (one, other) {
         (Some(one), Some(other)) if one > 0.0 && other > 0.0 => format!("{:.1} ×", one / other),
@@ -154,7 +155,7 @@ fn ratio(one: Option<f64>, other: Option<f64>) -> String {
     }
 }
 
-/// `transition  runs  right  stable,stable,…  writes`, with tabs.
+/// Parses `transition  runs  right  stable,stable,…  writes`, separated by tabs.
 fn row(line: &str) -> Option<Row> {
     let mut fields = line.split('\t');
     let mut next = || fields.next();

@@ -1,4 +1,4 @@
-//! The release build, without a trace of where it was built.
+//! The release build; the result does not show where it was built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,17 +9,18 @@ use crate::run::{self, Result};
 use super::LINUX;
 use super::crates;
 
-/// Between flags in `CARGO_ENCODED_RUSTFLAGS`, where a folder's name may hold a space.
+/// The separator of flags in `CARGO_ENCODED_RUSTFLAGS`; there a directory's name may contain a
+/// space.
 const SEPARATOR: &str = "\x1f";
 
-/// Builds `goroam` or `goroam-tray` for Linux; its path.
+/// Builds `goroam` or `goroam-tray` for Linux; returns its path.
 pub fn linux(name: &str) -> Result<PathBuf> {
     println!("build: the release build takes five minutes the first time");
     let target = run::target_dir().join("dist/build");
     let mut cargo = run::cargo();
     cargo.args(["build", "--locked", "--release", "--target", LINUX]);
     cargo.args(["--package", "goroam", "--bin", name]);
-    // Not for `goroam`: what the tray needs would be linked into it.
+    // This is not done for `goroam`: the tray's dependencies would be linked into it.
     if name == "goroam-tray" {
         cargo.args(["--features", "tray"]);
     }
@@ -30,7 +31,7 @@ pub fn linux(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Builds `goroam.exe` and `goroam-tray.exe`; the folder that they are in.
+/// Builds `goroam.exe` and `goroam-tray.exe`; returns their directory.
 pub fn windows() -> Result<PathBuf> {
     let target = run::target_dir().join("dist/build");
     let mut check = Command::new(run::root().join("xtask/cross/check"));
@@ -40,7 +41,7 @@ pub fn windows() -> Result<PathBuf> {
     check.args(["--package", "goroam", "--features", "tray", "--bins"]);
     clean(&mut check, &target)?;
     run::show(&mut check)?;
-    // The script builds in a folder of its own below.
+    // The script builds in its own directory below this one.
     let folder = target.join("cross/x86_64-pc-windows-gnu/release");
     for program in ["goroam.exe", "goroam-tray.exe"] {
         no_trace(&folder.join(program))?;
@@ -48,13 +49,13 @@ pub fn windows() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Are the cross tools here? (`cargo xtask cross setup`)
+/// Reports whether the cross tools are installed (`cargo xtask cross setup`).
 pub fn can_windows() -> bool {
     cross::env_file().exists()
 }
 
-/// An environment in which folders of this machine get names that are the same everywhere, and
-/// nobody's own flags count.
+/// Sets an environment in which directories of this machine get names that are the same everywhere,
+/// and in which no flags of the user apply.
 fn clean(command: &mut Command, target: &Path) -> Result {
     let sysroot = run::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let version = run::output(Command::new("rustc").arg("-vV"))?;
@@ -65,7 +66,7 @@ fn clean(command: &mut Command, target: &Path) -> Result {
     let mut folders = vec![
         (run::root(), "/goroam".to_owned()),
         (target.to_owned(), "/target".to_owned()),
-        // What rustc itself writes where the sources of std are not installed.
+        // The path that rustc itself writes if the sources of std are not installed.
         (std, format!("/rustc/{}", commit.unwrap_or("unknown"))),
     ];
     for folder in crates::sources()? {
@@ -79,13 +80,15 @@ fn clean(command: &mut Command, target: &Path) -> Result {
     };
     command
         .env("CARGO_TARGET_DIR", target)
-        // For C's __DATE__. Not the release's: C code would be compiled anew for each commit.
+        // For C's __DATE__. This is not the release's time: C code would be compiled again for each
+        // commit.
         .env("SOURCE_DATE_EPOCH", "1")
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
             flags("--remap-path-prefix").join(SEPARATOR),
         )
-        // Folders' names may hold spaces; so the cc crate is told to read them as a shell does.
+        // Names of directories may contain spaces, so the cc crate is told to parse the flags as a
+        // shell does.
         .env("CC_SHELL_ESCAPED_FLAGS", "1")
         .env("CFLAGS", quoted(&flags("-ffile-prefix-map")));
     for (name, _) in std::env::vars_os() {
@@ -103,7 +106,7 @@ fn quoted(flags: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-/// Looks into the program for the folders that it was built from.
+/// Fails if the program contains the directories that it was built from.
 fn no_trace(program: &Path) -> Result {
     let bytes = std::fs::read(program).map_err(|err| format!("{}: {err}", program.display()))?;
     let mut folders = vec![run::root()];

@@ -1,4 +1,4 @@
-//! The crates that are linked into the program: what cargo's tree, lock file and metadata say.
+//! The crates that are linked into the program, from cargo's tree, lock file and metadata.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,27 +12,28 @@ use super::release;
 pub struct Crate {
     pub name: String,
     pub version: String,
-    /// As an SPDX expression.
+    /// The licence, as an SPDX expression.
     pub licence: String,
-    /// Where its sources are kept, as its authors say; may be empty.
+    /// The URL of its repository, as its authors give it; may be empty.
     pub repository: String,
-    /// Hex, of the crate's file in the registry; none: it is this repository's own.
+    /// The checksum of the crate's file in the registry, in hex; `None`: the crate belongs to this
+    /// repository.
     pub sha256: Option<String>,
-    /// Its sources on this machine.
+    /// The directory of its sources on this machine.
     pub folder: PathBuf,
-    /// What it uses itself, as `name version`.
+    /// The crates that it uses directly, as `name version`.
     pub uses: BTreeSet<String>,
 }
 
 impl Crate {
-    /// `name version`, which no two crates share.
+    /// Returns `name version`, which is unique.
     pub fn id(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
 }
 
-/// Every crate that is linked for this target, goroam itself first, the others by name. No
-/// build script's, and no procedural macro's: their code is not in the program.
+/// Returns every crate that is linked for this target, goroam itself first, the others by name.
+/// Crates of build scripts and procedural macros are left out: their code is not in the program.
 pub fn linked(target: &str, features: &str) -> Result<Vec<Crate>> {
     let mut tree = run::cargo();
     tree.args([
@@ -74,14 +75,14 @@ pub fn linked(target: &str, features: &str) -> Result<Vec<Crate>> {
     Ok(own.into_iter().chain(crates.into_values()).collect())
 }
 
-/// The folders that the registries' crates are unpacked in.
+/// Returns the directories into which the registries' crates are extracted.
 pub fn sources() -> Result<BTreeSet<PathBuf>> {
     let folders = folders()?;
     let registries = folders.iter().filter_map(|folder| folder.parent());
     Ok(registries.map(Path::to_owned).collect())
 }
 
-/// The sources of every crate that Cargo.lock names, this repository's own left out.
+/// Returns the source directories of every crate in Cargo.lock, except this repository's own.
 fn folders() -> Result<Vec<PathBuf>> {
     let mut metadata = run::cargo();
     metadata.args([
@@ -99,8 +100,8 @@ fn folders() -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The values of `"manifest_path":"…"` in cargo's metadata. Only packages have such a key, and
-/// a path with a quote or a backslash in it is nothing that cargo itself makes.
+/// Returns the values of `"manifest_path":"…"` in cargo's metadata. Only packages have such a key,
+/// and cargo itself creates no path with a quote or a backslash.
 fn manifests(json: &str) -> Vec<PathBuf> {
     json.split("\"manifest_path\":\"")
         .skip(1)
@@ -108,8 +109,8 @@ fn manifests(json: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Lines like `2|bytes v1.12.2|MIT|https://github.com/tokio-rs/bytes| (*)`, where the number is
-/// the depth and the star says that what is below was shown before.
+/// Parses lines like `2|bytes v1.12.2|MIT|https://github.com/tokio-rs/bytes| (*)`, where the number
+/// is the depth and the star means that what is below was shown before.
 fn read_tree(text: &str) -> Result<BTreeMap<String, Crate>> {
     let mut crates: BTreeMap<String, Crate> = BTreeMap::new();
     let mut above: Vec<String> = Vec::new();
@@ -145,7 +146,7 @@ fn read_tree(text: &str) -> Result<BTreeMap<String, Crate>> {
     Ok(crates)
 }
 
-/// `name version` and the checksum of each package in Cargo.lock, which is written by cargo only.
+/// Returns `name version` and the checksum of each package in Cargo.lock, which only cargo writes.
 fn checksums(lock: &str) -> BTreeMap<String, String> {
     lock.split("[[package]]")
         .filter_map(|package| {

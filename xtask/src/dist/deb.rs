@@ -9,7 +9,7 @@ use super::linux::Package;
 use super::release::{self, Release};
 use super::tree::{self, Tree};
 
-/// Packs it with dpkg-deb.
+/// Builds the package with dpkg-deb.
 pub fn package(release: &Release, package: &Package<'_>) -> Result<PathBuf> {
     release::tools(&[("dpkg-deb", "dpkg"), ("dpkg-shlibdeps", "dpkg-dev")])?;
     let name = package.name;
@@ -30,7 +30,8 @@ pub fn package(release: &Release, package: &Package<'_>) -> Result<PathBuf> {
     let file = format!("{name}_{}-1_amd64.deb", release.version);
     let file = release.out.join(file);
     let mut dpkg = release.command("dpkg-deb");
-    // Several threads cut what they compress into blocks, as many as there are processors.
+    // With several threads, the compressed data is cut into blocks, whose number depends on the
+    // number of processors.
     dpkg.env("DPKG_DEB_THREADS_MAX", "1")
         .args(["--root-owner-group", "-Zxz", "-z9", "--build"])
         .args([&root, &file]);
@@ -38,7 +39,7 @@ pub fn package(release: &Release, package: &Package<'_>) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// What Debian's policy wants in `/usr/share/doc` (chapter 12).
+/// Adds the files that Debian's policy requires in `/usr/share/doc` (chapter 12).
 fn documents(release: &Release, package: &Package<'_>, tree: &mut Tree) -> Result {
     let (name, content) = (package.name, package.content);
     let doc = format!("usr/share/doc/{name}");
@@ -74,8 +75,8 @@ fn documents(release: &Release, package: &Package<'_>, tree: &mut Tree) -> Resul
     Ok(())
 }
 
-/// The words of the licence as a field of a control file: an empty line is a dot. The title and
-/// the holder have lines of their own there.
+/// Formats the text of the licence as a field of a control file: a dot replaces an empty line.
+/// There the title and the holder have lines of their own.
 fn indented(licence: &str) -> String {
     let terms = licence
         .split_once("Permission is")
@@ -88,7 +89,8 @@ fn indented(licence: &str) -> String {
 }
 
 fn control(release: &Release, name: &str, tree: &Tree, depends: &str) -> Result<String> {
-    // As dpkg-gencontrol counts: each file rounded up to a kibibyte, a folder is one.
+    // Counts as dpkg-gencontrol does: each file is rounded up to a kibibyte, a directory counts as
+    // one.
     let files: usize = tree
         .files
         .values()
@@ -101,7 +103,8 @@ fn control(release: &Release, name: &str, tree: &Tree, depends: &str) -> Result<
         .replace("@SIZE@", &(files + folders).to_string()))
 }
 
-/// The libraries that the program's symbols ask for, each with the version that has them.
+/// Returns the libraries that the program's symbols require, each with the version that provides
+/// them.
 fn depends(release: &Release, work: &Path, package: &Package<'_>) -> Result<String> {
     let mut probe = Tree::default();
     probe.program("program", package.program);

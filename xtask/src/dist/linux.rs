@@ -1,4 +1,4 @@
-//! What is installed on Linux, whatever brings it there.
+//! The files that every Linux package installs.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,22 +8,22 @@ use crate::run::{self, Result};
 use super::release::{self, Release};
 use super::tree::{self, Tree};
 
-/// How the repository's unit starts the program. `goroam service install` puts the place of
-/// its own program there; a package keeps it.
+/// How the repository's unit starts the program. `goroam service install` replaces this path with
+/// its own program's; a package keeps it.
 const START: &str = "ExecStart=/usr/bin/goroam ";
 
-/// One system package. Both have the repository's documents, and licences of their own.
+/// One system package. Both packages have the repository's documents, and their own licences.
 pub struct Package<'a> {
-    /// What the package, and the program in it, is called.
+    /// The name of the package, and of the program in it.
     pub name: &'static str,
     pub program: &'a [u8],
-    /// Of the crates that are linked into it.
+    /// The notices of the crates that are linked into it.
     pub notices: &'a str,
     pub content: &'a Content,
 }
 
 impl Package<'_> {
-    /// Everything but documents; `zsh` is where that system's zsh looks.
+    /// Returns all files except documents; `zsh` is the directory in which that system's zsh looks.
     pub fn tree(&self, release: &Release, zsh: &str) -> Result<Tree> {
         let mut tree = Tree::default();
         tree.program(format!("usr/bin/{}", self.name), self.program);
@@ -41,10 +41,10 @@ impl Package<'_> {
     }
 }
 
-/// Everything of `goroam`, before it has its place.
+/// The content of `goroam`, without paths.
 pub struct Content {
     pub program: Vec<u8>,
-    /// File name (`goroam-why.1`) and text.
+    /// File name (`goroam-why.1`) and text of each manual page.
     pub pages: Vec<(String, Vec<u8>)>,
     pub bash: Vec<u8>,
     pub zsh: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Asks the program for its pages and completions; the rest is the repository's.
+    /// Gets pages and completions from the program; the rest comes from the repository.
     pub fn of(program: &Path, notices: String) -> Result<Content> {
         let root = run::root();
         let text = |name: &str| release::read(&root.join(name));
@@ -90,8 +90,8 @@ impl Content {
         Ok(())
     }
 
-    /// The tree to be unpacked below any prefix. Without a unit: `goroam service install`
-    /// writes one that knows where the program is.
+    /// Returns the tree to extract below any prefix. It has no unit: `goroam service install`
+    /// writes one with the program's path.
     pub fn portable(&self) -> Tree {
         let mut tree = Tree::default();
         tree.program("bin/goroam", self.program.clone());
@@ -120,8 +120,8 @@ impl Content {
     }
 }
 
-/// The unit of a package: the repository's, which must start the program where the package puts
-/// it.
+/// Returns the unit for a package: the repository's, which must start the program at the path where
+/// the package installs it.
 fn packaged_unit(unit: &str) -> Result<String> {
     let starts = unit.lines().filter(|line| line.starts_with("ExecStart="));
     if unit.matches(START).count() == 1 && starts.count() == 1 {
@@ -133,7 +133,7 @@ fn packaged_unit(unit: &str) -> Result<String> {
     }
 }
 
-/// The manual pages, sorted by name.
+/// Returns the manual pages, sorted by name.
 fn pages(program: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let name = format!("goroam-man-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);

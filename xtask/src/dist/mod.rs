@@ -1,7 +1,7 @@
-//! `cargo xtask dist`: what a release is made of, the same bits wherever it is built.
+//! `cargo xtask dist`: builds the files of a release, bit for bit the same on every machine.
 //!
 //! The program is built once, then packed from a tree that is data (`tree`): names, modes and
-//! bytes, so that no umask, clock, locale or folder of this machine is in what comes out.
+//! bytes. So no umask, clock, locale or directory of this machine affects the result.
 
 mod build;
 mod crates;
@@ -24,7 +24,7 @@ use crate::run::Result;
 
 use self::release::Release;
 
-/// Options that are switches.
+/// Options without a value.
 pub const FLAGS: [&str; 8] = [
     "--deb",
     "--rpm",
@@ -38,10 +38,11 @@ pub const FLAGS: [&str; 8] = [
 /// Options with a value.
 pub const VALUED: [&str; 4] = ["--bin", "--tray-bin", "--exe", "--out"];
 
-/// The target of everything for Linux.
+/// The target of all Linux packages.
 const LINUX: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds and packs what was asked for; without a choice, everything that this machine can.
+/// Builds and packs what the options request; without a choice, everything that this machine can
+/// build.
 pub fn dist(options: &Options) -> Result {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(
@@ -95,7 +96,7 @@ pub fn dist(options: &Options) -> Result {
     Ok(())
 }
 
-/// Everything for Linux that is wanted, and the program itself beside it.
+/// Builds the requested Linux packages, and the program itself beside them.
 fn linux(
     release: &Release,
     program: &Path,

@@ -1,4 +1,4 @@
-//! The notices that the licences of the linked crates ask to be passed on.
+//! The notices that the licences of the linked crates require to be passed on.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::run::{self, Result};
 use super::crates::Crate;
 use super::release;
 
-/// How the files begin that hold a licence or a notice.
+/// The beginnings of the names of files that contain a licence or a notice.
 const NAMES: [&str; 6] = [
     "license",
     "licence",
@@ -20,8 +20,8 @@ const NAMES: [&str; 6] = [
     "unlicense",
 ];
 
-/// One text: which crates are in the program and under what, then every licence text once, with
-/// the crates that carry it.
+/// Makes one text: which crates are in the program and under which licence, then every licence text
+/// once, with the crates that carry it.
 pub fn third_party(crates: &[Crate]) -> Result<String> {
     let others = || crates.iter().filter(|each| each.sha256.is_some());
     let mut text = "What is linked into goroam besides its own code\n\n\
@@ -35,7 +35,7 @@ pub fn third_party(crates: &[Crate]) -> Result<String> {
             text += &format!("    {}\n", each.repository);
         }
     }
-    // Two copies of one text differ in line ends and indentation only.
+    // Copies of one text differ only in line ends and indentation.
     let mut texts: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
     let mut add = |who: String, found: String| {
         let key = found.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -48,7 +48,7 @@ pub fn third_party(crates: &[Crate]) -> Result<String> {
     for each in others() {
         let found = files(&each.folder)?;
         if found.is_empty() {
-            // Then the licence's own words must do; its terms are the same.
+            // Then the licence's standard text is used; its terms are the same.
             add(each.id(), spdx(each)?);
         }
         for text in found {
@@ -67,7 +67,7 @@ pub fn third_party(crates: &[Crate]) -> Result<String> {
     Ok(text)
 }
 
-/// The texts in a crate's folder, by the files' names.
+/// Returns the texts in a crate's directory, selected by file name.
 fn files(folder: &Path) -> Result<Vec<String>> {
     let listed = fs::read_dir(folder).map_err(|err| format!("{}: {err}", folder.display()))?;
     let mut paths: Vec<_> = listed.flatten().map(|entry| entry.path()).collect();
@@ -87,7 +87,7 @@ fn files(folder: &Path) -> Result<Vec<String>> {
         .collect()
 }
 
-/// The text for a crate that has no file of it.
+/// Returns the text for a crate that has no licence file.
 fn spdx(each: &Crate) -> Result<String> {
     let choices: Vec<&str> = each.licence.split(" OR ").collect();
     let root = run::root();
@@ -100,7 +100,8 @@ fn spdx(each: &Crate) -> Result<String> {
     ))
 }
 
-/// What the toolchain says of the standard library; every installation of it has these files.
+/// Returns the toolchain's notices for the standard library; every installation of the toolchain
+/// has these files.
 fn standard_library() -> Result<Vec<(String, String)>> {
     let sysroot = run::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let folder = Path::new(sysroot.trim()).join("share/doc/rust/licenses");
@@ -114,7 +115,7 @@ fn standard_library() -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for name in texts {
         let path = folder.join(format!("{name}.txt"));
-        // A distribution's own toolchain keeps them elsewhere, or nowhere.
+        // A distribution's own toolchain keeps them elsewhere, or not at all.
         if let Ok(text) = fs::read_to_string(&path) {
             found.push((format!("Rust standard library ({name})"), text));
         }

@@ -1,4 +1,4 @@
-//! Archives: what tar and zip make of a tree, the same every time.
+//! Makes archives from a tree with tar and zip, with the same result every time.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::linux::Content;
 use super::release::{self, Release};
 use super::tree::{self, Tree};
 
-/// `goroam-VERSION-x86_64-linux.tar.gz`, to be unpacked below any prefix.
+/// Makes `goroam-VERSION-x86_64-linux.tar.gz`, to be extracted below any prefix.
 pub fn tar(release: &Release, content: &Content) -> Result<PathBuf> {
     let name = format!("goroam-{}-x86_64-linux", release.version);
     let work = release.work("tar")?;
@@ -30,13 +30,13 @@ pub fn tar(release: &Release, content: &Content) -> Result<PathBuf> {
     compressed(release, &work.join("release.tar"), &name)
 }
 
-/// `goroam-VERSION.tar.gz`: what git has of the last commit.
+/// Makes `goroam-VERSION.tar.gz`: the files of the last commit in git.
 pub fn source(release: &Release) -> Result<PathBuf> {
     let name = format!("goroam-{}", release.version);
     let archive = release.work("source")?.join("source.tar");
     let mut git = release.command("git");
     git.current_dir(run::root())
-        // Nobody's own settings: they can change line ends and modes.
+        // The user's own git settings are ignored: they can change line ends and modes.
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .args(["-c", "tar.umask=0022", "archive", "--format=tar"])
@@ -47,7 +47,7 @@ pub fn source(release: &Release) -> Result<PathBuf> {
     compressed(release, &archive, &name)
 }
 
-/// A zip of this tree, everything below one folder of that name.
+/// Makes a zip of this tree, with everything below one directory of that name.
 pub fn zip(release: &Release, name: &str, tree: &Tree) -> Result<PathBuf> {
     release::tools(&[("zip", "zip")])?;
     let work = release.work("zip")?;
@@ -57,8 +57,8 @@ pub fn zip(release: &Release, name: &str, tree: &Tree) -> Result<PathBuf> {
     let file = release.out.join(format!("{name}.zip"));
     let _ = std::fs::remove_file(&file);
     let mut zip = release.command("zip");
-    // -X: no owner and no times but the DOS one, which is local time: hence TZ=UTC. -D: no
-    // entries for folders.
+    // -X: no owner and no times but the DOS one, which is local time: hence TZ=UTC. -D: no entries
+    // for directories.
     zip.current_dir(&work)
         .args(["-9", "-X", "-D", "-q"])
         .arg(&file);

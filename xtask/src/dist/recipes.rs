@@ -1,12 +1,12 @@
-//! What other packagers' tools read: a formula, manifests, a PKGBUILD, filled from the hashes of
-//! the files that were made.
+//! Files for other package managers (a formula, manifests, a PKGBUILD), filled in with the hashes
+//! of the release's files.
 
 use crate::run::Result;
 
 use super::release::{self, Release};
 
-/// Template below `packaging/`, what it is called when it is filled (the names are those that
-/// each tool asks for), and the archive that it is about.
+/// The template below `packaging/`, the name of the result (the names are those that each tool
+/// requires), and the archive that it refers to.
 const RECIPES: [(&str, &str, Archive); 7] = [
     ("aur/PKGBUILD.in", "aur/PKGBUILD", SOURCE),
     ("aur/SRCINFO.in", "aur/.SRCINFO", SOURCE),
@@ -29,18 +29,18 @@ const RECIPES: [(&str, &str, Archive); 7] = [
     ),
 ];
 
-/// An archive of a release: how templates call it, and the end of its name.
+/// An archive of a release: its name in templates, and the end of its file name.
 type Archive = (&'static str, &'static str);
 const SOURCE: Archive = ("SOURCE", ".tar.gz");
 const WINDOWS: Archive = ("WINDOWS", "-x86_64-windows.zip");
 
-/// Writes those whose archive was made; says which it leaves out.
+/// Writes the recipes whose archive exists; prints those that it leaves out.
 pub fn write(release: &Release, sums: &str) -> Result {
     for (template, name, (called, end)) in RECIPES {
         let archive = format!("goroam-{}{end}", release.version);
         let file = release.out.join("recipes").join(name);
         let Some(sum) = sum(sums, &archive) else {
-            // One of another time would go on naming what is no longer there.
+            // An older recipe would refer to a file that no longer exists.
             let _ = std::fs::remove_file(&file);
             println!("left out: recipes/{name}: there is no {archive}");
             continue;
@@ -61,7 +61,7 @@ pub fn write(release: &Release, sums: &str) -> Result {
     Ok(())
 }
 
-/// Is there a placeholder left, `@LIKE_THIS@`?
+/// Reports whether a placeholder is left: `@LIKE_THIS@`.
 fn unfilled(line: &str) -> bool {
     let mut parts = line.split('@').skip(1).peekable();
     while let Some(part) = parts.next() {
@@ -73,7 +73,7 @@ fn unfilled(line: &str) -> bool {
     false
 }
 
-/// The hash of a file in the words of sha256sum.
+/// Returns the hash of a file from the output of sha256sum.
 fn sum<'a>(sums: &'a str, file: &str) -> Option<&'a str> {
     let mut lines = sums.lines().filter_map(|line| line.split_once("  "));
     lines.find_map(|(sum, name)| (name == file).then_some(sum))

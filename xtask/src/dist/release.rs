@@ -7,26 +7,27 @@ use std::process::Command;
 use crate::packages;
 use crate::run::{self, Result};
 
-/// Where the project is published: the one place that says so. The release files are looked
-/// for below it, as `releases/download/vVERSION/FILE`.
+/// The address where the project is published; it is defined only here. The release files are below
+/// it, as `releases/download/vVERSION/FILE`.
 pub const REPOSITORY: &str = "https://github.com/goroam/goroam";
-/// Who answers for the packages.
+/// The maintainer of the packages.
 pub const MAINTAINER: &str = "The goroam authors <goroam@users.noreply.github.com>";
 
 /// One release of goroam.
 pub struct Release {
-    /// As in Cargo.toml.
+    /// The version in Cargo.toml.
     pub version: String,
-    /// Seconds since 1970 of the last commit, or SOURCE_DATE_EPOCH: the time of every file.
+    /// The time of every file: that of the last commit, or SOURCE_DATE_EPOCH, in seconds since
+    /// 1970.
     pub epoch: u64,
     /// The last commit, in hex.
     pub commit: String,
-    /// Where the files go.
+    /// The directory for the finished files.
     pub out: PathBuf,
 }
 
 impl Release {
-    /// The release that this folder's last commit makes.
+    /// Returns the release of the last commit in this directory.
     pub fn here(out: Option<&Path>) -> Result<Release> {
         let git = |args: &[&str]| {
             let said = run::output(Command::new("git").current_dir(run::root()).args(args));
@@ -57,7 +58,7 @@ impl Release {
         })
     }
 
-    /// An empty folder for the making of one thing.
+    /// Makes an empty directory in which one file is built.
     pub fn work(&self, name: &str) -> Result<PathBuf> {
         let work = self.out.join("work").join(name);
         let made = match fs::remove_dir_all(&work) {
@@ -68,12 +69,12 @@ impl Release {
         Ok(work)
     }
 
-    /// Removes what was laid out to be packed; it can be laid out again.
+    /// Removes the intermediate files; they can be made again.
     pub fn tidy(&self) {
         let _ = fs::remove_dir_all(self.out.join("work"));
     }
 
-    /// The time of the release as `date` writes it, always in UTC and in English.
+    /// Formats the time of the release with `date`, always in UTC and in English.
     pub fn date(&self, format: &str) -> Result<String> {
         let mut date = Command::new("date");
         date.env("LC_ALL", "C").args(["-u", "-d"]);
@@ -82,7 +83,8 @@ impl Release {
         Ok(run::output(&mut date)?.trim().to_owned())
     }
 
-    /// A file of `packaging/` with its placeholders filled, those that every template may use.
+    /// Reads a file of `packaging/`, and fills in the placeholders that are common to all
+    /// templates.
     pub fn template(&self, name: &str) -> Result<String> {
         let text = read(&run::root().join("packaging").join(name))?;
         Ok(text
@@ -92,12 +94,12 @@ impl Release {
             .replace("@DOWNLOADS@", &self.downloads()))
     }
 
-    /// Where the files of this release are to be found.
+    /// Returns the URL below which the files of this release are published.
     pub fn downloads(&self) -> String {
         format!("{REPOSITORY}/releases/download/v{}", self.version)
     }
 
-    /// A command that sees the time of the release and nothing of this machine's habits.
+    /// Makes a command with the time of the release and without this machine's settings.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
@@ -107,7 +109,7 @@ impl Release {
         command
     }
 
-    /// Writes `SHA256SUMS` for these files of the output folder, and returns it.
+    /// Writes `SHA256SUMS` for these files of the output directory, and returns it.
     pub fn sums(&self, files: &[PathBuf]) -> Result<String> {
         let names = files.iter().filter_map(|file| file.file_name());
         let sums = run::output(Command::new("sha256sum").current_dir(&self.out).args(names))?;
@@ -116,8 +118,8 @@ impl Release {
     }
 }
 
-/// The version in Cargo.toml. Digits and dots only: each kind of package spells and sorts a
-/// pre-release in a way of its own.
+/// Returns the version in Cargo.toml. It has digits and dots only: each kind of package writes and
+/// sorts a pre-release in its own way.
 fn version() -> Result<String> {
     let manifest = read(&run::root().join("Cargo.toml"))?;
     let version = manifest
@@ -134,7 +136,7 @@ fn version() -> Result<String> {
     }
 }
 
-/// Installs what is missing of these: name of a program, name of its Debian package.
+/// Installs those tools that are missing: name of the program, name of its Debian package.
 pub fn tools(needed: &[(&str, &str)]) -> Result {
     needed
         .iter()
@@ -142,7 +144,7 @@ pub fn tools(needed: &[(&str, &str)]) -> Result {
         .try_for_each(|(_, package)| packages::install_named(package))
 }
 
-/// A file's text.
+/// Reads a file as text.
 pub fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|err| format!("{}: {err}", path.display()))
 }

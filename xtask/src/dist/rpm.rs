@@ -9,24 +9,24 @@ use super::crates::Crate;
 use super::linux::Package;
 use super::release::{self, Release};
 
-/// What rpmbuild is told, so that neither the machine nor its distribution shows.
+/// Settings for rpmbuild that keep the machine and its distribution out of the result.
 const SETTINGS: [&str; 9] = [
     "_build_id_links none",
     "_buildhost localhost",
     "_binary_payload w19.zstdio",
     "_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm",
     "debug_package %{nil}",
-    // Neither strips nor compresses: the tree is as it is to be.
+    // Neither strips nor compresses: the tree is already as it must be.
     "__os_install_post %{nil}",
     "use_source_date_epoch_as_buildtime 1",
     "clamp_mtime_to_source_date_epoch 1",
     "source_date_epoch_from_changelog 0",
 ];
 
-/// Packs it with rpmbuild.
+/// Builds the package with rpmbuild.
 pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Result<PathBuf> {
     release::tools(&[("rpmbuild", "rpm")])?;
-    // rpmbuild's own scripts do not quote: no folder of theirs may have a space in its name.
+    // rpmbuild's own scripts do not quote: none of their directories may have a space in its name.
     let work = std::env::temp_dir().join(format!("goroam-rpm-{}", std::process::id()));
     std::fs::create_dir(&work).map_err(|err| format!("{}: {err}", work.display()))?;
     let packed = packed(release, package, crates, &work);
@@ -83,8 +83,8 @@ fn packed(
     Ok(file)
 }
 
-/// The licences of all that is in the program, as Fedora wants them for what is linked
-/// statically: each expression once, joined by AND.
+/// Returns the licences of everything in the program, as Fedora requires for static linking: each
+/// expression once, joined by AND.
 fn licence(crates: &[Crate]) -> String {
     let all: BTreeSet<&str> = crates.iter().map(|each| each.licence.as_str()).collect();
     let bracketed = all.iter().map(|each| {

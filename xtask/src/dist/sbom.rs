@@ -1,4 +1,4 @@
-//! The list of what is in the program, for machines: CycloneDX 1.6 in JSON.
+//! The machine-readable list of the program's components: CycloneDX 1.6 in JSON.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use super::crates::Crate;
 use super::release::{REPOSITORY, Release};
 use super::tree;
 
-/// The document. Its serial number is made of its content, its time is the commit's.
+/// Makes the document. Its serial number is derived from its content, its time is the commit's.
 pub fn cyclonedx(release: &Release, target: &str, crates: &[Crate]) -> Result<String> {
     let rustc = run::output(Command::new("rustc").arg("--version"))?;
     let rustc = rustc.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -87,7 +87,7 @@ fn std_purl(rustc: &str) -> String {
     format!("pkg:generic/rust-std@{rustc}")
 }
 
-/// The standard library is linked too, and no lock file names it.
+/// The standard library is linked too, and no lock file lists it.
 fn std_of(rustc: &str) -> String {
     let purl = string(&std_purl(rustc));
     format!(
@@ -107,7 +107,8 @@ fn purl_of(name: &str, version: &str) -> String {
     format!("pkg:cargo/{name}@{}", version.replace('+', "%2B"))
 }
 
-/// The first 128 bits of a hash as a UUID of version 8, which is for such uses (RFC 9562, 5.8).
+/// Makes a UUID of version 8, which is meant for such uses (RFC 9562, 5.8), from the first 128 bits
+/// of a hash.
 fn uuid(hex: &str) -> String {
     let variant = match hex.as_bytes().get(16).copied().unwrap_or(b'0') {
         b'0'..=b'3' => '8',

@@ -1,4 +1,4 @@
-//! Files of a package, as data.
+//! The files of a package, as data.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
@@ -9,33 +9,33 @@ use std::time::{Duration, SystemTime};
 
 use crate::run::Result;
 
-/// A file that is going to be there.
+/// A file to be written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     pub mode: u32,
     pub bytes: Vec<u8>,
 }
 
-/// Paths (relative, with `/`) and what is there, sorted.
+/// Paths (relative, with `/`) and their entries, sorted.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Tree {
     pub files: BTreeMap<String, Entry>,
 }
 
 impl Tree {
-    /// A file that everybody may read.
+    /// Adds a file that all users may read.
     pub fn file(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         self.files.insert(path.into(), Entry { mode: 0o644, bytes });
     }
 
-    /// A file that everybody may run.
+    /// Adds a file that all users may execute.
     pub fn program(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         self.files.insert(path.into(), Entry { mode: 0o755, bytes });
     }
 
-    /// All paths, the folders too, each folder before what is in it.
+    /// Returns all paths, including directories, each directory before its content.
     pub fn paths(&self) -> Vec<String> {
         let mut paths: Vec<String> = Vec::new();
         for file in self.files.keys() {
@@ -47,7 +47,7 @@ impl Tree {
         paths
     }
 
-    /// Lays it out below an existing folder, everything with this time.
+    /// Writes the tree below an existing directory; everything gets this time.
     pub fn write(&self, root: &Path, epoch: u64) -> Result {
         for (path, entry) in &self.files {
             let file = root.join(path);
@@ -55,7 +55,7 @@ impl Tree {
         }
         let when = SystemTime::UNIX_EPOCH + Duration::from_secs(epoch);
         let times = FileTimes::new().set_accessed(when).set_modified(when);
-        // From the innermost: a folder's time changes with what is made in it.
+        // Goes from the innermost outwards: creating a file changes its directory's time.
         for path in self.paths().iter().rev().map(String::as_str).chain([""]) {
             let path = root.join(path);
             let set = File::open(&path).and_then(|file| {
@@ -78,7 +78,7 @@ fn laid(path: &Path, entry: &Entry) -> std::io::Result<()> {
     set_mode(path, entry.mode)
 }
 
-/// Whatever the umask was.
+/// Sets the mode independently of the umask.
 fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
     #[cfg(unix)]
     return fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode));
@@ -91,19 +91,19 @@ pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     filter(Command::new("gzip").arg("-9n"), bytes)
 }
 
-/// The hash of these bytes, in hex.
+/// Returns the hash of these bytes, in hex.
 pub fn sha256(bytes: &[u8]) -> Result<String> {
     let said = filter(&mut Command::new("sha256sum"), bytes)?;
     Ok(String::from_utf8_lossy(&said).chars().take(64).collect())
 }
 
-/// What a program makes of these bytes.
+/// Runs a program with these bytes as input; returns its output.
 fn filter(command: &mut Command, bytes: &[u8]) -> Result<Vec<u8>> {
     let name = command.get_program().to_string_lossy().into_owned();
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|err| format!("{name}: {err}"))?;
     let mut input = child.stdin.take().ok_or("no pipe")?;
-    // Both at once: a full pipe on either side would stop the other.
+    // Writes and reads at the same time: a full pipe on either side would block the other.
     let said = std::thread::scope(|scope| {
         let feeding = scope.spawn(move || input.write_all(bytes));
         let said = child.wait_with_output();

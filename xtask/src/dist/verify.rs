@@ -1,4 +1,4 @@
-//! `cargo xtask dist --verify`: the same release once more, in another folder, compared.
+//! `cargo xtask dist --verify`: builds the same release again, in another directory, and compares.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What is installed on Windows: a zip, as Scoop and winget want it.
+//! The Windows package: a zip, as Scoop and winget require it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +11,8 @@ use super::{build, crates, notices, pack, sbom};
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// `goroam-VERSION-x86_64-windows.zip` and the list of what is in it. `native` is a goroam that
-/// this machine can run; `exe` stands in for both programs, where only the packing matters.
+/// Makes `goroam-VERSION-x86_64-windows.zip` and the list of its content. `native` is a goroam that
+/// this machine can run; `exe` replaces both programs when only the packing is tested.
 pub fn zip(release: &Release, native: Option<&Path>, exe: Option<&Path>) -> Result<Vec<PathBuf>> {
     let folder = match exe {
         Some(_) => PathBuf::new(),
@@ -43,7 +43,7 @@ pub fn zip(release: &Release, native: Option<&Path>, exe: Option<&Path>) -> Resu
         "THIRD-PARTY.txt",
         for_notepad(&notices::third_party(&crates)?),
     );
-    // What PowerShell completes is the same on every system.
+    // The completions for PowerShell are the same on every system.
     let mut completions = match native {
         Some(native) => Command::new(native),
         None => {
@@ -58,7 +58,7 @@ pub fn zip(release: &Release, native: Option<&Path>, exe: Option<&Path>) -> Resu
     Ok(vec![pack::zip(release, &name, &tree)?, list])
 }
 
-/// Text with the line ends of Windows.
+/// Converts a text to the line ends of Windows.
 fn for_notepad(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
