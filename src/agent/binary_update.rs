@@ -1,11 +1,11 @@
 //! The agent's own program file, and the updated binary that replaces it.
 //!
-//! A package manager puts the new file in the place of the old one; the kernel keeps the old file
-//! while it runs. The watch of the directory reports the replacement, so an idle agent spends
-//! nothing on this. The agent re-executes as the new program (execve) between two events. The
-//! process stays the same, and there is no agent only for the milliseconds of a start, which begins
-//! with a look at the network. The alternative, to exit and be started again, would wait for the
-//! service manager's `RestartSec=`, and would lose the agent if the new program does not run.
+//! A package manager puts the new file in place of the old one; the kernel keeps the old file while
+//! it runs. The watch of the directory reports the replacement, so an idle agent spends nothing on
+//! this. The agent re-executes as the new program (execve) between two events. The process stays
+//! the same. The agent is absent only for the milliseconds of a start, which begins with a look at
+//! the network. The alternative, to exit and be started again, would wait for the service manager's
+//! `RestartSec=`, and would lose the agent if the new program does not run.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

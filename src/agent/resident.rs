@@ -176,7 +176,7 @@ impl Agent {
         }
         if due(&mut self.timers.pin, now) {
             let is_over = self.session.pinned(clock::now()).is_none();
-            // The pin is not over if the clock was set back meanwhile.
+            // The pin is not over if the clock was set back in the meantime.
             self.timers.pin = self.session.pin_lasts().map(|left| now + left);
             if is_over && self.session.memory.paused {
                 self.publish_status();

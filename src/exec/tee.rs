@@ -26,7 +26,7 @@ const BUFFER: usize = 64 << 10;
 pub(super) struct Tee {
     shared: Arc<Shared>,
     ended: watch::Receiver<bool>,
-    /// Returns the stream, if a process still writes to it when goroam ends.
+    /// Hands the stream back, if a process still writes to it when goroam ends.
     #[cfg(unix)]
     back: Back,
 }

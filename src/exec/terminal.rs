@@ -98,7 +98,7 @@ impl Terminal {
     }
 }
 
-/// Blocks SIGTTOU meanwhile: in the background, tcsetpgrp would stop goroam.
+/// Runs the function with SIGTTOU blocked: in the background, tcsetpgrp would stop goroam.
 fn without_ttou(run: impl FnOnce()) {
     // SAFETY: `sigset_t` is plain data; sigemptyset gives it its value.
     let (mut ttou, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };

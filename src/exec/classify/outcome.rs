@@ -19,7 +19,7 @@ pub struct CommandOutput<'a> {
     /// Its standard error, bounded; the beginning may be missing.
     pub stderr: &'a str,
     /// The `Output` of `build-output` events of `go build -json` and `go test -json` (go 1.24 and
-    /// later), and the `Error` of `go mod download -json`, one after another; else empty.
+    /// later), and the `Error` of `go mod download -json`, one after another; otherwise empty.
     pub build_output: &'a str,
     /// How it ended.
     pub exit: Exit,
@@ -106,7 +106,7 @@ pub struct Classified {
     pub module: Option<String>,
     /// Its version, or the query (`latest`).
     pub version: Option<String>,
-    /// For `mismatch`: the two hashes, where there are two.
+    /// For `mismatch`: the two hashes, if the message has two.
     pub hashes: Option<MismatchHashes>,
     /// What failed, if go's message says more than the class.
     pub blame: Blame,

@@ -3,7 +3,7 @@
 //! go repeats most of them in quotes, or indented. The table lists the exceptions, found by
 //! experiment with go 1.21, 1.24 and 1.27: in these places a server can write whole lines.
 //!
-//! | go's words before | the server's | go's words behind |
+//! | go's words before | the server's | go's words after |
 //! |---|---|---|
 //! | `proxy returned info for version ` | the `.info`'s Version | ` instead of requested version` |
 //! | `module declares its path as: ` | the go.mod's path | `but was required as: ` |
@@ -15,9 +15,9 @@
 //! | `zip for M@V has unexpected file `, `unzip FILE: ` | the name of a file in the zip | nothing |
 //! | `# cd DIR; git …` (`-v`) | git's `remote error: ` | nothing |
 //!
-//! A server can also imitate go's words behind. So the server's text ends with the last occurrence
-//! of these words before the next words before. If there are no words behind, go or the server may
-//! have written all that follows.
+//! A server can also imitate go's words after its own. So the server's text ends with the last of
+//! these words that comes before go's next words before a server's. If go writes no words after,
+//! either go or the server may have written all that follows.
 use super::form;
 
 /// Who wrote a line.
@@ -76,7 +76,7 @@ fn quotations(lines: &[OwnLine]) -> Vec<(usize, usize, Option<usize>)> {
     let openings = openings(lines);
     let each = openings.iter().enumerate().filter_map(|(nth, opening)| {
         let (at, begin) = (opening.line, opening.begin?);
-        // Words behind that are part of another quotation are not go's.
+        // Words after that are part of another quotation are not go's.
         let next = openings.get(nth + 1).map_or(lines.len(), |next| next.line);
         let reach = lines.get(at..next).unwrap_or_default();
         let last = opening.ends.as_ref().and_then(|ends| {
@@ -123,9 +123,9 @@ struct Opening<'a> {
     line: usize,
     /// The byte; `None`: somewhere in this line, or after it and indented.
     begin: Option<usize>,
-    /// Recognises a line that has go's words behind. `None`: there are no such words.
+    /// Recognises a line that has go's words after the server's. `None`: go writes no such words.
     ends: Option<EndOfWords<'a>>,
-    /// The words are a server's only if go's words behind follow.
+    /// The words are a server's only if go's words after them follow.
     only_whole: bool,
 }
 

@@ -27,7 +27,7 @@ fn is_downloaded(line: &str) -> bool {
     })
 }
 
-/// Reports whether a mismatch message is complete, as go prints it. `behind` are the lines after
+/// Reports whether a mismatch message is complete, as go prints it. `behind` has the lines after
 /// its first. If a server may have written it, it is still taken for go's: in doubt, nothing else
 /// is tried.
 pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
@@ -41,7 +41,7 @@ pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
     says("SECURITY ERROR") || says("note:")
 }
 
-/// Returns what a part of a statement means for the checksum database. `behind` are the lines after
+/// Returns what a part of a statement means for the checksum database. `behind` has the lines after
 /// it.
 pub(super) fn of(part: &str, behind: &[&str]) -> Option<Class> {
     let class = class_of(BEGIN, |begin| part.starts_with(begin))?;
