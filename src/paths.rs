@@ -26,7 +26,7 @@ pub struct Paths {
 pub enum NoHome {
     /// HOME is not set.
     #[error(
-        "HOME is not set, so goroam does not know whose settings to keep; run it as the user whose `go env` it is to manage, with HOME set"
+        "HOME is not set, so goroam does not know whose settings to manage; run it as that user, with HOME set"
     )]
     Unset,
     /// A relative HOME would mean another directory wherever goroam is started.

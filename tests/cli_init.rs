@@ -273,7 +273,7 @@ fn plain_http_is_taken_with_a_warning_that_check_repeats() {
     let url = "http://goproxy.invalid:8081";
     user.goroam(&format!("init --proxy {url}"))
         .exits(0)
-        .says("whoever runs the network can answer in its place");
+        .says("anyone who controls the network can answer in its place");
     let report = user.goroam("check --json").exits(0).json();
     assert_eq!(report["errors"], 0, "{report:#}");
     assert_eq!(report["findings"][0]["code"], "loosens-accepted");

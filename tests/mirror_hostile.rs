@@ -137,7 +137,7 @@ fn a_hostile_archive_is_refused_as_a_whole() {
             what,
             &adds("github.com/pkg/errors/@v/x", kind),
             1,
-            "no regular file",
+            "not a regular file",
         );
     }
     refused(
@@ -152,7 +152,7 @@ fn a_hostile_archive_is_refused_as_a_whole() {
         1,
         "does not begin with its list",
     );
-    refused("empty", &Vec::clear, 1, "no archive");
+    refused("empty", &Vec::clear, 1, "not an archive");
     refused(
         "lacks a zip",
         &|parts| parts.retain(|(name, ..)| !name.ends_with("errors/@v/v0.9.1.zip")),
@@ -195,7 +195,7 @@ fn a_hostile_archive_is_refused_as_a_whole() {
     // Another zip, and a list that goes with it: the checksum database says otherwise.
     let other = part(&mut whole.clone(), "text/@v/v0.2.0.zip").2.clone();
     let swap = |parts: &mut Vec<Part>| part(parts, "errors/@v/v0.9.1.zip").2 = other.clone();
-    refused("swapped zip", &swap, 6, "no module zip");
+    refused("swapped zip", &swap, 6, "not a module zip");
     let forged = |parts: &mut Vec<Part>| {
         let go_mod = part(parts, "errors/@v/v0.9.1.mod");
         let before = goroam::gomod::sum::hash_go_mod(&go_mod.2);

@@ -235,7 +235,7 @@ pub enum Verb {
     /// Show what was switched, when and why
     #[command(after_help = after!(
         "goroam history -n 5",
-        "goroam history --verify    check that nobody changed it"
+        "goroam history --verify    check that it was not changed"
     ))]
     History(History),
     /// Print completions for a shell

@@ -294,7 +294,7 @@ impl Value<'_> {
             (Ok(_), None) => {
                 let mark = lookalike::in_list(value).into_iter().next()?;
                 let says = format!("GOPROXY in {place}: {mark}");
-                let why = "go takes it for a part of the host's name, and no such host exists.";
+                let why = "go takes it as a part of the host's name, and no such host exists.";
                 return Some(self.finding(Code::GoproxyInvalid, Error, says, why, mark.help()));
             }
         };

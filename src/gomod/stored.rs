@@ -698,9 +698,9 @@ mod tests {
             want.map(|end| format!("{end} unreadable: denied"))
         );
         let broken = StoredVersion {
-            zip: Some(Err(ZipFault::Broken("is no module zip: x".to_owned()))),
+            zip: Some(Err(ZipFault::Broken("is not a module zip: x".to_owned()))),
             ..good(&module, not_asked())
         };
-        assert_eq!(flaws(&broken), [".zip is no module zip: x"]);
+        assert_eq!(flaws(&broken), [".zip is not a module zip: x"]);
     }
 }

@@ -59,7 +59,7 @@ impl ZipError {
         ZipError {
             path: path.to_owned(),
             is_unreadable: false,
-            why: format!("no module zip: {why}"),
+            why: format!("not a module zip: {why}"),
         }
     }
 
@@ -609,7 +609,7 @@ mod tests {
         for bytes in [b"".as_slice(), b"<html>captive</html>", &[0; 4096]] {
             let (_folder, path) = written(bytes);
             let said = h1_of(&path).unwrap_err().to_string();
-            assert!(said.contains("no module zip"), "{said}");
+            assert!(said.contains("not a module zip"), "{said}");
         }
         for length in 0..whole.len() {
             let (_folder, path) = written(&whole[..length]);

@@ -379,8 +379,7 @@ pub async fn import(
     let mut report = verify(&staging.0, &asked, &prover, meter).map_err(in_mirror)?;
     for finding in &mut report.bad {
         finding.help =
-            "have it exported anew from a mirror that `goroam mirror verify` finds in order"
-                .to_owned();
+            "export it again from a mirror that passes `goroam mirror verify`".to_owned();
     }
     agree(&manifest, &report)?;
     let fresh = fresh(&manifest, &report, layout)?;
@@ -462,7 +461,8 @@ fn unpack(
             Manifest::parse(&bytes)
         }
         _ => {
-            let what = "is no archive of `goroam mirror export`: it does not begin with its list";
+            let what =
+                "is not an archive of `goroam mirror export`: it does not begin with its list";
             return Err(malformed(what));
         }
     };

@@ -214,7 +214,7 @@ impl Tree {
         let module = |escaped: &str| unescape_path(escaped).map_err(|error| error.to_string());
         match (below, name) {
             (None, _) if is_dir => folders.push((path.to_owned(), name.to_owned())),
-            (None, _) => return Err("is no part of any module".to_owned()),
+            (None, _) => return Err("is not part of any module".to_owned()),
             (Some(below), _) if below.ends_with("/@v") => {
                 if is_dir {
                     return Err("is a folder among versions".to_owned());
@@ -225,7 +225,7 @@ impl Tree {
             (Some(below), "@latest") if !is_dir => {
                 self.modules.entry(module(below)?).or_default().latest = true;
             }
-            (Some(_), _) if !is_dir => return Err("is no part of any module".to_owned()),
+            (Some(_), _) if !is_dir => return Err("is not part of any module".to_owned()),
             (Some(below), _) if below.matches('/').count() >= DEEPEST => {
                 return Err("lies deeper than any module".to_owned());
             }
@@ -248,7 +248,7 @@ impl Tree {
         let mut files = VersionFile::ALL.into_iter();
         let found = files.find_map(|file| Some((name.strip_suffix(file.end())?, file)));
         let Some((escaped, file)) = found else {
-            return Err("is no file of a version".to_owned());
+            return Err("is not a file of a version".to_owned());
         };
         let version = unescape_version(escaped).map_err(|error| error.to_string())?;
         if !crate::gomod::semver::is_canonical(&version) {

@@ -49,7 +49,7 @@ pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
     match above.find(|folder| folder.join("go.mod").is_file()) {
         Some(folder) => Ok(Project::Module(folder.to_owned())),
         None => Err(AddError::Usage(format!(
-            "{}: there is no go.mod or go.work in it or above it; name a project's folder",
+            "{}: there is no go.mod or go.work in it or above it; name a project's directory",
             named.display()
         ))),
     }

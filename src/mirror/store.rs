@@ -291,7 +291,7 @@ pub fn pins(layout: &Layout) -> io::Result<Pins> {
         return Ok(Pins::new());
     };
     serde_json::from_slice(&bytes).map_err(|error| {
-        let why = format!("{}: {error}; mend it or remove it", path.display());
+        let why = format!("{}: {error}; fix it or remove it", path.display());
         io::Error::new(io::ErrorKind::InvalidData, why)
     })
 }

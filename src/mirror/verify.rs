@@ -160,8 +160,8 @@ pub(crate) fn zip_fault(error: ZipError) -> ZipFault {
     if error.is_unreadable {
         return ZipFault::Unreadable(error.why);
     }
-    let why = error.why.trim_start_matches("no module zip: ");
-    ZipFault::Broken(format!("is no module zip: {why}"))
+    let why = error.why.trim_start_matches("not a module zip: ");
+    ZipFault::Broken(format!("is not a module zip: {why}"))
 }
 
 /// The source of the proofs for each version, shared by several threads. Uses no network.

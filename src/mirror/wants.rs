@@ -228,7 +228,7 @@ pub(super) fn refuse_foreign(root: &Path, cache: &Path) -> Result<(), AddError> 
     let (real_root, real_cache) = (real(root), real(cache));
     if real_root.starts_with(&real_cache) || real_cache.starts_with(&real_root) {
         return Err(refuse(
-            "it is go's module cache, or around it; a mirror needs a folder of its own",
+            "it is go's module cache, or around it; a mirror needs a separate directory",
         ));
     }
     let entries = match std::fs::read_dir(root) {

@@ -123,7 +123,7 @@ impl GoProxy {
         }
         if self.hides_host {
             return Some(
-                "an `@` stands behind its host: a `/`, `?` or `#` in a password is written %2F, %3F or %23"
+                "an `@` follows its host: write a `/`, `?` or `#` in a password as %2F, %3F or %23"
                     .to_owned(),
             );
         }

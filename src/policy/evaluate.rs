@@ -85,7 +85,7 @@ pub(super) fn evaluate(
             let gateways: Vec<_> = routes.iter().filter_map(|route| route.gateway).collect();
             let found = gateways.contains(address);
             let evidence = match gateways.is_empty() {
-                _ if found => "the default route goes by it".to_owned(),
+                _ if found => "the default route uses it".to_owned(),
                 true => "no gateway".to_owned(),
                 false => format!("the gateway is {}", joined(&gateways)),
             };

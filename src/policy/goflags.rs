@@ -27,7 +27,7 @@ pub(super) fn goflags(value: &str) -> Vec<PolicyFinding> {
                 "goflags-mod-vendor",
                 "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
             )
-            .help("go uses a vendor folder by itself where there is one; for one command: goroam exec --tiers vendor -- go build ./..."),
+            .help("go uses a vendor directory without it; for one command: goroam exec --tiers vendor -- go build ./..."),
             "mod=mod" => PolicyFinding::fault(
                 "goflags-mod-mod",
                 "-mod=mod for every project passes vendor folders over, and fails in workspaces",

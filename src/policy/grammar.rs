@@ -151,7 +151,7 @@ fn relative(name: &str, value: &str) -> Option<Fault> {
         return None;
     }
     let fault = Fault::fault("bad-value", format!("{name} must be an absolute path"));
-    Some(fault.help("`${HOME}` stands for the user's home; go does not know `~`"))
+    Some(fault.help("`${HOME}` is the user's home directory; go does not know `~`"))
 }
 
 /// `envcmd/env.go:checkEnvWrite`: a relative path with a separator would mean another program in

@@ -318,7 +318,7 @@ fn empty_entries(view: &View<'_>) {
                     "empty-entry",
                     "go skips an empty entry together with the separator behind it",
                     (possible, (from, part.len() + 1)),
-                    "take the separator out that stands here",
+                    "remove this separator",
                 );
             }
             start += part.len() + 1;
@@ -338,7 +338,7 @@ fn plain_http(view: &View<'_>) {
             "plain-http-hop",
             format!("{} is asked without TLS", shown(url)),
             (possible, hop.at),
-            "whoever is on the way reads the names of private modules; ask it over https",
+            "anyone on the way can read the names of private modules; use https",
         );
     }
 }
@@ -444,7 +444,7 @@ fn private(view: &View<'_>) {
             match hop.then {
                 Some(Separator::Pipe) => {
                     let message = format!(
-                        "when `{name}` fails, go asks what stands behind `|` for your private modules"
+                        "when `{name}` fails, go asks the entry after `|` for your private modules"
                     );
                     view.note(
                         PolicyFinding::error("leak-pipe", message, span)

@@ -277,7 +277,7 @@ fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String 
         Condition::Up(name) => {
             return match targets.get(name).map(Target::kind_str) {
                 Some("goproxy" | "https") => format!(
-                    "`{name}` is asked over plain http: whoever runs the network can answer"
+                    "`{name}` is asked over plain http: anyone who controls the network can answer"
                 ),
                 Some("sumdb") => format!(
                     "`{name}` is asked over plain http: what the database signed can be played again"
@@ -314,7 +314,7 @@ fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String 
             }
             None => "none of these is a fact that cannot be forged",
         },
-        Condition::Not(_) => "anybody can bring it about that something does not hold",
+        Condition::Not(_) => "anyone can cause something not to hold",
     };
     words.to_owned()
 }

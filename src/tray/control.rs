@@ -220,7 +220,7 @@ impl<S: Shown> Control<S> {
             }
             Action::StartAtLogin(wanted) => {
                 if self.shown.start_at_login(*wanted) != Some(*wanted) {
-                    let why = "the system has not taken it; the icon stays for this session";
+                    let why = "the system refused it; the icon stays for this session";
                     self.complain("Start at login was not changed", why);
                 }
                 self.draw();

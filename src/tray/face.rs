@@ -153,8 +153,11 @@ pub(super) fn notes(status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(portal(status).map(portal_note));
     notes.extend(status.drift.iter().map(|drift| match &drift.found {
-        Some(found) => format!("{} was set to {found} by somebody else", drift.name),
-        None => format!("{} was removed by somebody else", drift.name),
+        Some(found) => format!(
+            "{} was set to {found} by another program or by hand",
+            drift.name
+        ),
+        None => format!("{} was removed by another program or by hand", drift.name),
     }));
     notes.extend(status.weakened.iter().map(|what| weakened_note(what)));
     notes.extend(troubles(status).map(str::to_owned));

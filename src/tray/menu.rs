@@ -283,7 +283,7 @@ mod tests {
     const PINNED: &str = "\
   (office · since 09:12 · by hand until 14:00 · paused (2 h 04 min))
   (corp proven by its key)
-  (! GOPROXY was set to direct by somebody else)
+  (! GOPROXY was set to direct by another program or by hand)
   (! verification is weakened: GONOSUMDB=*)
   (! goroam.toml: 2 errors; the policy of before holds; see `goroam check`)
   (! and 1 more; see the status)

@@ -135,7 +135,7 @@ async fn plans(
             Step::Vendor => Tier::Vendor,
         };
         if wanted.contains(&tier) {
-            let message = format!("--tiers: {tier} stands there twice");
+            let message = format!("--tiers: {tier} is listed twice");
             return Err(Failure::said(message, EXIT_USAGE));
         }
         wanted.push(tier);

@@ -454,7 +454,7 @@ impl<'l> Look<'l> {
                     }
                     files.push((name, summing.finish()));
                 } else {
-                    return Err(io::Error::other("no file of a module"));
+                    return Err(io::Error::other("not a file of a module"));
                 }
             }
         }

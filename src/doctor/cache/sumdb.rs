@@ -96,7 +96,7 @@ fn broken(
         )
     };
     Some(Broken {
-        mend: "go asks the database again by itself".to_owned(),
+        mend: "go asks the database again".to_owned(),
         removes: vec![Piece::of(path.to_owned(), Some(&bytes)).ok()?],
         ..Broken::new(code, path, &says, &why, bounds)
     })
@@ -148,7 +148,7 @@ fn latest(bytes: &[u8], key: Option<&VerifierKey>) -> Option<String> {
     match (read(), foreign(bytes)) {
         (Ok(_) | Err(NoteError::Unverified(_) | NoteError::DamagedKey(_)), _) => None,
         (Err(_), Some(says)) => Some(says.to_owned()),
-        (Err(error), None) => Some(format!("is no tree head: {error}")),
+        (Err(error), None) => Some(format!("is not a tree head: {error}")),
     }
 }
 

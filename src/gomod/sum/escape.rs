@@ -100,7 +100,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     }
     let plain = |b: u8| matches!(b, b'-' | b'.' | b'0'..=b'9' | b'a'..=b'z');
     if !first.bytes().all(plain) {
-        return Err("its first element is no host name in lower case");
+        return Err("its first element is not a host name in lower case");
     }
     path.split('/')
         .try_for_each(|element| check_element(element, is_path_byte))

@@ -127,7 +127,7 @@ impl<'r> Reader<'r> {
             let mut block = [0; BLOCK];
             self.input.read_exact(&mut block).map_err(|error| {
                 if error.kind() == io::ErrorKind::UnexpectedEof {
-                    bad("ends too soon: it is cut off, or no tar file")
+                    bad("ends too soon: it is truncated, or not a tar file")
                 } else {
                     error
                 }
@@ -143,7 +143,7 @@ impl<'r> Reader<'r> {
             if octal(field(148, 156)) != Some(u64::from(checksum(&block)))
                 || field(257, 262) != b"ustar"
             {
-                return Err(bad("is no tar file, or is damaged"));
+                return Err(bad("is not a tar file, or is damaged"));
             }
             let size = octal(field(124, 136)).ok_or_else(|| bad("has a file of no size"))?;
             let text = |bytes: &[u8]| {
@@ -168,7 +168,7 @@ impl<'r> Reader<'r> {
                 }
                 _ => {
                     let name: String = text(field(0, 100))?.chars().take(100).collect();
-                    return Err(bad(&format!("{name:?} is no regular file")));
+                    return Err(bad(&format!("{name:?} is not a regular file")));
                 }
             }
         }
@@ -301,7 +301,7 @@ mod tests {
             block.copy_from_slice(&other[..BLOCK]);
             other[148..156].copy_from_slice(format!("{:06o}\0 ", checksum(&block)).as_bytes());
             let said = files(&other).unwrap_err().to_string();
-            assert!(said.contains("no regular file"), "{what}: {said}");
+            assert!(said.contains("not a regular file"), "{what}: {said}");
         }
     }
 

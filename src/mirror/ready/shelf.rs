@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(
             held("h1:x"),
             Held::Absent,
-            "the mirror has not got all of it yet"
+            "the mirror does not have all of it yet"
         );
         put(of(&shelf.mirror, VersionFile::Info), "{}");
         assert_eq!(held("h1:x"), Held::Here);

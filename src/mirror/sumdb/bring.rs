@@ -460,7 +460,7 @@ impl Proofs {
     fn no_tile(&self, tile: Option<Tile>, what: &str, reason: &str) -> ProofError {
         let (path, name) = (tile.map_or_else(String::new, Tile::path), self.name());
         ProofError::Tile(format!(
-            "{path} of {name} is needed to prove {what}, and cannot be had: {reason}"
+            "{path} of {name} is needed to prove {what}, and cannot be fetched: {reason}"
         ))
     }
 
@@ -559,7 +559,7 @@ fn purpose(tile: Tile, size: u64, heads: &[SignedHead]) -> String {
             let older = older.head.size;
             format!("that the tree of {size} records began as that of {older}")
         }
-        None => format!("what stands in the tree of {size} records"),
+        None => format!("the content of the tree of {size} records"),
     }
 }
 

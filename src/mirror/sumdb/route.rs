@@ -307,7 +307,7 @@ fn base(url: &str) -> Result<Base, String> {
     }
     match parsed.to_file_path() {
         Ok(path) => Ok(Base::Folder(Folder::new(path))),
-        Err(()) => Err(format!("{url}: is no folder of this machine")),
+        Err(()) => Err(format!("{url}: is not a directory of this machine")),
     }
 }
 

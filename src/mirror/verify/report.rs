@@ -291,7 +291,7 @@ pub(super) fn check_index(
             }
         }
     } else if !wanted.is_empty() {
-        let what = "is missing: go finds no version by itself".to_owned();
+        let what = "is missing: go then finds no version".to_owned();
         says(&file, Kind::Missing, what);
     }
     let newest = layout::latest(&whole, pinned);
@@ -547,7 +547,7 @@ mod tests {
             });
             named.collect::<Vec<_>>()
         };
-        assert_eq!(bad(), ["list is missing: go finds no version by itself"]);
+        assert_eq!(bad(), ["list is missing: go then finds no version"]);
         put("a.test/b/@v/list", "v1.0.0 2024-01-01T00:00:00Z\n");
         assert_eq!(bad(), [""; 0]);
         put("a.test/b/@v/list", "v1.0.1\n");

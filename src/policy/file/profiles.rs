@@ -204,7 +204,7 @@ fn bare_dollar(text: &Text<'_>) {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let name = behind.split(|c| !word(c)).next().unwrap_or_default();
         if stand_in(name).is_some() {
-            let message = format!("`${name}` stands for itself here");
+            let message = format!("`${name}` is not replaced here");
             let span = text.part((at, name.len() + 1));
             let help = format!("write `${{{name}}}`: only what is in braces is replaced");
             let finding = PolicyFinding::warning("bare-dollar", message, span);
@@ -231,7 +231,7 @@ fn expanded(name: &str, text: &Text<'_>) -> Option<String> {
     let help = match wrong.and_then(nearest_name) {
         Some(near) => format!("did you mean `${{{near}}}`?"),
         None => {
-            "`${…}` stands for go's own variables, HOME and MIRROR, and for nothing else".to_owned()
+            "`${…}` names one of go's own variables, HOME or MIRROR, and nothing else".to_owned()
         }
     };
     text.reader

@@ -102,7 +102,7 @@ pub(super) fn expand_path(text: &Text<'_>) -> Option<PathBuf> {
         },
         Some(_) => bad(
             &format!("{} names another user's home", quoted(text.value)),
-            "only `~/` stands for something: the home of the user who runs goroam",
+            "only `~/` is replaced, by the home directory of the user who runs goroam",
         ),
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn compare(
             ));
         } else if relative || value.chars().any(char::is_control) {
             found.told.push(format!(
-                "{name} of this shell is no absolute path, so the service does not get it"
+                "{name} of this shell is not an absolute path, so the service does not get it"
             ));
         } else {
             vars.insert((*name).to_owned(), value.to_owned());

@@ -87,7 +87,7 @@ pub(super) async fn meet(
     company.private = private;
     if company.is_in_the_clear() {
         voice.remark(
-            "http: whoever runs the network can answer in its place, so nothing that it says \
+            "http: anyone who controls the network can answer in its place, so nothing that it says \
              proves anything; `goroam check` will warn. Better ask it over https",
         )?;
     }
@@ -230,9 +230,9 @@ fn private(args: &Init, found: &Found, host: &str) -> Result<(String, bool), Fai
         let patterns = Patterns::parse(list);
         let why = match patterns.malformed() {
             _ if mask(list) != *list || list.contains(char::is_control) => {
-                "that is no list of module paths".to_owned()
+                "that is not a list of module paths".to_owned()
             }
-            Some(glob) => format!("{glob} is no pattern that Go knows"),
+            Some(glob) => format!("{glob} is not a pattern that Go knows"),
             None => match (patterns.public().next(), faults(list.trim()).first()) {
                 (Some(glob), _) => {
                     format!("{glob} takes in public modules, which would not be verified")

@@ -183,7 +183,7 @@ mod tests {
             expected: Some("h1:EP6WfDoQTSk9klnxcjriWJOGztueJUywHNmWeq+efB8=".to_owned()),
             by: Some("the checksum database sum.golang.org".to_owned()),
             found: Some("h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=".to_owned()),
-            help: "bring it anew".to_owned(),
+            help: "bring it again".to_owned(),
         };
         let unproven = Unproven {
             module: "corp.test/x".to_owned(),
@@ -201,7 +201,7 @@ mod tests {
                      expected h1:EP6WfDoQTSk9klnxcjriWJOGztueJUywHNmWeq+efB8=\n           \
                      by the checksum database sum.golang.org\n  \
                      found    h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=\n  \
-                     → bring it anew\n\n\
+                     → bring it again\n\n\
                      · corp.test/x@v1.0.0 is not proven: GONOSUMDB or GOPRIVATE names it\n";
         assert!(text.starts_with(start), "{text}");
         assert!(
