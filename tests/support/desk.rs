@@ -88,13 +88,16 @@ impl Desk {
             });
             new.copied().ok_or_else(|| format!("{now:?}"))
         });
-        // A window is there before it is painted.
+        // A window exists before it is painted, and is painted piece by piece: two pictures in a row
+        // must agree.
+        let mut last = Vec::new();
         let groups = wait_for("a painted menu", || {
             let groups = self.screen.picture().groups(window);
-            match groups.is_empty() {
-                true => Err(String::new()),
-                false => Ok(groups),
-            }
+            let is_painted = !groups.is_empty() && groups == last;
+            last.clone_from(&groups);
+            is_painted
+                .then_some(groups)
+                .ok_or_else(|| format!("{last:?}"))
         });
         Menu {
             desk: self,
