@@ -190,7 +190,7 @@ fn what_cannot_be_right_is_refused_and_nothing_is_written() {
             "no certificate",
         ),
         ("--proxy https://127.0.0.1:1 --private *", "public modules"),
-        ("--proxy https://127.0.0.1:1 --private [", "no pattern"),
+        ("--proxy https://127.0.0.1:1 --private [", "not a pattern"),
         ("--ca corp.pem", "--proxy"),
         ("--private git.corp.example", "--proxy"),
         ("--template default --proxy https://a.example", "--template"),
