@@ -342,8 +342,7 @@ mod os {
     }
 
     fn me() -> u32 {
-        // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-        unsafe { libc::geteuid() }
+        rustix::process::geteuid().as_raw()
     }
 
     #[cfg(test)]

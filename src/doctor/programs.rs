@@ -44,8 +44,7 @@ mod linux {
     /// again.
     pub(crate) fn look(facts: &mut DoctorFacts, home: &Path, names: &BTreeSet<String>) {
         facts.looked.push("running programs".to_owned());
-        // SAFETY: geteuid takes nothing and cannot fail.
-        let me = unsafe { libc::geteuid() };
+        let me = rustix::process::geteuid().as_raw();
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let pid = |entry: std::fs::DirEntry| {
             let pid: u32 = entry.file_name().to_str()?.parse().ok()?;

@@ -75,8 +75,7 @@ fn session_folder(_: &Environment) -> Option<PathBuf> {
 /// Returns the user id of this process.
 #[cfg(unix)]
 pub(super) fn own_uid() -> u32 {
-    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-    unsafe { libc::geteuid() }
+    rustix::process::geteuid().as_raw()
 }
 
 /// Refuses another user's home. sudo(8) on macOS keeps HOME: the agent would then run as root in a

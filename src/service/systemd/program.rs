@@ -96,8 +96,7 @@ mod tests {
     }
 
     fn me() -> u32 {
-        // SAFETY: geteuid takes no argument, changes nothing and cannot fail.
-        unsafe { libc::geteuid() }
+        rustix::process::geteuid().as_raw()
     }
 
     #[test]
