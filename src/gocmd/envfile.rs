@@ -250,6 +250,37 @@ pub fn shadows(env: &Environment, written: &BTreeMap<String, Option<String>>) ->
     written.iter().filter_map(shadow).collect()
 }
 
+/// Where go keeps what it downloads (`cfg.go:gopathDir`, `cfg.go:GOMODCACHE`), by the environment,
+/// the go env file, or go's defaults. Neither directory need exist.
+#[derive(Debug, Clone)]
+pub struct GoDirectories {
+    /// The first directory of GOPATH; `None` if there is no home directory either.
+    pub gopath: Option<PathBuf>,
+    /// GOMODCACHE, after the name of the variable that decides it.
+    pub modcache: Option<(&'static str, PathBuf)>,
+}
+
+impl GoDirectories {
+    /// Reads both. An empty variable counts as unset.
+    pub fn find(env: &Environment) -> GoDirectories {
+        let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok());
+        let file = file.flatten().unwrap_or_default();
+        let value = |name: &str| {
+            let written = || file.get(name);
+            let value = env.get(name).or_else(written);
+            value.filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        let gopath = value("GOPATH").and_then(|list| std::env::split_paths(&list).next());
+        let gopath = gopath.or_else(|| Some(env.home()?.join("go")));
+        let below_gopath = || Some(("GOPATH", gopath.as_ref()?.join("pkg").join("mod")));
+        let modcache = value("GOMODCACHE").map(|value| ("GOMODCACHE", PathBuf::from(value)));
+        GoDirectories {
+            modcache: modcache.or_else(below_gopath),
+            gopath,
+        }
+    }
+}
+
 #[cfg(test)]
 mod shadow_tests {
     use super::{Environment, shadows};

@@ -29,7 +29,7 @@ pub mod trial;
 
 pub use crate::model::EnvText;
 pub use apply::{Applied, Prepared, RestoreError, prepare, restore};
-pub use envfile::{EnvFile, LocateError, shadows};
+pub use envfile::{EnvFile, GoDirectories, LocateError, shadows};
 pub use failure::{ApplyError, InPlace};
 pub use find::{FindError, candidates};
 pub use run::{GoCommand, GoVersion};

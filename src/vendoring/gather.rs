@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::copied::{ModuleFile, ModuleFiles, Print, above, below, join, split};
 use super::error::{About, Error, Result};
 use super::project::{MOST, ProjectFiles, VendorProject, read_text};
 use super::report::{ProjectKind, VendorCode, VendorFinding};
 use crate::environment::Environment;
-use crate::gocmd::EnvFile;
+use crate::gocmd::GoDirectories;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::modules_txt::{self, ListedModule, ModulesTxt};
@@ -437,23 +437,9 @@ pub struct Shelves {
 }
 
 impl Shelves {
-    /// Finds the module cache, by go's rules (`cfg.GOMODCACHE`: the variable, the go env file, the
-    /// first directory of GOPATH), and adds this mirror. None of them need exist.
+    /// Finds the module cache, and adds this mirror. Neither need exist.
     pub fn find(env: &Environment, mirror: Option<&Path>) -> Shelves {
-        let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok()?);
-        let value = |name: &str| {
-            let written = || file.as_ref().and_then(|file| file.get(name));
-            let value = env.get(name).or_else(written);
-            value.filter(|value| !value.is_empty()).map(str::to_owned)
-        };
-        let gopath = || {
-            let list = value("GOPATH")?;
-            std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty())
-        };
-        let cache = value("GOMODCACHE").map(PathBuf::from).or_else(|| {
-            let gopath = gopath().or_else(|| Some(env.home()?.join("go")))?;
-            Some(gopath.join("pkg").join("mod"))
-        });
+        let cache = GoDirectories::find(env).modcache.map(|(_, cache)| cache);
         let download = cache.map(|cache| cache.join("cache").join("download"));
         let folders = download.into_iter().chain(mirror.map(Path::to_owned));
         Shelves {

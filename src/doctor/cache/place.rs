@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
-use crate::gocmd::{EnvFile, EnvText};
+use crate::gocmd::GoDirectories;
 use crate::mirror::{Layout, Trust};
 use crate::model::SumDb;
 
@@ -39,21 +39,8 @@ pub(super) struct Place {
 impl Place {
     /// Reads the environment, then the go env file, then go's defaults.
     pub(super) fn find(env: &Environment) -> Result<Place, CacheError> {
-        let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok());
-        let file: EnvText = file.flatten().unwrap_or_default();
-        let value = |name: &str| {
-            let written = file.get(name).filter(|value| !value.is_empty());
-            env.get(name).or(written).map(str::to_owned)
-        };
-        // go writes to the first directory of the list.
-        let gopath = value("GOPATH").and_then(|list| std::env::split_paths(&list).next());
-        let gopath = gopath.or_else(|| Some(env.home()?.join("go")));
-        let named = value("GOMODCACHE").map(PathBuf::from);
-        let (name, cache) = match (named, &gopath) {
-            (Some(cache), _) => ("GOMODCACHE", cache),
-            (None, Some(gopath)) => ("GOPATH", gopath.join("pkg").join("mod")),
-            (None, None) => return Err(CacheError::Unset),
-        };
+        let GoDirectories { gopath, modcache } = GoDirectories::find(env);
+        let (name, cache) = modcache.ok_or(CacheError::Unset)?;
         if !cache.is_absolute() {
             let value = cache.display().to_string();
             return Err(CacheError::Relative { name, value });
