@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // all of it is test code
 
+#[path = "support/watch_namespace.rs"]
 mod watch_namespace;
 
 use std::collections::BTreeMap;

@@ -482,7 +482,7 @@ mod tests {
         info_version(body.as_bytes())
     }
 
-    // The test tests/info_as_go.rs compares these results with real go commands.
+    // The test tests/as_go/info.rs compares these results with real go commands.
     #[test]
     fn the_reason_names_the_field() {
         let wrong = |body: &str| version(body).unwrap_err();

@@ -1,5 +1,5 @@
 //! What servers write into go's words, as go 1.21, 1.24 and 1.27 have printed it: see
-//! `classify/own.rs`. `tests/exec_hostile.rs` has servers that do.
+//! `classify/own.rs`. `tests/exec/hostile.rs` has servers that do.
 
 use goroam::exec::Class;
 

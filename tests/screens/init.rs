@@ -1,4 +1,4 @@
-//! `goroam init` where nobody can be asked; the dialogue is in `tests/cli_init_dialogue.rs`.
+//! `goroam init` where nobody can be asked; the dialogue is in `tests/cli/init_dialogue.rs`.
 
 use insta::assert_snapshot;
 

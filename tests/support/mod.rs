@@ -1,7 +1,7 @@
 //! What the integration tests share: the network lab, the laptop that is moved in it, and
 //! waiting that ends.
 //!
-//! A test binary that uses the lab is named `tests/lab_*.rs`; `cargo xtask test` runs those one
+//! A test binary that uses the lab is named `tests/lab_*`; `cargo xtask test` runs their tests one
 //! after another. A test starts like this:
 //!
 //! ```text

@@ -10,7 +10,7 @@ use crate::run::{self, Result};
 
 /// A built test binary.
 pub struct Binary {
-    /// `tests/architecture.rs`, or `xtask/src/main.rs (unit tests)`.
+    /// `tests/mirror/main.rs`, or `xtask/src/main.rs (unit tests)`.
     pub name: String,
     path: PathBuf,
     package: PathBuf,
@@ -86,7 +86,8 @@ impl Binary {
             return format!("cargo xtask test --wine{}", filter.unwrap_or_default());
         }
         let source = self.name.trim_end_matches(" (unit tests)");
-        let stem = Path::new(source).file_stem().unwrap_or_default();
+        let group = source.trim_end_matches("/main.rs");
+        let stem = Path::new(group).file_stem().unwrap_or_default();
         let stem = stem.to_string_lossy();
         let part = match source {
             "xtask/src/main.rs" => "--package xtask".to_owned(),
@@ -139,32 +140,37 @@ mod tests {
 
     #[test]
     fn cargos_lines_name_the_binaries() {
-        let lab = executable("  Executable tests/lab_switch.rs (target/debug/deps/lab_switch-1a)")
-            .unwrap();
-        assert_eq!(lab.name, "tests/lab_switch.rs");
-        assert!(lab.path.ends_with("target/debug/deps/lab_switch-1a"));
+        let lab =
+            executable("  Executable tests/lab_go/main.rs (target/debug/deps/lab_go-1a)").unwrap();
+        assert_eq!(lab.name, "tests/lab_go/main.rs");
+        assert!(lab.path.ends_with("target/debug/deps/lab_go-1a"));
         let unit =
             executable("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)").unwrap();
         assert_eq!(unit.name, "xtask/src/main.rs (unit tests)");
         assert!(unit.package.ends_with("xtask"));
-        let windows = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
+        let windows = "  Executable tests/policy/main.rs (target/cross/x/debug/deps/policy-3c.exe)";
         let windows = executable(windows).unwrap();
         // Wine is used only on other systems.
         let suffix = if cfg!(windows) { "" } else { ", Windows" };
-        assert_eq!(windows.name, format!("tests/decide.rs{suffix}"));
+        assert_eq!(windows.name, format!("tests/policy/main.rs{suffix}"));
         assert_eq!(windows.wine, !cfg!(windows));
         assert!(!unit.wine);
-        let slash = executable(r"  Executable tests\lab_tun.rs (target\debug\deps\lab_tun-4d)");
-        assert_eq!(slash.unwrap().name, "tests/lab_tun.rs");
+        let slash = executable(r"  Executable tests\lab_go\main.rs (target\debug\deps\lab_go-4d)");
+        assert_eq!(slash.unwrap().name, "tests/lab_go/main.rs");
         assert!(executable("   Compiling goroam v0.1.0 (/home/me/goroam)").is_none());
     }
     #[test]
     fn a_failure_is_followed_by_what_runs_it_alone() {
         let of = |line: &str| executable(line).unwrap();
-        let lab = of("  Executable tests/lab_tun.rs (target/debug/deps/lab_tun-1a)");
+        let lab = of("  Executable tests/lab_go/main.rs (target/debug/deps/lab_go-1a)");
         assert_eq!(
             lab.again(Some("a::b")),
-            "cargo test --features tray --test lab_tun -- --exact a::b"
+            "cargo test --features tray --test lab_go -- --exact a::b"
+        );
+        let alone = of("  Executable tests/watch_idle.rs (target/debug/deps/watch_idle-1a)");
+        assert_eq!(
+            alone.again(None),
+            "cargo test --features tray --test watch_idle"
         );
         let unit = of("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)");
         assert_eq!(unit.again(None), "cargo test --package xtask");
@@ -180,7 +186,7 @@ mod tests {
     #[test]
     #[cfg(not(windows))]
     fn what_failed_under_wine_is_run_there_again() {
-        let line = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
+        let line = "  Executable tests/policy/main.rs (target/cross/x/debug/deps/policy-3c.exe)";
         assert_eq!(
             executable(line).unwrap().again(Some("a")),
             "cargo xtask test --wine --filter a"

@@ -10,7 +10,7 @@ use crate::run::{self, Result};
 use crate::tally::Tally;
 
 /// Longer than any test binary takes unless it hangs.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(900);
 /// Longer than any build takes on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 

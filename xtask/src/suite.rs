@@ -92,7 +92,7 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     let is_lab = |binary: &Binary| binary.name.starts_with("tests/lab_");
     // These tests use programs and packages that are being built in the meantime.
     let is_late = |binary: &Binary| {
-        ["tests/wine_", "tests/packaging_"]
+        ["tests/wine", "tests/packaging"]
             .iter()
             .any(|start| binary.name.starts_with(start))
     };
@@ -228,7 +228,7 @@ fn compile(
 fn other_systems(filter: Option<&str>, report: &mut Report) -> Result {
     cross::prepare()?;
     let mut binaries = binaries::build()?;
-    binaries.retain(|binary| binary.name.starts_with("tests/wine_"));
+    binaries.retain(|binary| binary.name.starts_with("tests/wine"));
     binaries.extend(crossed_binaries(filter, report));
     side_by_side(binaries.iter(), filter, NO_PACKAGES, report)
 }

@@ -1,0 +1,24 @@
+//! A running agent: what it writes, keeps and refuses.
+#![cfg(unix)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../support/cli.rs"]
+mod cli;
+#[path = "../support/go.rs"]
+mod go;
+#[path = "../support/resident.rs"]
+mod resident;
+#[cfg(target_os = "linux")]
+#[path = "../support/probe_server.rs"]
+mod server;
+
+mod drift;
+#[cfg(target_os = "linux")]
+mod evidence;
+mod places;
+mod safety;

@@ -1,0 +1,36 @@
+//! The program from outside: one file for each verb or subject.
+#![cfg(unix)]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../support/cli.rs"]
+mod cli;
+#[path = "../support/company.rs"]
+mod company;
+#[cfg(target_os = "linux")]
+#[path = "../support/go.rs"]
+mod go;
+#[path = "../support/tmux.rs"]
+mod tmux;
+
+mod agent;
+mod check;
+#[cfg(target_os = "linux")]
+mod doctor;
+#[cfg(target_os = "linux")]
+mod doctor_shells;
+mod help;
+mod init;
+mod init_dialogue;
+#[cfg(target_os = "linux")]
+mod live_screen;
+mod log;
+mod policy;
+#[cfg(target_os = "linux")]
+mod service;
+#[cfg(target_os = "linux")]
+mod supervised;

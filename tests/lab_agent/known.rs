@@ -1,0 +1,111 @@
+//! Networks where the laptop has been before: the profile of last time is applied at once and
+//! proven behind it, but never one that weakens verification.
+
+use std::time::Duration;
+
+use crate::support::{Lab, Laptop, wait_until};
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(30);
+const PUBLIC: &str = "https://proxy.golang.org,direct";
+const CN: &str = "https://goproxy.cn,direct";
+
+/// Long enough to tell "at once" from "after the time-outs".
+const SLOW_PROBES: &str = "version = 1
+[probe]
+connect = \"3s\"
+first_byte = \"3s\"
+total = \"3s\"
+retries = 0
+";
+
+/// Profiles of the turns that wrote something, oldest first.
+fn written(laptop: &Laptop<'_>) -> Vec<String> {
+    let history = laptop.goroam(&["history", "-n", "1000", "--json"]);
+    let entries: Vec<Value> = serde_json::from_str(history.ok()).unwrap();
+    entries
+        .iter()
+        .filter(|entry| entry["outcome"]["is"] == "written")
+        .map(|entry| entry["decision"]["profile"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_profile_of_last_time_is_applied_at_once_and_proven_behind_it() {
+    let Some(lab) = Lab::get() else { return };
+    let policy = lab.policy().replace("version = 1\n", SLOW_PROBES);
+    let laptop = lab.laptop().with_policy(&policy);
+    let _agent = laptop.agent();
+    lab.travel("home");
+    laptop.wait_for("GOPROXY", PUBLIC, SOON);
+    lab.travel("airplane");
+    laptop.wait_env("offline", SOON, |env| env["GOPROXY"].starts_with("file:"));
+    // It is the same network, but its proxy hangs now.
+    lab.fault("home", "proxy.golang.org", "hang");
+    lab.travel("home");
+    laptop.wait_for("GOPROXY", PUBLIC, Duration::from_secs(2));
+    laptop.wait_for("GOPROXY", CN, SOON);
+    let profiles = written(&laptop);
+    assert_eq!(profiles[profiles.len() - 2..], ["public", "restricted"]);
+}
+
+#[test]
+fn a_profile_that_weakens_verification_is_proven_anew_before_it_is_applied() {
+    let Some(lab) = Lab::get() else { return };
+    let loose = "env  = { GOPROXY = \"https://proxy.golang.org,direct\", GOSUMDB = \"off\" }";
+    let strict = lab
+        .policy()
+        .lines()
+        .find(|line| line.contains("proxy.golang.org,direct"))
+        .unwrap()
+        .to_owned();
+    let policy = lab
+        .policy()
+        .replace("version = 1\n", SLOW_PROBES)
+        .replace(&strict, loose);
+    let laptop = lab.laptop().with_policy(&policy);
+    let agent = laptop.agent();
+    lab.travel("home");
+    laptop.wait_for("GOSUMDB", "off", SOON);
+    lab.travel("airplane");
+    laptop.wait_env("offline", SOON, |env| !env.contains_key("GOSUMDB"));
+    lab.fault("home", "proxy.golang.org", "hang");
+    lab.travel("home");
+    laptop.wait_for("GOPROXY", CN, SOON);
+    let profiles = written(&laptop);
+    assert_eq!(profiles.last().map(String::as_str), Some("restricted"));
+    let times = profiles.iter().filter(|name| *name == "public").count();
+    assert_eq!(times, 1, "{profiles:?}\n{}", agent.log());
+}
+
+#[test]
+fn a_known_network_is_told_apart_from_another_by_its_gateway_and_resolver() {
+    let Some(lab) = Lab::get() else { return };
+    let laptop = lab.laptop().with_policy(&lab.policy());
+    let _agent = laptop.agent();
+    let identity = || {
+        let status = laptop.goroam(&["status", "--json"]);
+        let status: Value = serde_json::from_str(status.ok()).unwrap();
+        status["network"]["identity"].clone()
+    };
+    let at = |place: &str, gateway: &str| {
+        lab.travel(place);
+        wait_until(place, SOON, || match identity().as_str() {
+            Some(text) if text.contains(gateway) => Ok(text.to_owned()),
+            other => Err(format!("{other:?}")),
+        })
+    };
+    let home = at("home", "192.168.77.1");
+    let office = at("office", "10.20.0.1");
+    lab.travel("airplane");
+    wait_until("no identity", SOON, || {
+        let now = identity();
+        if now.is_null() {
+            Ok(())
+        } else {
+            Err(now.to_string())
+        }
+    });
+    assert_ne!(home, office);
+    assert_eq!(at("home", "192.168.77.1"), home, "the same each time");
+}

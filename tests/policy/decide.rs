@@ -1,0 +1,451 @@
+//! The decision, from outside: tables for each condition, and the property that makes early
+//! decisions safe: what is chosen with some answers is chosen with all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use goroam::environment::Environment;
+use goroam::model::{
+    Limits, Link, LinkKind, Observation, Phases, Proof, Resolver, Route, RouteKind, Snapshot,
+    Target, TargetKind, Truth, Verdict,
+};
+use goroam::policy::{
+    AgentSettings, Condition, DecisionFacts, EnvValue, Policy, Profile, TargetState, decide, needed,
+};
+use proptest::prelude::*;
+
+fn target(name: &str) -> Target {
+    Target {
+        name: name.to_owned(),
+        kind: TargetKind::GoProxy {
+            url: format!("https://{name}.example"),
+            module: "golang.org/x/text".to_owned(),
+            version: "v0.3.0".to_owned(),
+            sum: None,
+        },
+        limits: Limits::default(),
+        private: false,
+        ca: Vec::new(),
+        pins: Vec::new(),
+    }
+}
+
+fn profile(name: &str, when: Condition) -> Profile {
+    Profile {
+        name: name.to_owned(),
+        when,
+        env: BTreeMap::from([("GOPROXY".to_owned(), EnvValue::Text(name.to_owned()))]),
+        accept_unauthenticated: false,
+        keep_ready: false,
+        loosens: Vec::new(),
+    }
+}
+
+fn policy(profiles: Vec<Profile>) -> Policy {
+    let targets = ["a", "b", "c", "d"].map(|name| (name.to_owned(), target(name)));
+    Policy {
+        agent: AgentSettings::default(),
+        mirror: Default::default(),
+        targets: targets.into(),
+        profiles,
+    }
+}
+
+fn observation(name: &str, verdict: Verdict, total: f64) -> Observation {
+    Observation {
+        target: name.to_owned(),
+        verdict,
+        reason: format!("is {verdict}"),
+        failed: None,
+        phases: Phases {
+            total: Some(total),
+            ..Phases::default()
+        },
+        proof: if verdict == Verdict::Up {
+            Proof::Tls
+        } else {
+            Proof::None
+        },
+        definite: true,
+        tries: 1,
+        silent: false,
+        portal_url: None,
+        caveat: None,
+    }
+}
+
+fn seen(answers: &[(&str, Verdict)]) -> BTreeMap<String, TargetState> {
+    answers
+        .iter()
+        .map(|(name, verdict)| {
+            let observation = observation(name, *verdict, 10.0);
+            (
+                (*name).to_owned(),
+                TargetState {
+                    up: observation.is_up(),
+                    observation,
+                },
+            )
+        })
+        .collect()
+}
+
+fn up(name: &str) -> Condition {
+    Condition::Up(name.to_owned())
+}
+
+fn office() -> Snapshot {
+    Snapshot {
+        links: vec![Link {
+            index: 2,
+            name: "wlan0".to_owned(),
+            kind: LinkKind::Wifi,
+            up: true,
+            carrier: true,
+            mtu: 1500,
+            addresses: vec!["10.20.0.50/24".parse().unwrap()],
+            ssid: Some("Corp".to_owned()),
+        }],
+        routes: vec![Route {
+            destination: "0.0.0.0/0".parse().unwrap(),
+            metric: 100,
+            gateway: Some("10.20.0.1".parse().unwrap()),
+            link: 2,
+            table: 254,
+            kind: RouteKind::Unicast,
+        }],
+        rules: Vec::new(),
+        dns: Resolver {
+            servers: vec!["10.20.0.53".parse().unwrap()],
+            search: vec!["corp.example".to_owned()],
+        },
+        blind: false,
+    }
+}
+
+struct World {
+    snapshot: Snapshot,
+    env: Environment,
+    present: BTreeMap<String, String>,
+}
+
+impl World {
+    fn at(snapshot: Snapshot) -> World {
+        let env = Environment::from_iter([("SITE", "berlin")]);
+        World {
+            snapshot,
+            env,
+            present: BTreeMap::new(),
+        }
+    }
+
+    fn facts<'a>(&'a self, seen: &'a BTreeMap<String, TargetState>) -> DecisionFacts<'a> {
+        DecisionFacts {
+            snapshot: &self.snapshot,
+            seen,
+            env: &self.env,
+            present: &self.present,
+        }
+    }
+}
+
+/// The value of one condition at the office, with nothing probed.
+fn value(condition: Condition) -> Truth {
+    let policy = policy(vec![
+        profile("it", condition),
+        profile("rest", Condition::Always),
+    ]);
+    let world = World::at(office());
+    match decide(&policy, world.facts(&BTreeMap::new()), None) {
+        None => Truth::Unknown,
+        Some(decision) => Truth::from(decision.profile == "it"),
+    }
+}
+
+#[test]
+fn each_anonymous_condition_is_true_and_false_where_it_should_be() {
+    use Condition::*;
+    let table = [
+        (Subnet("10.0.0.0/8".parse().unwrap()), true),
+        (Subnet("10.20.0.50/32".parse().unwrap()), true),
+        (Subnet("192.168.0.0/16".parse().unwrap()), false),
+        (Gateway("10.20.0.1".parse().unwrap()), true),
+        (Gateway("10.20.0.2".parse().unwrap()), false),
+        (DnsServer("10.20.0.53".parse().unwrap()), true),
+        (DnsServer("1.1.1.1".parse().unwrap()), false),
+        (SearchDomain("corp.example".into()), true),
+        (SearchDomain("CORP.example".into()), true),
+        (SearchDomain("example".into()), false),
+        (Ssid("Corp".into()), true),
+        (Ssid("corp".into()), false),
+        (InterfaceName("wl*".into()), true),
+        (InterfaceName("eth?".into()), false),
+        (InterfaceKind(LinkKind::Wifi), true),
+        (InterfaceKind(LinkKind::Tunnel), false),
+        (Online(true), true),
+        (Online(false), false),
+        (
+            Env(BTreeMap::from([("SITE".into(), "berlin".into())])),
+            true,
+        ),
+        (
+            Env(BTreeMap::from([("SITE".into(), "paris".into())])),
+            false,
+        ),
+        (Env(BTreeMap::from([("UNSET".into(), String::new())])), true),
+        (Not(Box::new(Online(true))), false),
+        (All(vec![Online(true), Ssid("Corp".into())]), true),
+        (Any(vec![Online(false), Ssid("Corp".into())]), true),
+    ];
+    for (condition, expected) in table {
+        assert_eq!(
+            value(condition.clone()),
+            Truth::from(expected),
+            "{condition:?}"
+        );
+    }
+    assert_eq!(value(up("a")), Truth::Unknown);
+    assert_eq!(value(Portal(true)), Truth::Unknown);
+    assert_eq!(value(All(vec![Online(false), up("a")])), Truth::False);
+}
+
+#[test]
+fn a_black_hole_that_no_earlier_profile_needs_delays_nobody() {
+    let policy = policy(vec![
+        profile("intranet", up("a")),
+        profile("public", Condition::All(vec![up("b"), up("c")])),
+        profile("offline", Condition::Always),
+    ]);
+    let world = World::at(office());
+    // The intranet is proven; b and c hang.
+    let answers = seen(&[("a", Verdict::Up)]);
+    let decision = decide(&policy, world.facts(&answers), None).unwrap();
+    assert_eq!(decision.profile, "intranet");
+    assert_eq!(decision.not_waited_for, ["b", "c"]);
+    assert!(decision.considered[1].trace.is_none());
+    // One half of public is refused: the other half is not waited for.
+    let answers = seen(&[("a", Verdict::Down), ("c", Verdict::Down)]);
+    assert_eq!(
+        decide(&policy, world.facts(&answers), None)
+            .unwrap()
+            .profile,
+        "offline"
+    );
+    // An earlier profile is open: later answers do not help.
+    let answers = seen(&[("b", Verdict::Up), ("c", Verdict::Up)]);
+    assert_eq!(decide(&policy, world.facts(&answers), None), None);
+    assert_eq!(
+        needed(&policy, world.facts(&answers), None),
+        BTreeSet::from(["a".to_owned()])
+    );
+}
+
+#[test]
+fn what_the_network_alone_rules_out_is_not_probed_for() {
+    let elsewhere = Condition::Subnet("172.16.0.0/12".parse().unwrap());
+    let policy = policy(vec![
+        profile("intranet", Condition::All(vec![up("a"), elsewhere])),
+        profile("public", up("b")),
+        profile("offline", Condition::Always),
+    ]);
+    let world = World::at(office());
+    let nothing = BTreeMap::new();
+    assert_eq!(
+        needed(&policy, world.facts(&nothing), None),
+        BTreeSet::from(["b".to_owned()])
+    );
+}
+
+#[test]
+fn a_portal_answers_for_everybody_or_it_is_none() {
+    let policy = policy(vec![
+        profile("portal", Condition::Portal(true)),
+        profile("rest", Condition::Always),
+    ]);
+    let world = World::at(office());
+    let choose = |answers: &[(&str, Verdict)]| {
+        decide(&policy, world.facts(&seen(answers)), None).map(|decision| decision.profile)
+    };
+    use Verdict::{Down, Portal, Up};
+    let everybody = [("a", Portal), ("b", Portal), ("c", Down), ("d", Portal)];
+    assert_eq!(choose(&everybody).as_deref(), Some("portal"));
+    assert_eq!(choose(&everybody[..3]), None);
+    assert_eq!(choose(&[("a", Portal), ("b", Up)]).as_deref(), Some("rest"));
+    let nobody = [("a", Down), ("b", Down), ("c", Down), ("d", Down)];
+    assert_eq!(choose(&nobody).as_deref(), Some("rest"));
+}
+
+#[test]
+fn the_first_of_the_fastest_targets_that_is_up_settles_it() {
+    let mut fast = profile("restricted", up("a"));
+    fast.env.insert(
+        "GOPROXY".to_owned(),
+        EnvValue::Fastest {
+            of: vec!["b".to_owned(), "c".to_owned()],
+            then: Some("direct".to_owned()),
+            separator: '|',
+        },
+    );
+    let policy = policy(vec![fast, profile("offline", Condition::Always)]);
+    let world = World::at(office());
+    let open = seen(&[("a", Verdict::Up)]);
+    assert_eq!(decide(&policy, world.facts(&open), None), None);
+    assert_eq!(needed(&policy, world.facts(&open), None).len(), 2);
+    let one = seen(&[("a", Verdict::Up), ("c", Verdict::Up)]);
+    let decision = decide(&policy, world.facts(&one), None).unwrap();
+    assert_eq!(decision.env["GOPROXY"], "https://c.example|direct");
+    // None is up: the first one named.
+    let none = seen(&[
+        ("a", Verdict::Up),
+        ("b", Verdict::Down),
+        ("c", Verdict::Down),
+    ]);
+    let decision = decide(&policy, world.facts(&none), None).unwrap();
+    assert_eq!(decision.env["GOPROXY"], "https://b.example|direct");
+}
+
+#[test]
+fn near_equals_do_not_flap() {
+    let mut fast = profile("restricted", Condition::Always);
+    fast.env.insert(
+        "GOPROXY".to_owned(),
+        EnvValue::Fastest {
+            of: vec!["b".into(), "c".into()],
+            then: None,
+            separator: ',',
+        },
+    );
+    let policy = policy(vec![fast]);
+    let mut world = World::at(office());
+    world
+        .present
+        .insert("GOPROXY".to_owned(), "https://c.example".to_owned());
+    let answers = |b: f64, c: f64| -> BTreeMap<String, TargetState> {
+        [("b", b), ("c", c)]
+            .map(|(name, total)| {
+                let observation = observation(name, Verdict::Up, total);
+                (
+                    name.to_owned(),
+                    TargetState {
+                        observation,
+                        up: true,
+                    },
+                )
+            })
+            .into()
+    };
+    let chosen = |seen: &BTreeMap<String, TargetState>| {
+        decide(&policy, world.facts(seen), None).unwrap().env["GOPROXY"].clone()
+    };
+    assert_eq!(chosen(&answers(10.0, 12.0)), "https://c.example");
+    assert_eq!(chosen(&answers(10.0, 14.0)), "https://b.example");
+}
+
+#[test]
+fn a_profile_that_weakens_verification_rests_on_what_is_seen_now() {
+    let mut loose = profile("intranet", up("a"));
+    loose.loosens.push("GOSUMDB=off".to_owned());
+    let strict = profile("intranet", up("a"));
+    let world = World::at(office());
+    // Failing just now, but by `fall` it still counts as up.
+    let answers = BTreeMap::from([(
+        "a".to_owned(),
+        TargetState {
+            observation: observation("a", Verdict::Down, 1.0),
+            up: true,
+        },
+    )]);
+    let choose = |first: Profile| {
+        let policy = policy(vec![first, profile("offline", Condition::Always)]);
+        decide(&policy, world.facts(&answers), None)
+            .unwrap()
+            .profile
+    };
+    assert_eq!(choose(strict), "intranet");
+    assert_eq!(choose(loose), "offline");
+}
+
+#[test]
+fn a_pin_wins_over_everything_and_says_so() {
+    let policy = policy(vec![
+        profile("one", up("a")),
+        profile("two", Condition::Always),
+    ]);
+    let world = World::at(Snapshot::default());
+    let decision = decide(&policy, world.facts(&BTreeMap::new()), Some("one")).unwrap();
+    assert_eq!((decision.profile.as_str(), decision.pinned), ("one", true));
+    // A pin on a profile that the policy does not have (any more) does not hold anything up.
+    let answers = seen(&[("a", Verdict::Down)]);
+    assert_eq!(
+        decide(&policy, world.facts(&answers), Some("gone"))
+            .unwrap()
+            .profile,
+        "two"
+    );
+}
+
+fn conditions() -> impl Strategy<Value = Condition> {
+    let name = prop::sample::select(vec!["a", "b", "c", "d"]);
+    let leaf = prop_oneof![
+        name.clone().prop_map(up),
+        name.prop_map(|name| Condition::Down(name.to_owned())),
+        any::<bool>().prop_map(Condition::Portal),
+        any::<bool>().prop_map(Condition::Online),
+        (1usize..4).prop_map(|n| Condition::AtLeast {
+            n,
+            of: vec!["a".into(), "b".into(), "c".into()]
+        }),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..3).prop_map(Condition::All),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(Condition::Any),
+            inner.prop_map(|part| Condition::Not(Box::new(part))),
+        ]
+    })
+}
+
+fn verdicts() -> impl Strategy<Value = Verdict> {
+    prop::sample::select(vec![
+        Verdict::Up,
+        Verdict::Down,
+        Verdict::Wrong,
+        Verdict::Portal,
+    ])
+}
+
+proptest! {
+    #[test]
+    fn an_early_decision_never_changes(
+        first in conditions(),
+        second in conditions(),
+        all in prop::collection::vec(verdicts(), 4),
+        order in Just(["a", "b", "c", "d"]).prop_shuffle(),
+    ) {
+        let policy = policy(vec![
+            profile("first", first),
+            profile("second", second),
+            profile("rest", Condition::Always),
+        ]);
+        let world = World::at(office());
+        let mut answers = BTreeMap::new();
+        let mut early = None;
+        for step in 0..=4 {
+            let decision = decide(&policy, world.facts(&answers), None);
+            match (&early, decision) {
+                (None, Some(decision)) => early = Some(decision.profile),
+                (Some(before), Some(decision)) => prop_assert_eq!(before, &decision.profile),
+                (Some(_), None) => prop_assert!(false, "a decision was taken back"),
+                (None, None) => {
+                    let open = needed(&policy, world.facts(&answers), None);
+                    prop_assert!(!open.is_empty(), "nothing is needed, yet nothing is decided");
+                    prop_assert!(open.iter().all(|name| !answers.contains_key(name)));
+                }
+            }
+            if let Some(name) = order.get(step) {
+                let verdict = all["abcd".find(name).unwrap()];
+                answers.extend(seen(&[(name, verdict)]));
+            }
+        }
+        prop_assert!(early.is_some(), "everything has answered, yet nothing is decided");
+    }
+}

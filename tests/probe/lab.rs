@@ -1,0 +1,294 @@
+//! Against the lab's real parts: nginx as the proxy, golang.org/x/mod's own checksum database,
+//! and faultd where a server has to misbehave. They run on fixed loopback ports.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use crate::server::{environment, page, target};
+use goroam::model::{Observation, Proof, SumDb, Target, TargetKind, Verdict};
+use goroam::probe::Prober;
+
+/// The lab's servers are one of a kind: tests that start or switch them take turns.
+static LAB: Mutex<()> = Mutex::new(());
+
+fn lab(command: &str, args: &[&str]) -> Result<String, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/lab")
+        .join(command);
+    let output = Command::new(path)
+        .args(args)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(said + &String::from_utf8_lossy(&output.stderr))
+    }
+}
+
+/// Starts it, or says why this machine cannot.
+fn started() -> bool {
+    for part in ["modules", "proxy"] {
+        if let Err(why) = lab("can", &[part]) {
+            println!("skipped: {why}");
+            return false;
+        }
+    }
+    lab("proxy", &["start"]).unwrap();
+    lab("faultd", &["start"]).unwrap();
+    true
+}
+
+fn ca(name: &str) -> PathBuf {
+    let root = std::env::var("LAB").unwrap_or_else(|_| "/var/tmp/goroam-lab".to_owned());
+    Path::new(&root).join("ca").join(name)
+}
+
+/// A probe that trusts the lab's public CA by SSL_CERT_FILE.
+fn probe(vars: &[(&str, &str)], target: &Target) -> Observation {
+    let dir = tempfile::tempdir().unwrap();
+    let roots = ca("lab.pem");
+    let all: Vec<(&str, &str)> = [("SSL_CERT_FILE", roots.to_str().unwrap())]
+        .into_iter()
+        .chain(vars.iter().copied())
+        .collect();
+    let prober = Prober::new(&environment(dir.path(), &all));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(prober.probe(target))
+}
+
+fn ask(url: &str, module: &str, version: &str) -> Target {
+    target(TargetKind::GoProxy {
+        url: url.to_owned(),
+        module: module.to_owned(),
+        version: version.to_owned(),
+        sum: None,
+    })
+}
+
+#[test]
+fn nginx_is_up_where_the_real_go_command_finds_it_up() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    let toml = ("github.com/BurntSushi/toml", "v1.2.0");
+    let seen = probe(&[], &ask("http://127.0.0.1:8080", toml.0, toml.1));
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::None),
+        "{}",
+        seen.reason
+    );
+    let seen = probe(&[], &ask("https://127.0.0.1:8443/", toml.0, toml.1));
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Tls),
+        "{}",
+        seen.reason
+    );
+
+    let hello = ("git.corp.test/team/hello", "v1.0.0");
+    let seen = probe(&[], &ask("http://127.0.0.1:8080", hello.0, hello.1));
+    assert_eq!(
+        seen.reason,
+        "has no git.corp.test/team/hello@v1.0.0 (404 Not Found)"
+    );
+    let mut corp = ask("https://127.0.0.1:8444", hello.0, hello.1);
+    let seen = probe(&[], &corp);
+    assert_eq!(
+        seen.verdict,
+        Verdict::Wrong,
+        "its CA is not trusted: {}",
+        seen.reason
+    );
+    corp.ca = vec![ca("corp-ca.pem")];
+    let seen = probe(&[], &corp);
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Tls),
+        "{}",
+        seen.reason
+    );
+
+    let login = ask("https://127.0.0.1:8443/auth", hello.0, hello.1);
+    let seen = probe(&[], &login);
+    assert!(
+        seen.reason
+            .starts_with("wants credentials: add `machine 127.0.0.1:8443 …`")
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let netrc = dir.path().join("netrc");
+    std::fs::write(&netrc, "machine 127.0.0.1:8443 login lab password s3cret\n").unwrap();
+    let seen = probe(&[("NETRC", netrc.to_str().unwrap())], &login);
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+}
+
+#[test]
+fn the_real_checksum_database_verifies_directly_and_through_nginx() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    let sumdb = |value: &str, via: Option<&str>| {
+        target(TargetKind::SumDb {
+            db: SumDb::parse(value).unwrap(),
+            via: via.map(str::to_owned),
+        })
+    };
+    let seen = probe(&[], &sumdb(&lab("sumdb", &["env"]).unwrap(), None));
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Signed),
+        "{}",
+        seen.reason
+    );
+    assert!(
+        seen.reason.ends_with("signed by lab.sum.test"),
+        "{}",
+        seen.reason
+    );
+
+    let key = lab("sumdb", &["key", "sum.golang.org"]).unwrap();
+    for proxy in ["http://127.0.0.1:8080", "https://127.0.0.1:8443"] {
+        let seen = probe(&[], &sumdb(&key, Some(proxy)));
+        assert_eq!(
+            (seen.verdict, seen.proof),
+            (Verdict::Up, Proof::Signed),
+            "{}",
+            seen.reason
+        );
+    }
+    // The lab signs for sum.golang.org with a key of its own: the true key must not accept it.
+    let seen = probe(&[], &sumdb("sum.golang.org", Some("http://127.0.0.1:8080")));
+    assert_eq!(seen.verdict, Verdict::Wrong);
+    assert_eq!(seen.reason, "not signed by sum.golang.org's key");
+}
+
+#[test]
+fn every_fault_has_its_verdict() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    let fault = |mode: &str| {
+        let url = format!("http://127.0.0.1:9100/_m/{mode}");
+        let mut target = ask(&url, "git.corp.test/team/hello", "v1.0.0");
+        // Short only where they are waited for: the others have their time on a busy machine.
+        if ["hang", "slow:2", "drip:20"].contains(&mode) {
+            target.limits.first_byte = std::time::Duration::from_millis(300);
+            target.limits.total = std::time::Duration::from_millis(900);
+        }
+        probe(&[], &target)
+    };
+    for (mode, verdict, reason) in [
+        (
+            "ok",
+            Verdict::Up,
+            "git.corp.test/team/hello@v1.0.0, go.mod names it",
+        ),
+        (
+            "hang",
+            Verdict::Down,
+            "no answer from 127.0.0.1:9100 in 300 ms",
+        ),
+        (
+            "slow:2",
+            Verdict::Down,
+            "no answer from 127.0.0.1:9100 in 300 ms",
+        ),
+        (
+            "close",
+            Verdict::Down,
+            "127.0.0.1:9100 closed the connection without an answer",
+        ),
+        ("reset", Verdict::Down, "127.0.0.1:9100 "),
+        (
+            "404",
+            Verdict::Down,
+            "has no git.corp.test/team/hello@v1.0.0 (404 Not Found)",
+        ),
+        (
+            "410",
+            Verdict::Down,
+            "has no git.corp.test/team/hello@v1.0.0 (410 Gone)",
+        ),
+        (
+            "401",
+            Verdict::Down,
+            "wants credentials, which go sends over https only",
+        ),
+        ("503:9", Verdict::Down, "answers 503 Service Unavailable"),
+        ("429:9", Verdict::Down, "answers 429 Too Many Requests"),
+        (
+            "511",
+            Verdict::Portal,
+            "511: the network wants a login first",
+        ),
+        (
+            "portal200",
+            Verdict::Portal,
+            "200, but HTML where version info was asked",
+        ),
+        (
+            "badjson",
+            Verdict::Wrong,
+            "200, but its version info is not JSON",
+        ),
+        (
+            "huge:64",
+            Verdict::Wrong,
+            "sends more than 4096 KiB where version info was asked, and a probe reads no more",
+        ),
+    ] {
+        let seen = fault(mode);
+        assert_eq!(seen.verdict, verdict, "{mode}: {}", seen.reason);
+        assert!(seen.reason.starts_with(reason), "{mode}: {}", seen.reason);
+    }
+    // Its login page is on the same host: only the page itself tells.
+    assert_eq!(fault("portal302").verdict, Verdict::Portal);
+    let drip = fault("drip:20");
+    assert_eq!(drip.verdict, Verdict::Down, "{}", drip.reason);
+}
+
+#[test]
+fn every_certificate_has_its_verdict() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    for (port, verdict, reason) in [
+        (9443, Verdict::Up, "200 OK"),
+        (
+            9444,
+            Verdict::Wrong,
+            "certificate of 127.0.0.1:9444 ended on 2020-02-01",
+        ),
+        (
+            9445,
+            Verdict::Portal,
+            "certificate is for somewhere-else.test, not 127.0.0.1:9445",
+        ),
+        (9446, Verdict::Wrong, "certificate of 127.0.0.1:9446 is "),
+    ] {
+        let seen = probe(&[], &page(format!("https://127.0.0.1:{port}/")));
+        assert_eq!(seen.verdict, verdict, "{port}: {}", seen.reason);
+        assert!(seen.reason.starts_with(reason), "{port}: {}", seen.reason);
+    }
+}
+
+#[test]
+fn the_labs_trees_are_mirrors() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    let path = ca("..").join("tree/public");
+    let seen = probe(&[], &target(TargetKind::Mirror { path }));
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+}
