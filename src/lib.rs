@@ -6,7 +6,8 @@
 //! 1. [`model`], [`gomod`], and the basic tools [`environment`], [`paths`], [`bounded`], [`trust`],
 //!    [`meter`], [`telemetry`]: shared types, Go's own formats
 //! 2. [`policy`], [`probe`], [`watch`]: three rooms that do not know each other
-//! 3. [`gocmd`], [`state`]: running go; baseline, memory and journal
+//! 3. [`gocmd`], [`relay`], [`state`]: running go; a local proxy that fails over; baseline, memory
+//!    and journal
 //! 4. [`agent`], [`exec`]: the turn and its loop; a command that goroam helps when the network
 //!    fails
 //! 5. [`ipc`], [`mirror`]: the connection to the agent; modules for work without a network
@@ -30,6 +31,7 @@ pub mod paths;
 pub mod policy;
 pub mod pool;
 pub mod probe;
+pub mod relay;
 pub mod service;
 pub mod state;
 pub mod telemetry;

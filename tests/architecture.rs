@@ -187,7 +187,7 @@ fn a_planted_violation_is_named_with_file_and_line() {
         (
             "src/agent/mod.rs",
             "fn f() { hyper::get(u) }",
-            "`hyper` is named in src/probe/ only",
+            "`hyper` is named in src/probe/ and src/relay/server.rs only",
         ),
         (
             "src/agent/mod.rs",

@@ -1,0 +1,12 @@
+//! A local module proxy that fails over where go itself does not: each request walks the chain by
+//! itself, within seconds, and no wrong byte is passed on.
+//!
+//! ```text
+//! request → Course (pure: which hop next) ⇄ driver (sockets, spool, hash) → response
+//! ```
+//!
+//! `rules` decides, without sockets and clocks.
+//!
+//! May import: model, gomod, probe, environment, bounded.
+
+pub mod rules;

@@ -1,0 +1,158 @@
+//! What all requests together know about the hops: breakers, latencies, and how many requests may
+//! still be doubled. Pure: time is passed in.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::breaker::{Breaker, Outcome, Permit};
+use super::hop::{Failure, FailureKind};
+
+/// A second hop is asked beside one that is slower than its 95th percentile, but never sooner.
+const SOONEST_HEDGE: Duration = Duration::from_millis(300);
+/// The same for a hop with too few answers for a percentile.
+const USUAL_HEDGE: Duration = Duration::from_secs(1);
+/// Answers that the percentile is taken of, and how few are too few.
+const SAMPLES: usize = 32;
+const FEWEST_SAMPLES: usize = 5;
+/// Each request earns a tenth of a hedge, so at most 10 % are doubled; two are free at first.
+const HEDGE_COST: u32 = 10;
+const FIRST_CREDIT: u32 = 2 * HEDGE_COST;
+const MOST_CREDIT: u32 = 10 * HEDGE_COST;
+
+/// What is known about the hops of one chain on one network.
+#[derive(Debug, Clone)]
+pub struct Health {
+    hops: Vec<HopHealth>,
+    hedge_credit: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct HopHealth {
+    breaker: Breaker,
+    last_failure: Option<Failure>,
+    latencies: VecDeque<Duration>,
+}
+
+impl Health {
+    /// Nothing is known yet.
+    pub fn new(hops: usize) -> Health {
+        Health {
+            hops: vec![HopHealth::default(); hops],
+            hedge_credit: FIRST_CREDIT,
+        }
+    }
+
+    /// May this hop be asked?
+    pub fn permit(&mut self, hop: usize, now: Instant) -> Permit {
+        let Some(hop) = self.hops.get_mut(hop) else {
+            return Permit::Banned;
+        };
+        hop.breaker.ask(now)
+    }
+
+    /// Why it failed last.
+    pub fn last_failure(&self, hop: usize) -> Option<&Failure> {
+        self.hops.get(hop)?.last_failure.as_ref()
+    }
+
+    /// A request begins.
+    pub fn begin_request(&mut self) {
+        self.hedge_credit = (self.hedge_credit + 1).min(MOST_CREDIT);
+    }
+
+    /// May one more request be doubled? Takes it off the credit.
+    pub fn spend_hedge(&mut self) -> bool {
+        let left = self.hedge_credit.checked_sub(HEDGE_COST);
+        self.hedge_credit = left.unwrap_or(self.hedge_credit);
+        left.is_some()
+    }
+
+    /// After how long a second hop may be asked beside this one.
+    pub fn hedge_after(&self, hop: usize) -> Duration {
+        let Some(latencies) = self.hops.get(hop).map(|hop| &hop.latencies) else {
+            return USUAL_HEDGE;
+        };
+        if latencies.len() < FEWEST_SAMPLES {
+            return USUAL_HEDGE;
+        }
+        let mut sorted: Vec<Duration> = latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        let p95 = sorted.get(sorted.len() * 95 / 100).copied();
+        p95.unwrap_or(USUAL_HEDGE).max(SOONEST_HEDGE)
+    }
+
+    /// The hop answered, the first byte after `first_byte`.
+    pub fn answered(&mut self, hop: usize, first_byte: Duration, now: Instant) {
+        let Some(hop) = self.hops.get_mut(hop) else {
+            return;
+        };
+        hop.breaker.record(Outcome::Answered, now);
+        hop.last_failure = None;
+        if hop.latencies.len() == SAMPLES {
+            hop.latencies.pop_front();
+        }
+        hop.latencies.push_back(first_byte);
+    }
+
+    /// The hop failed.
+    pub fn failed(&mut self, hop: usize, failure: &Failure, now: Instant) {
+        let Some(hop) = self.hops.get_mut(hop) else {
+            return;
+        };
+        let outcome = match failure.kind {
+            FailureKind::WrongContent => Outcome::WrongContent,
+            FailureKind::TimedOut => Outcome::TimedOut,
+            FailureKind::Fast => Outcome::FailedFast,
+            FailureKind::Refused => Outcome::Answered,
+            FailureKind::Open => return,
+        };
+        hop.breaker.record(outcome, now);
+        hop.last_failure = Some(failure.clone());
+    }
+
+    /// An attempt was given up because another hop was faster.
+    pub fn cancelled(&mut self, hop: usize) {
+        if let Some(hop) = self.hops.get_mut(hop) {
+            hop.breaker.give_back();
+        }
+    }
+
+    /// The agent's probes found the hop up or down.
+    pub fn probed(&mut self, hop: usize, is_up: bool, now: Instant) {
+        if let Some(hop) = self.hops.get_mut(hop) {
+            hop.breaker.take_over(is_up, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_the_requests_and_two_more_are_doubled() {
+        let mut health = Health::new(1);
+        let mut doubled = 0;
+        for _ in 0..1000 {
+            health.begin_request();
+            doubled += usize::from(health.spend_hedge());
+        }
+        assert_eq!(doubled, 102);
+    }
+
+    #[test]
+    fn the_second_hop_waits_for_the_usual_time_of_the_first() {
+        let mut health = Health::new(2);
+        let now = Instant::now();
+        assert_eq!(health.hedge_after(0), USUAL_HEDGE);
+        for n in 1..=100 {
+            health.answered(0, Duration::from_millis(n * 10), now);
+        }
+        // Of the last 32 answers, 690 to 1000 ms.
+        assert_eq!(health.hedge_after(0), Duration::from_millis(990));
+        for _ in 0..32 {
+            health.answered(0, Duration::from_millis(2), now);
+        }
+        assert_eq!(health.hedge_after(0), SOONEST_HEDGE);
+    }
+}

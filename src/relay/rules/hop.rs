@@ -1,0 +1,121 @@
+//! One hop of the relay's chain, and what may be sent to it.
+
+use std::time::Duration;
+
+use crate::model::chain::{HopKind, Separator};
+
+/// A hop as the relay uses it. The order in the chain is the policy's; speed never changes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayHop {
+    /// How messages name it: its host, without credentials, or `the mirror`.
+    pub name: String,
+    /// Where it leads; never `direct` or `off`, which end the chain ([`ChainEnd`]).
+    pub kind: HopKind,
+    /// Its operator.
+    pub class: HopClass,
+    /// What follows it in the chain.
+    pub then: Option<Separator>,
+    /// Its time limits.
+    pub limits: HopLimits,
+}
+
+/// The operator of a hop. It decides what may be sent there and whether an outage moves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HopClass {
+    /// A directory on this machine: nothing leaves it.
+    Local,
+    /// Known to be public: a target without `private`, or a well-known public proxy.
+    Public,
+    /// A target with `private = true`.
+    Private,
+    /// Not known. Before a comma it may be there to keep paths from the next hop, so its outage
+    /// never sends a path on.
+    Gatekeeper,
+}
+
+/// Time limits of one attempt at a hop, and how often it is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HopLimits {
+    /// DNS, TCP and TLS together.
+    pub connect: Duration,
+    /// From the request to the first byte of the response.
+    pub first_byte: Duration,
+    /// Without a byte of the body.
+    pub stall: Duration,
+    /// Further attempts after a fast failure; a time-out is never repeated.
+    pub retries: u32,
+}
+
+/// The element that ends a chain: go itself walks it, the relay cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChainEnd {
+    /// The list simply ends, or ends with `off`.
+    Nothing,
+    /// `direct`: version control, asked by go after a 404 of the relay.
+    Direct,
+}
+
+/// Why a hop did not serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its kind, which decides what follows.
+    pub kind: FailureKind,
+    /// For people, without the hop's name: `refuses the connection`.
+    pub why: String,
+}
+
+/// The kinds of failure, in the order in which go gets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureKind {
+    /// A hash contradicts what came.
+    WrongContent,
+    /// 401, 403, 407 and other 4xx: an answer, not an outage.
+    Refused,
+    /// A refused connection, a reset, 5xx, an early end, a page in place of the file, no trust.
+    Fast,
+    /// Silent for a whole time limit.
+    TimedOut,
+    /// Not asked, because it failed shortly before.
+    Open,
+}
+
+/// Public module proxies that anyone may use.
+const WELL_KNOWN: [&str; 6] = [
+    "proxy.golang.org",
+    "goproxy.io",
+    "goproxy.cn",
+    "athens.azurefd.net",
+    "mirrors.aliyun.com",
+    "repo.huaweicloud.com",
+];
+
+/// Is this host a well-known public module proxy?
+pub fn is_well_known(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    WELL_KNOWN
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(host))
+}
+
+impl RelayHop {
+    /// May a path be sent to this hop? A private one goes to private hops and to local
+    /// directories only.
+    pub fn may_see(&self, is_private: bool) -> bool {
+        match self.class {
+            HopClass::Local | HopClass::Private => true,
+            HopClass::Public | HopClass::Gatekeeper => !is_private,
+        }
+    }
+
+    /// Does its 404 mean that there is no such module, rather than that it has no copy?
+    pub fn is_authoritative(&self) -> bool {
+        self.class != HopClass::Local
+    }
+
+    /// May the next hop be asked after an outage of this one? After `|` always, as go does; after
+    /// `,` only where the hop is known to guard nothing.
+    pub fn outage_moves_on(&self) -> bool {
+        self.then == Some(Separator::Pipe)
+            || matches!(self.class, HopClass::Public | HopClass::Local)
+    }
+}

@@ -1,0 +1,8 @@
+//! The relay's rules, without sockets, files and clocks: time is passed in.
+
+pub mod breaker;
+pub mod course;
+pub mod health;
+pub mod hop;
+pub mod reply;
+pub mod request;

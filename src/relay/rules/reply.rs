@@ -1,0 +1,112 @@
+//! What go gets from the relay, and in which words. go prints a body only if it is `text/plain`, and
+//! then at most eight lines and 648 bytes, up to the first blank line
+//! (`cmd/go/internal/web/api.go`, `HTTPError`).
+
+use super::course::Verdict;
+use super::hop::RelayHop;
+
+/// Lines and bytes that go prints at most.
+const MOST_LINES: usize = 8;
+const MOST_BYTES: usize = 640;
+/// Characters of one line; go prefixes each with a tab.
+const LONGEST_LINE: usize = 79;
+
+/// A response without a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status: 404, 403 or 502.
+    pub status: u16,
+    /// A short text for people.
+    pub text: String,
+}
+
+impl Refusal {
+    /// A response with one line of text.
+    pub fn new(status: u16, text: &str) -> Refusal {
+        Refusal {
+            status,
+            text: lines([text.to_owned()]),
+        }
+    }
+
+    /// What go gets for a verdict; `None` if a hop served the file.
+    pub fn of(verdict: &Verdict, hops: &[RelayHop]) -> Option<Refusal> {
+        match verdict {
+            Verdict::Serve(_) => None,
+            Verdict::NotFound => Some(Refusal::new(404, "not found: no proxy of the chain has it")),
+            Verdict::NoHop => Some(Refusal::new(
+                403,
+                "goroam sends private module paths only to private proxies, and this chain has none",
+            )),
+            Verdict::Failed(failures) => {
+                let name = |hop: usize| hops.get(hop).map_or("?", |hop| hop.name.as_str());
+                let each = failures
+                    .iter()
+                    .map(|(hop, failure)| format!("{}: {}", name(*hop), failure.why));
+                Some(Refusal {
+                    status: 502,
+                    text: lines(each),
+                })
+            }
+        }
+    }
+}
+
+/// Joins lines so that go prints all of them: bounded, printable, none empty.
+fn lines(each: impl IntoIterator<Item = String>) -> String {
+    let mut text = String::new();
+    for line in each.into_iter().take(MOST_LINES) {
+        let printable = line.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let line: String = printable.take(LONGEST_LINE).collect();
+        if line.trim().is_empty() {
+            continue;
+        }
+        if text.len() + line.len() + 1 > MOST_BYTES {
+            break;
+        }
+        text.push_str(line.trim());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::chain::HopKind;
+    use crate::relay::rules::hop::{Failure, FailureKind, HopClass, HopLimits};
+
+    #[test]
+    fn go_prints_every_line_of_a_502() {
+        let hop = |name: &str| RelayHop {
+            name: name.to_owned(),
+            kind: HopKind::Proxy(format!("https://{name}")),
+            class: HopClass::Public,
+            then: None,
+            limits: HopLimits {
+                connect: Duration::ZERO,
+                first_byte: Duration::ZERO,
+                stall: Duration::ZERO,
+                retries: 0,
+            },
+        };
+        let hops: Vec<RelayHop> = (0..12).map(|n| hop(&format!("proxy{n}.example"))).collect();
+        let failure = |n: usize| Failure {
+            kind: FailureKind::Fast,
+            why: format!("\x1b[31mbroken\r\n\r\n {}", "long ".repeat(n * 10)),
+        };
+        let failures = (0..12).map(|n| (n, failure(n))).collect();
+        let refusal = Refusal::of(&Verdict::Failed(failures), &hops).unwrap();
+        assert_eq!(refusal.status, 502);
+        assert!(refusal.text.len() <= 648, "{}", refusal.text.len());
+        let lines: Vec<&str> = refusal.text.lines().collect();
+        assert_eq!(lines.len(), 8);
+        assert_eq!(lines[0], "proxy0.example:  [31mbroken");
+        for line in lines {
+            assert!(!line.trim().is_empty() && line.chars().count() < 80);
+            assert!(!line.chars().any(char::is_control));
+        }
+    }
+}
