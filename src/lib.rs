@@ -4,7 +4,7 @@
 //! (`tests/architecture.rs` checks that):
 //!
 //! 1. [`model`], [`gomod`], and the basic tools [`environment`], [`paths`], [`bounded`], [`trust`],
-//!    [`meter`], [`telemetry`]: shared types, Go's own formats
+//!    [`meter`], [`pool`], [`signals`], [`telemetry`]: shared types, Go's own formats
 //! 2. [`policy`], [`probe`], [`watch`]: three rooms that do not know each other
 //! 3. [`gocmd`], [`relay`], [`state`]: running go; a local proxy that fails over; baseline, memory
 //!    and journal
@@ -33,6 +33,7 @@ pub mod pool;
 pub mod probe;
 pub mod relay;
 pub mod service;
+pub mod signals;
 pub mod state;
 pub mod telemetry;
 #[cfg(feature = "tray")]

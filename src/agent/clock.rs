@@ -49,7 +49,7 @@ pub(super) fn due(timer: &mut Option<Instant>, now: Instant) -> bool {
 }
 
 /// Sleeps until the moment; never returns if there is none.
-pub(super) async fn until(moment: Option<Instant>) {
+pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,

@@ -50,16 +50,19 @@ impl Command {
     }
 }
 
-/// What a turn found and did.
+/// What a turn found and did. For scripts, the fields of the status and of the turn are side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TurnReport {
     /// The status after the turn.
+    #[serde(flatten)]
     pub status: Status,
     /// The names that were changed (or would be, on a dry run).
     pub changed: Vec<String>,
     /// What was chosen, and why.
     pub decision: Option<Decision>,
-    /// The profile before the turn.
+    /// The profile before the turn. The name `from` is already used by the status: where modules
+    /// come from.
+    #[serde(rename = "before")]
     pub from: Option<String>,
     /// What the plan does with each variable, credentials removed.
     pub plan: Plan,
@@ -67,36 +70,6 @@ pub struct TurnReport {
     pub outcome: Outcome,
     /// Milliseconds for each step.
     pub took: BTreeMap<String, f64>,
-}
-
-/// A turn for scripts: the fields of `status` and the fields of the turn, side by side.
-#[derive(Debug, Serialize)]
-pub struct FlatReport<'a> {
-    #[serde(flatten)]
-    status: &'a Status,
-    changed: &'a [String],
-    decision: Option<&'a Decision>,
-    /// The profile before the turn. The name `from` is already used by the status: where modules
-    /// come from.
-    before: Option<&'a str>,
-    plan: &'a Plan,
-    outcome: &'a Outcome,
-    took: &'a BTreeMap<String, f64>,
-}
-
-impl TurnReport {
-    /// Returns the form for scripts.
-    pub fn flat(&self) -> FlatReport<'_> {
-        FlatReport {
-            status: &self.status,
-            changed: &self.changed,
-            decision: self.decision.as_ref(),
-            before: self.from.as_deref(),
-            plan: &self.plan,
-            outcome: &self.outcome,
-            took: &self.took,
-        }
-    }
 }
 
 /// The agent's answer.

@@ -29,6 +29,7 @@ mod session;
 mod signals;
 mod targets;
 
+pub(crate) use clock::until;
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 

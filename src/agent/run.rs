@@ -16,7 +16,7 @@ use super::policy_file;
 use super::resident::Agent;
 use super::round::{PreparedTurn, RoundInProgress};
 use super::session::Session;
-use super::signals::{ProcessSignals, Signal};
+use super::signals::{self, Signal};
 use crate::environment::Environment;
 use crate::model::Observation;
 use crate::model::status::Status;
@@ -89,7 +89,7 @@ pub async fn run(
     if session.last_good.is_none() {
         policy_file::keep_last_good(&session.paths, &session.loaded);
     }
-    let mut signals = ProcessSignals::listen().map_err(Error::state("signals"))?;
+    let mut signals = signals::listen().map_err(Error::state("signals"))?;
     let (commands, mut asked) = mpsc::channel(16);
     let (publish, status) = watch::channel(session.status());
     let handle = Handle::new(commands, status);
@@ -108,7 +108,7 @@ pub async fn run(
         if agent.work.is_none()
             && let Some(program) = agent.update.take_over()
         {
-            if signals.hand_over().await {
+            if signals::hand_over(signals).await {
                 info!(
                     "shutting down instead of re-executing {}",
                     program.display()
@@ -309,7 +309,7 @@ pub async fn wait_for_valid_policy(
         Err(error) => return Err(error),
     }
     let paths = Paths::find(config.clone(), &env)?;
-    let mut signals = ProcessSignals::listen().map_err(Error::state("signals"))?;
+    let mut signals = signals::listen().map_err(Error::state("signals"))?;
     let mut watcher = Watcher::start(WatchPaths {
         policy: Some(paths.policy),
         ..WatchPaths::default()

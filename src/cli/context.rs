@@ -46,7 +46,7 @@ impl Context {
     }
 
     /// Prints a report, as JSON or as text.
-    pub(super) fn show<T: Serialize>(
+    pub(super) fn show<T: Serialize + ?Sized>(
         &self,
         as_json: bool,
         report: &T,
@@ -93,7 +93,7 @@ impl Output {
     }
 
     /// Prints a value as indented JSON.
-    pub(super) fn json(self, value: &impl Serialize) -> io::Result<()> {
+    pub(super) fn json(self, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(value)?;
         text.push(b'\n');
         self.raw(&text)

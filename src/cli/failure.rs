@@ -1,9 +1,10 @@
 //! The ways in which a verb can fail.
 
+use std::fmt::Display;
 use std::io;
 
 use crate::agent::Error;
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 
 /// The ways in which a verb can fail.
 #[derive(Debug)]
@@ -28,6 +29,16 @@ impl Failure {
             message: message.into(),
             exit,
         }
+    }
+
+    /// Creates a failure with exit code 1.
+    pub(super) fn failed(message: impl Display) -> Failure {
+        Failure::said(message.to_string(), EXIT_FAILED)
+    }
+
+    /// Creates a failure with exit code 2: wrong usage, or an invalid policy.
+    pub(super) fn usage(message: impl Display) -> Failure {
+        Failure::said(message.to_string(), EXIT_USAGE)
     }
 
     /// Returns the exit code. A reader that closes the pipe early (`| head`) is not a failure.

@@ -17,4 +17,6 @@ mod run;
 mod terminal;
 mod verb;
 
+pub(in crate::cli) use context::{Context, Output};
+pub(in crate::cli) use failure::Failure;
 pub use run::run;

@@ -15,7 +15,7 @@ use super::context::{Context, Output};
 use super::failure::Failure;
 use super::render::{Page, findings};
 use super::verb;
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{Error, record_panics};
 use crate::environment::Environment;
 use crate::paths::Paths;
@@ -95,7 +95,7 @@ fn block_on(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Re
         .thread_keep_alive(THREAD_KEEP_ALIVE)
         .max_blocking_threads(MOST_THREADS)
         .build()
-        .map_err(|error| Failure::said(format!("cannot start: {error}"), EXIT_FAILED))?;
+        .map_err(|error| Failure::failed(format_args!("cannot start: {error}")))?;
     let done = runtime.block_on(work);
     // A look-up without an answer would delay the end by its whole time limit.
     runtime.shutdown_background();
@@ -112,11 +112,10 @@ fn enough_descriptors() -> Result<(), Failure> {
         .map(|_| std::os::unix::net::UnixDatagram::unbound())
         .collect();
     spare.map(drop).map_err(|error| {
-        let message = format!(
+        Failure::failed(format_args!(
             "cannot start: {error}; goroam needs {NEEDED} more open files than there are, raise \
              the limit with `ulimit -n 256`"
-        );
-        Failure::said(message, EXIT_FAILED)
+        ))
     })
 }
 

@@ -5,26 +5,28 @@
 //! terminal without synchronised updates (`?2026`) or the alternate screen (`?1049`) ignores these
 //! two.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+use tokio::sync::mpsc;
+
 use crate::cli::render::Size;
+use crate::signals::Signals;
+pub(super) use os::{CAN_STOP, stop_until_continued};
 
-mod event;
-
-#[cfg(unix)]
-mod unix;
-#[cfg(unix)]
-use unix as os;
-
-#[cfg(windows)]
-mod windows;
-#[cfg(windows)]
-use windows as os;
-
-pub(in crate::cli) use event::Event;
-pub(super) use os::{Events, can_stop, stop_until_continued};
+/// An event of the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A key; with Ctrl, the control character.
+    Key(char),
+    /// The size may have changed, or another program may have written on the screen.
+    Changed,
+    /// The program must end, with this exit code.
+    End(u8),
+}
 
 /// Switches to the alternate screen, hides the cursor, disables wrapping at the right edge and
 /// clears the screen.
@@ -61,8 +63,13 @@ impl Screen {
                 before(panic);
             }));
         });
-        // The modes are set first, so that a failure leaves nothing behind.
-        os::set_modes()?;
+        // The modes are set first, so that a failure leaves nothing behind. Keys arrive at once,
+        // without being shown; so do those that would interrupt or stop this program, because the
+        // screen must be restored first.
+        if io::stdin().is_terminal() {
+            enable_raw_mode()?;
+        }
+        os::prepare()?;
         TAKEN.store(true, Ordering::SeqCst);
         let screen = Screen { shown: None };
         write(TAKE)?;
@@ -71,10 +78,15 @@ impl Screen {
 
     /// Returns the present size.
     pub(super) fn size(&self) -> Size {
-        os::size().unwrap_or(Size {
-            columns: 80,
-            rows: 24,
-        })
+        // A serial line or a new pty may not know its size.
+        let (columns, rows) = match crossterm::terminal::size() {
+            Ok((columns, rows)) if columns > 0 && rows > 0 => (columns, rows),
+            Ok(_) | Err(_) => (80, 24),
+        };
+        Size {
+            columns: columns.into(),
+            rows: rows.into(),
+        }
     }
 
     /// Forgets the lines on the screen, when they are no longer known.
@@ -142,7 +154,7 @@ fn give_back() {
     }
     // A terminal that no longer exists needs no restoring.
     drop(write(GIVE_BACK));
-    os::restore_modes();
+    drop(disable_raw_mode());
 }
 
 fn write(bytes: &[u8]) -> io::Result<()> {
@@ -151,8 +163,141 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
+/// Key presses, changes of the size, and requests to end.
+#[derive(Debug)]
+pub(super) struct Events {
+    keys: mpsc::Receiver<Event>,
+    signals: Signals<Event>,
+}
+
+impl Events {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// When the system's signals cannot be waited for.
+    pub(super) fn listen() -> io::Result<Events> {
+        let (tell, keys) = mpsc::channel(16);
+        let signals = Signals::listen(os::SIGNALS)?;
+        // crossterm's stream of events would start a thread, too.
+        if io::stdin().is_terminal() {
+            let thread = std::thread::Builder::new().name("keys".to_owned());
+            thread.spawn(move || while tell.blocking_send(next_key()).is_ok() {})?;
+        }
+        Ok(Events { keys, signals })
+    }
+
+    /// Returns the next event. Dropping the future loses no event.
+    pub(super) async fn next(&mut self) -> Event {
+        tokio::select! {
+            event = self.signals.next() => event,
+            Some(event) = self.keys.recv() => event,
+        }
+    }
+}
+
+/// Waits for a key or for another size of the terminal.
+fn next_key() -> Event {
+    loop {
+        match crossterm::event::read() {
+            // Windows also reports when a key is released.
+            Ok(crossterm::event::Event::Key(key)) if key.kind == KeyEventKind::Release => {}
+            Ok(crossterm::event::Event::Key(key)) => {
+                return Event::Key(match key.code {
+                    KeyCode::Char(c) if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                        char::from(c as u8 & 0x1f)
+                    }
+                    KeyCode::Char(c) => c,
+                    _ => '\0',
+                });
+            }
+            Ok(_) => return Event::Changed,
+            // The terminal no longer exists.
+            Err(_) => return Event::End(os::HUNG_UP),
+        }
+    }
+}
+
+#[cfg(unix)]
+mod os {
+    use std::io;
+
+    use super::Event;
+
+    /// 128 plus the signal's number, as in a shell.
+    pub(super) const HUNG_UP: u8 = 128 + 1;
+
+    pub(super) const SIGNALS: [(libc::c_int, Event); 5] = [
+        (libc::SIGTERM, Event::End(128 + 15)),
+        (libc::SIGHUP, Event::End(HUNG_UP)),
+        // On a terminal this is the usual way to end the view, so it is not a failure.
+        (libc::SIGINT, Event::End(0)),
+        (libc::SIGWINCH, Event::Changed),
+        (libc::SIGCONT, Event::Changed),
+    ];
+
+    #[expect(clippy::unnecessary_wraps, reason = "must match Windows")]
+    pub(super) fn prepare() -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether this system can stop a program and continue it (Ctrl-Z).
+    pub(in crate::cli) const CAN_STOP: bool = true;
+
+    /// Stops this job as Ctrl-Z does, and returns when it is continued.
+    pub(in crate::cli) fn stop_until_continued() {
+        // SAFETY: kill takes no pointers; 0 is this process' own group, as with the terminal's
+        // Ctrl-Z.
+        unsafe { libc::kill(0, libc::SIGTSTP) };
+    }
+}
+
+#[cfg(windows)]
+mod os {
+    use std::io;
+
+    use crossterm_winapi::{ConsoleMode, Handle};
+    use windows_sys::Win32::System::Console::ENABLE_WINDOW_INPUT;
+
+    use super::Event;
+    use crate::signals::Source;
+
+    pub(super) const HUNG_UP: u8 = 1;
+
+    pub(super) const SIGNALS: [(Source, Event); 3] = [
+        (Source::Close, Event::End(1)),
+        (Source::CtrlBreak, Event::End(1)),
+        // On a terminal this is the usual way to end the view, so it is not a failure.
+        (Source::CtrlC, Event::End(0)),
+    ];
+
+    /// Makes the console accept escape sequences and report its size.
+    pub(super) fn prepare() -> io::Result<()> {
+        if !crossterm::ansi_support::supports_ansi() {
+            return Err(io::Error::other("standard output is no console"));
+        }
+        if let Ok(input) = Handle::current_in_handle() {
+            let console = ConsoleMode::from(input);
+            console.set_mode(console.mode()? | ENABLE_WINDOW_INPUT)?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::cli) const CAN_STOP: bool = false;
+
+    /// Does nothing on Windows.
+    pub(in crate::cli) fn stop_until_continued() {}
+}
+
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::{
+        fs::File,
+        io::Read,
+        os::fd::{AsRawFd, FromRawFd, OwnedFd},
+        process::{Command, Stdio},
+    };
+
     use super::{Size, update};
 
     const SIZE: Size = Size {
@@ -195,8 +340,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_panic_gives_the_terminal_back_before_it_speaks() {
-        use super::os::tests::Pty;
-
         const CHILD: &str = "GOROAM_TEST_PANICS";
         const NAME: &str = "cli::terminal::tests::a_panic_gives_the_terminal_back_before_it_speaks";
         if std::env::var_os(CHILD).is_some() {
@@ -213,5 +356,68 @@ mod tests {
         assert!(back < spoken, "{said}");
         assert_eq!(said.matches("\x1b[?1049l").count(), 1, "{said}");
         assert_eq!(pty.modes(), before);
+    }
+
+    /// Both ends of a pseudo-terminal.
+    #[cfg(target_os = "linux")]
+    struct Pty {
+        outside: File,
+        inside: OwnedFd,
+    }
+
+    #[cfg(target_os = "linux")]
+    impl Pty {
+        fn open() -> Pty {
+            let (mut outside, mut inside) = (-1, -1);
+            let null = std::ptr::null_mut;
+            // SAFETY: openpty writes two descriptors; the other pointers may be null.
+            let done = unsafe {
+                libc::openpty(
+                    &raw mut outside,
+                    &raw mut inside,
+                    null(),
+                    std::ptr::null(),
+                    std::ptr::null(),
+                )
+            };
+            assert_eq!(done, 0);
+            // SAFETY: both have just been opened and have no other owner.
+            unsafe {
+                Pty {
+                    outside: File::from_raw_fd(outside),
+                    inside: OwnedFd::from_raw_fd(inside),
+                }
+            }
+        }
+
+        /// Returns the local and the input modes.
+        fn modes(&self) -> (libc::tcflag_t, libc::tcflag_t) {
+            // SAFETY: `termios` contains only numbers, for which zero is valid.
+            let mut modes: libc::termios = unsafe { std::mem::zeroed() };
+            // SAFETY: tcgetattr writes one `termios` to the pointer's target, which is one.
+            let done = unsafe { libc::tcgetattr(self.inside.as_raw_fd(), &raw mut modes) };
+            assert_eq!(done, 0);
+            (modes.c_lflag, modes.c_iflag)
+        }
+
+        /// Returns everything that a command writes until it ends.
+        fn run(&self, mut command: Command) -> String {
+            let end = || Stdio::from(self.inside.try_clone().unwrap());
+            command.stdin(end()).stdout(end()).stderr(end());
+            let mut child = command.spawn().unwrap();
+            let mut outside = self.outside.try_clone().unwrap();
+            // SAFETY: fcntl with F_SETFL takes no pointers.
+            unsafe { libc::fcntl(outside.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+            let mut said = Vec::new();
+            let mut some = [0; 4096];
+            loop {
+                let ended = child.try_wait().unwrap().is_some();
+                match outside.read(&mut some) {
+                    Ok(count) if count > 0 => said.extend_from_slice(&some[..count]),
+                    Ok(_) | Err(_) if ended => return String::from_utf8_lossy(&said).into_owned(),
+                    Ok(_) | Err(_) => std::thread::yield_now(),
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Signals, and the console events on Windows, while the command runs.
 
 use std::io;
-use std::task::{Context, Poll};
+
+use crate::signals::Signals;
+#[cfg(windows)]
+use crate::signals::Source;
 
 /// An event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +36,8 @@ const PASSED: [i32; 8] = [
     libc::SIGCONT,
 ];
 
-/// Polls one of tokio's signal streams.
-type PollSignal = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
-
 /// The signals that exec listens to.
-pub struct ExecSignals {
-    streams: Vec<(SignalEvent, PollSignal)>,
-}
+pub struct ExecSignals(Signals<SignalEvent>);
 
 impl ExecSignals {
     /// Starts listening. Signals that were ignored when goroam was started stay ignored, for goroam
@@ -49,24 +47,17 @@ impl ExecSignals {
     /// When signals cannot be listened to.
     #[cfg(unix)]
     pub fn listen() -> io::Result<ExecSignals> {
-        use tokio::signal::unix::{SignalKind, signal};
-
         let passed = PASSED.into_iter().filter(|number| !is_ignored(*number));
         let passed = passed.map(|signal| {
             let goes_on = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP, libc::SIGCONT];
             let ends = !goes_on.contains(&signal);
-            (SignalEvent::Pass { signal, ends }, signal)
+            (signal, SignalEvent::Pass { signal, ends })
         });
         let own = [
-            (SignalEvent::Child, libc::SIGCHLD),
-            (SignalEvent::Resized, libc::SIGWINCH),
+            (libc::SIGCHLD, SignalEvent::Child),
+            (libc::SIGWINCH, SignalEvent::Resized),
         ];
-        let mut streams: Vec<(SignalEvent, PollSignal)> = Vec::new();
-        for (event, number) in own.into_iter().chain(passed) {
-            let mut stream = signal(SignalKind::from_raw(number))?;
-            streams.push((event, Box::new(move |cx| stream.poll_recv(cx))));
-        }
-        Ok(ExecSignals { streams })
+        Signals::listen(own.into_iter().chain(passed)).map(ExecSignals)
     }
 
     /// Starts listening. The command receives the console's events directly from the console; for
@@ -76,31 +67,17 @@ impl ExecSignals {
     /// When there is no console to listen to.
     #[cfg(windows)]
     pub fn listen() -> io::Result<ExecSignals> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c};
-
         let event = SignalEvent::Pass {
             signal: 2,
             ends: true,
         };
-        let (mut c, mut brk) = (ctrl_c()?, ctrl_break()?);
-        let streams: Vec<(SignalEvent, PollSignal)> = vec![
-            (event, Box::new(move |cx| c.poll_recv(cx))),
-            (event, Box::new(move |cx| brk.poll_recv(cx))),
-        ];
-        Ok(ExecSignals { streams })
+        let sources = [Source::CtrlC, Source::CtrlBreak];
+        Signals::listen(sources.map(|source| (source, event))).map(ExecSignals)
     }
 
     /// Waits for the next event. Dropping the future loses none.
     pub(super) async fn next(&mut self) -> SignalEvent {
-        std::future::poll_fn(|context| {
-            for (event, poll) in &mut self.streams {
-                if poll(context).is_ready() {
-                    return Poll::Ready(*event);
-                }
-            }
-            Poll::Pending
-        })
-        .await
+        self.0.next().await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 
 /// Parses `500MB`, `2GB`, `1.5 GiB`, `4096` as bytes. `K`, `M`, `G`, `T` alone are powers of 1000.
 ///
@@ -57,6 +57,29 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Formats a time: "09:12" today, else "2026-11-20 09:12".
+pub fn moment(at: Timestamp, now: &Zoned) -> String {
+    let at = at.to_zoned(now.time_zone().clone());
+    if at.date() == now.date() {
+        at.strftime("%H:%M").to_string()
+    } else {
+        at.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+}
+
+/// Formats a duration: milliseconds below 10 s, then seconds.
+pub fn duration(ms: f64) -> String {
+    if !ms.is_finite() || ms < 0.0 {
+        "–".to_owned()
+    } else if ms < 1.0 {
+        "<1 ms".to_owned()
+    } else if ms < 10_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1000.0)
+    }
+}
+
 /// Reports whether the character changes the direction of text in a terminal, so that text can look
 /// like something else.
 pub fn is_direction_mark(c: char) -> bool {
@@ -67,7 +90,7 @@ pub fn is_direction_mark(c: char) -> bool {
 mod since_tests {
     use jiff::Timestamp;
 
-    use super::ago;
+    use super::{ago, duration, moment};
 
     #[test]
     fn the_two_largest_units_are_told() {
@@ -80,6 +103,29 @@ mod since_tests {
             (86_400 * 3 + 3_600 * 5, "3 d 5 h"),
         ] {
             assert_eq!(ago(at(1_000), at(1_000 + seconds)), want);
+        }
+    }
+
+    #[test]
+    fn times_read_as_a_person_would_say_them() {
+        let now: jiff::Zoned = "2026-11-22T11:16:00+01:00[+01:00]".parse().unwrap();
+        let at = |text: &str| text.parse().unwrap();
+        assert_eq!(moment(at("2026-11-22T08:12:00Z"), &now), "09:12");
+        assert_eq!(moment(at("2026-11-21T23:30:00Z"), &now), "00:30");
+        assert_eq!(moment(at("2026-11-20T08:12:00Z"), &now), "2026-11-20 09:12");
+    }
+
+    #[test]
+    fn durations_are_milliseconds_up_to_ten_seconds() {
+        for (ms, text) in [
+            (0.4, "<1 ms"),
+            (38.2, "38 ms"),
+            (9999.4, "9999 ms"),
+            (12_340.0, "12.3 s"),
+            (f64::NAN, "–"),
+            (-1.0, "–"),
+        ] {
+            assert_eq!(duration(ms), text);
         }
     }
 }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::gomod::sum::sha256_hex;
 use crate::model::plan::{Plan, PlanStep};
 use crate::model::status::Drift;
-use crate::model::{Change, Observation, Omitted, Snapshot};
-use crate::policy::Decision;
+use crate::model::text::duration;
+use crate::model::{Change, Observation, Omitted, Snapshot, Truth};
+use crate::policy::{Decision, Trace};
 
 /// One turn, with everything that led to it. Credentials are removed before it is written.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -125,6 +126,77 @@ impl Entry {
             ..self
         }
     }
+
+    /// Describes the turn in one sentence: "home → office in 38 ms: default route moved to wlan0; up
+    /// corp".
+    pub fn summary(&self) -> String {
+        let changes = self.changes.iter().filter(|change| change.major);
+        let changes = changes.map(|change| change.what.clone());
+        let mut reasons: Vec<String> = self.drift.iter().map(by_hand).chain(changes).collect();
+        if reasons.is_empty() {
+            reasons.push(self.cause.clone());
+        }
+        reasons.truncate(3);
+        if let Some(decision) = &self.decision
+            && self.from.as_deref() != Some(decision.profile.as_str())
+        {
+            let mut considered = decision.considered.iter();
+            let chosen = considered.find(|considered| considered.profile == decision.profile);
+            if decision.pinned {
+                reasons.push("chosen by hand".to_owned());
+            } else if let Some(trace) = chosen.and_then(|considered| considered.trace.as_ref()) {
+                reasons.extend(proof(trace));
+            }
+        }
+        let (profiles, ending) = (self.profiles(), self.ending());
+        format!("{profiles}{ending}: {}", reasons.join("; "))
+    }
+
+    fn profiles(&self) -> String {
+        let to = self.decision.as_ref().map(|decision| &decision.profile);
+        match (&self.outcome, &self.from, to) {
+            (Outcome::Restored { .. }, Some(from), _) => format!("{from} → put back"),
+            (Outcome::Restored { .. }, None, _) => "put back".to_owned(),
+            (_, Some(from), Some(to)) if from == to => format!("{to} stays"),
+            (_, Some(from), Some(to)) => format!("{from} → {to}"),
+            (_, None, Some(to)) => format!("→ {to}"),
+            // No decision was needed.
+            (_, Some(from), None) if !self.drift.is_empty() => format!("{from} stays"),
+            (_, Some(from), None) => format!("{from} stays, undecided"),
+            (_, None, None) => "undecided".to_owned(),
+        }
+    }
+
+    fn ending(&self) -> String {
+        match &self.outcome {
+            Outcome::Written { .. } | Outcome::Restored { .. } => match self.ms.get("all") {
+                Some(ms) => format!(" in {}", duration(*ms)),
+                None => String::new(),
+            },
+            Outcome::Unchanged => String::new(),
+            Outcome::DryRun => " (dry run)".to_owned(),
+            Outcome::Failed { error } => format!(", not written ({error})"),
+        }
+    }
+}
+
+/// Describes a drift: "GOPROXY was set by hand to direct".
+fn by_hand(drift: &Drift) -> String {
+    match &drift.found {
+        Some(value) => format!("{} was set by hand to {value}", drift.name),
+        None => format!("{} was removed by hand", drift.name),
+    }
+}
+
+/// Returns the first true condition with evidence, which is the reason for the choice.
+fn proof(trace: &Trace) -> Option<String> {
+    if trace.value != Truth::True {
+        return None;
+    }
+    if trace.parts.is_empty() && !trace.evidence.is_empty() {
+        return Some(format!("{} ({})", trace.what, trace.evidence));
+    }
+    trace.parts.iter().find_map(proof)
 }
 
 fn cut(text: &mut String) {

@@ -5,7 +5,7 @@ use super::face::{Action, Face, Notification, Surroundings};
 use super::menu::face;
 use super::notification::NotificationThrottle;
 use super::texts;
-use crate::agent::{Command, Error, Reply, TurnReport};
+use crate::agent::{Command, Error, Reply, TurnReport, until};
 use crate::environment::Environment;
 use crate::ipc::{Followed, Following, ask, follow};
 use crate::model::status::Status;
@@ -107,13 +107,6 @@ pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceive
                 }
             }
         }
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use super::words::{clean, cut_utf16, moment};
+use super::words::{clean, cut_utf16};
 use crate::model::status::{Status, TargetStatus};
+use crate::model::text::moment;
 use crate::model::{Tier, Verdict};
 
 /// The icon for each state. The symbol distinguishes them; the colour only repeats it.

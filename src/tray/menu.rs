@@ -6,9 +6,9 @@ use super::face::{
     Action, Face, Item, MENU_CHARACTERS, NAME_CHARACTERS, Surroundings, headline, icon, notes,
     tooltip,
 };
-use super::words::{clean, moment};
-use crate::model::ago;
+use super::words::clean;
 use crate::model::status::Status;
+use crate::model::text::{ago, moment};
 
 /// How long a profile can be pinned from the menu. For more than a day, use `goroam use --for`.
 const DURATIONS: [(&str, u64); 3] = [

@@ -13,8 +13,7 @@ use crate::model::ago;
 use crate::model::status::{Status, TargetStatus};
 use crate::paths::Paths;
 use crate::policy::templates::Template;
-use crate::state::entry::{Entry, Outcome};
-use crate::state::{Journal, file};
+use crate::state::{Entry, Journal, file};
 
 /// Longest fact on one line.
 const FACT_CHARACTERS: usize = 200;
@@ -123,7 +122,7 @@ fn diary(entries: &[Entry], unreadable: usize, zone: &TimeZone) -> String {
             .to_zoned(zone.clone())
             .strftime("%Y-%m-%d %H:%M:%S");
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{at}  {}", line(entry));
+        let _ = writeln!(out, "{at}  {}", clean(&entry.summary(), LINE_CHARACTERS));
     }
     if unreadable > 0 {
         let _ = writeln!(
@@ -132,38 +131,6 @@ fn diary(entries: &[Entry], unreadable: usize, zone: &TimeZone) -> String {
         );
     }
     out
-}
-
-/// Formats a turn: "home → office: default route moved to wlan0".
-fn line(entry: &Entry) -> String {
-    let to = entry
-        .decision
-        .as_ref()
-        .map(|decision| decision.profile.as_str());
-    let from = entry.from.as_deref();
-    let profiles = match (&entry.outcome, from, to) {
-        (Outcome::Restored { .. }, _, _) => "everything put back".to_owned(),
-        (_, Some(from), Some(to)) if from == to => format!("{to} stays"),
-        (_, Some(from), Some(to)) => format!("{from} → {to}"),
-        (_, None, Some(to)) => format!("→ {to}"),
-        (_, _, None) => "undecided".to_owned(),
-    };
-    let failed = match &entry.outcome {
-        Outcome::Failed { error } => format!(", not written ({error})"),
-        Outcome::Written { .. }
-        | Outcome::Unchanged
-        | Outcome::DryRun
-        | Outcome::Restored { .. } => String::new(),
-    };
-    let major = entry.changes.iter().filter(|change| change.major);
-    let mut reasons: Vec<&str> = major.map(|change| change.what.as_str()).take(3).collect();
-    if reasons.is_empty() {
-        reasons.push(&entry.cause);
-    }
-    clean(
-        &format!("{profiles}{failed}: {}", reasons.join("; ")),
-        LINE_CHARACTERS,
-    )
 }
 
 /// Returns the file that the agent follows, or else this user's. A missing file is written from the

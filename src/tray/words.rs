@@ -1,7 +1,5 @@
 //! Texts in a menu, a tooltip or a notification: text from a policy or a network is first made
-//! harmless and short, and times are formatted for people.
-
-use jiff::{Timestamp, Zoned};
+//! harmless and short.
 
 use crate::model::text::is_direction_mark;
 
@@ -48,19 +46,9 @@ pub(super) fn cut_utf16(text: &str, units: usize) -> String {
     out
 }
 
-/// Formats a time: "09:12" today, else "2026-11-20 09:12".
-pub(super) fn moment(at: Timestamp, now: &Zoned) -> String {
-    let at = at.to_zoned(now.time_zone().clone());
-    if at.date() == now.date() {
-        at.strftime("%H:%M").to_string()
-    } else {
-        at.strftime("%Y-%m-%d %H:%M").to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{clean, cut_utf16, moment};
+    use super::{clean, cut_utf16};
 
     #[test]
     fn a_strangers_text_is_one_short_harmless_line() {
@@ -88,14 +76,5 @@ mod tests {
         // Each house is two units; half of one would not be a character.
         assert_eq!(cut_utf16("🏢🏢🏢", 5), "🏢🏢…");
         assert_eq!(cut_utf16("🏢🏢🏢", 4), "🏢…");
-    }
-
-    #[test]
-    fn times_read_as_a_person_would_say_them() {
-        let now: jiff::Zoned = "2026-11-22T11:16:00+01:00[+01:00]".parse().unwrap();
-        let at = |text: &str| text.parse().unwrap();
-        assert_eq!(moment(at("2026-11-22T08:12:00Z"), &now), "09:12");
-        assert_eq!(moment(at("2026-11-21T23:30:00Z"), &now), "00:30");
-        assert_eq!(moment(at("2026-11-20T08:12:00Z"), &now), "2026-11-20 09:12");
     }
 }

@@ -16,6 +16,7 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
         "gomod",
         "meter",
         "pool",
+        "signals",
         "telemetry",
         "trust",
     ],

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::page::Page;
 use super::style::{BOLD, Mark, paint};
-use super::text::{Sheet, clean, width, wrap};
+use super::text::{Sheet, clean, wrap};
 use crate::agent::summary;
 use crate::model::mask::blot;
 use crate::policy::{Label, PolicyFinding, Severity};
 
 /// Most findings shown: a person fixes some and runs the command again.
-pub(in crate::cli) const MOST: usize = 50;
+pub(in crate::cli) const MOST_FINDINGS: usize = 50;
 
 /// A finding of any verb.
 #[derive(Debug)]
@@ -44,13 +44,12 @@ impl Shown<'_> {
             Mark::Good => Style::new(),
             Mark::Bad | Mark::Odd | Mark::Note => BOLD,
         };
-        sheet.styled(&format!("{} ", self.mark.painted()), 2, &says, 2, style);
+        sheet.styled(&format!("{} ", self.mark.painted()), &says, style);
         for (word, text) in &self.details {
-            let hang = 2 + width(word);
-            sheet.entry(&format!("  {word}"), hang, &clean(text), hang);
+            sheet.entry(&format!("  {word}"), &clean(text));
         }
         if !self.help.is_empty() {
-            sheet.entry("  → ", 4, &clean(self.help), 4);
+            sheet.entry("  → ", &clean(self.help));
         }
     }
 }
@@ -91,13 +90,13 @@ pub(in crate::cli) fn findings(
     // The lines are shown unchanged except for passwords; every byte keeps its place.
     let text = &blot(text).replace("\r\n", " \n");
     let mut out = String::new();
-    for finding in findings.iter().take(MOST) {
+    for finding in findings.iter().take(MOST_FINDINGS) {
         let group = group(&path, text, finding, page.columns);
         out.push_str(&renderer.render(&[group]));
         out.push_str("\n\n");
     }
-    if findings.len() > MOST {
-        out.push_str(&format!("… and {} more\n", findings.len() - MOST));
+    if findings.len() > MOST_FINDINGS {
+        out.push_str(&format!("… and {} more\n", findings.len() - MOST_FINDINGS));
     }
     out.push_str(&paint(BOLD, &summary(findings)));
     out.push('\n');

@@ -3,14 +3,13 @@
 
 use anstyle::Style;
 
-use super::glyphs::{Glyphs, columns_of};
-use super::line::Line;
-use super::page::{Page, duration};
-use super::sparkline::{scale, sparkline};
-use super::status::{mode, network, notes, verdict};
-use super::style::{BOLD, DIM, GOOD, ODD};
+use super::glyphs::{Glyphs, columns_of, scale, sparkline};
+use super::page::Page;
+use super::status::{Variable, mode, network, notes, variables, verdict};
+use super::style::{BOLD, DIM, GOOD, ODD, paint};
 use super::text::{clean, wrap};
 use crate::model::status::{AgentState, Status, Switch, TargetStatus};
+use crate::model::text::duration;
 
 /// The rows and columns of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,9 +132,9 @@ struct Parts {
 impl Parts {
     fn of(view: &View<'_>) -> Parts {
         let status = view.status;
-        let columns = variable_columns(status);
+        let variables = variables(status);
+        let columns = name_columns(variables.iter().map(|variable| &variable.name));
         let named = |name: &str, text: &str| named(view, columns, name, text);
-        let names = variable_names(status);
         Parts {
             head: head(view),
             network: named("network", &network(&status.network)),
@@ -143,11 +142,11 @@ impl Parts {
                 Some(why) => named("why", &clean(why)),
                 None => Vec::new(),
             },
-            variables: names
+            variables: variables
                 .iter()
-                .map(|name| variable(view, name, columns))
+                .map(|one| variable(view, one, columns))
                 .collect(),
-            variable_ranks: names.iter().map(|name| rank(name)).collect(),
+            variable_ranks: variables.iter().map(|one| rank(&one.name)).collect(),
             scale: Line::default()
                 .and("  ")
                 .with(DIM, format!("last rounds: {}", scale(view.glyphs))),
@@ -315,21 +314,6 @@ fn head(view: &View<'_>) -> Line {
     lead.and(rest).to(at).and(mode)
 }
 
-fn variable_names(status: &Status) -> Vec<&String> {
-    let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn variable_columns(status: &Status) -> usize {
-    let names = variable_names(status).into_iter();
-    names
-        .map(|name| columns_of(&clean(name)))
-        .fold(NAME_COLUMNS, usize::max)
-        .min(MOST_NAME_COLUMNS)
-}
-
 /// Ranks variables: where modules come from, what checks them, what stays private; then the others.
 fn rank(name: &str) -> usize {
     let first = ["GOPROXY", "GOSUMDB", "GOPRIVATE"];
@@ -340,40 +324,28 @@ fn rank(name: &str) -> usize {
 }
 
 /// Formats a variable, and its value before goroam if that differs and has room.
-fn variable(view: &View<'_>, name: &str, columns: usize) -> Line {
-    let now = view.status.applied.get(name);
-    let value = match now.map(String::as_str) {
-        None => "not set".to_owned(),
-        Some("") => "(empty)".to_owned(),
-        Some(value) => clean(value),
-    };
+fn variable(view: &View<'_>, variable: &Variable, columns: usize) -> Line {
     let line = Line::default()
         .and("  ")
-        .and(view.glyphs.cut(&clean(name), columns))
+        .and(view.glyphs.cut(&variable.name, columns))
         .to(columns + 3)
-        .and(value);
-    let was = match view.status.was.get(name) {
-        Some(was) if was.as_ref() != now => match was {
-            Some(was) => format!("was {}", clean(was)),
-            None => "was not set".to_owned(),
-        },
-        Some(_) | None => return line,
-    };
+        .and(variable.value.as_str());
     let at = line.columns().max(columns + 3 + 34) + 2;
-    if at + columns_of(&was) <= view.size.columns {
-        line.to(at).with(DIM, was)
-    } else {
-        line
+    match &variable.was {
+        Some(was) if at + columns_of(was) <= view.size.columns => line.to(at).with(DIM, was),
+        Some(_) | None => line,
     }
+}
+
+/// Returns the width of a column with these names.
+fn name_columns<'a>(names: impl Iterator<Item = &'a String>) -> usize {
+    let widest = names.map(|name| columns_of(&clean(name)));
+    widest.fold(NAME_COLUMNS, usize::max).min(MOST_NAME_COLUMNS)
 }
 
 fn targets(view: &View<'_>) -> Vec<Line> {
     let targets = &view.status.targets;
-    let name_columns = targets
-        .iter()
-        .map(|target| columns_of(&clean(&target.name)))
-        .fold(NAME_COLUMNS, usize::max)
-        .min(MOST_NAME_COLUMNS);
+    let name_columns = name_columns(targets.iter().map(|target| &target.name));
     // The widths depend only on the terminal's width, so that nothing moves after a round.
     let before = 2 + name_columns + 1 + VERDICT_COLUMNS + MS_COLUMNS + 2;
     let left = view.size.columns.saturating_sub(before);
@@ -477,6 +449,76 @@ fn footer(view: &View<'_>) -> Line {
         rest.push_str(&format!(" · turn {turn}"));
     }
     line.with(DIM, rest)
+}
+
+/// A line of the screen, from left to right: pieces of text, each with its style, cut at the edge
+/// of the screen.
+#[derive(Debug, Clone, Default)]
+struct Line(Vec<(Style, String)>);
+
+impl Line {
+    /// Appends a piece.
+    fn with(mut self, style: Style, text: impl Into<String>) -> Line {
+        self.0.push((style, text.into()));
+        self
+    }
+
+    /// Appends a piece without a style.
+    fn and(self, text: impl Into<String>) -> Line {
+        self.with(Style::new(), text)
+    }
+
+    /// Appends spaces up to a column. If the line is not empty, it appends at least one.
+    fn to(self, column: usize) -> Line {
+        let used = self.columns();
+        let spaces = column.saturating_sub(used).max(usize::from(used > 0));
+        self.and(" ".repeat(spaces))
+    }
+
+    /// Returns the width in columns.
+    fn columns(&self) -> usize {
+        self.0.iter().map(|(_, text)| columns_of(text)).sum()
+    }
+
+    /// Returns the text without styles.
+    fn text(&self) -> String {
+        self.0.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// Formats the line for the terminal: without spaces at the end, and with a mark where it is
+    /// cut.
+    fn paint(&self, columns: usize, glyphs: &Glyphs) -> String {
+        let whole = self.columns() <= columns;
+        let mut left = if whole {
+            columns
+        } else {
+            columns.saturating_sub(1)
+        };
+        let mut out = String::new();
+        let mut spaces = 0;
+        for (style, text) in &self.0 {
+            let taken = glyphs.take(text, left);
+            left = left.saturating_sub(columns_of(taken));
+            let solid = taken.trim_end_matches(' ');
+            if !solid.is_empty() {
+                out.push_str(&" ".repeat(std::mem::take(&mut spaces)));
+                let solid = glyphs.fit_for_terminal(solid);
+                if *style == Style::new() {
+                    out.push_str(&solid)
+                } else {
+                    out.push_str(&paint(*style, &solid))
+                }
+            }
+            spaces += taken.len() - solid.len();
+            if taken.len() < text.len() {
+                break;
+            }
+        }
+        if !whole && columns > 0 {
+            out.push(glyphs.mark);
+        }
+        out
+    }
 }
 
 /// Tests the screen in all sizes.

@@ -3,26 +3,24 @@
 //! colour only repeats it. Text from the network or from a file never reaches a terminal with its
 //! control characters.
 
-pub(super) mod findings;
-pub(super) mod glyphs;
-mod init;
-mod line;
-pub(super) mod live;
-pub(super) mod page;
-pub(super) mod progress;
-pub(super) mod sparkline;
-pub(super) mod status;
-pub(super) mod style;
-pub(super) mod text;
+mod findings;
+mod glyphs;
+mod live;
+mod page;
+mod progress;
+mod status;
+mod style;
+mod text;
 
-pub(super) use findings::{Position, findings};
+pub(super) use crate::model::text::duration;
+pub(super) use findings::{MOST_FINDINGS, Position, Shown, findings};
 pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
-pub(super) use init::{good, here, policy, question, refusal, remark};
 pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
-pub(super) use progress::Progress;
-pub(super) use status::{status, status_line};
-pub(super) use text::clean;
+pub(super) use progress::{Progress, size};
+pub(super) use status::{network, notes, status, status_line};
+pub(super) use style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
+pub(super) use text::{Sheet, clean, pad, width};
 
 /// Values for the tests of this room.
 #[cfg(test)]

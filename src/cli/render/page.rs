@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::model::text::{ago, moment};
+
 /// The usual width. A pipe gets it too, so that its text is the same everywhere.
 const USUAL_COLUMNS: usize = 80;
 /// The largest width: longer lines are hard to read.
@@ -48,12 +50,7 @@ impl Page {
 
     /// Formats a time: "09:12" today, else "2026-11-20 09:12".
     pub(in crate::cli) fn moment(&self, at: Timestamp) -> String {
-        let at = at.to_zoned(self.zone.clone());
-        if at.date() == self.now.to_zoned(self.zone.clone()).date() {
-            at.strftime("%H:%M").to_string()
-        } else {
-            at.strftime("%Y-%m-%d %H:%M").to_string()
-        }
+        moment(at, &self.now.to_zoned(self.zone.clone()))
     }
 
     /// Formats a day: "2026-11-20".
@@ -72,7 +69,7 @@ impl Page {
 
     /// Formats the time since then: "2 h 04 min".
     pub(in crate::cli) fn ago(&self, at: Timestamp) -> String {
-        crate::model::ago(at, self.now)
+        ago(at, self.now)
     }
 }
 
@@ -95,22 +92,9 @@ impl Page {
     }
 }
 
-/// Formats a duration: milliseconds below 10 s, then seconds.
-pub(in crate::cli) fn duration(ms: f64) -> String {
-    if !ms.is_finite() || ms < 0.0 {
-        "–".to_owned()
-    } else if ms < 1.0 {
-        "<1 ms".to_owned()
-    } else if ms < 10_000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1000.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Page, duration};
+    use super::Page;
     use crate::cli::render::fixtures::{at, page};
 
     #[test]
@@ -139,20 +123,6 @@ mod tests {
         assert_eq!(stays(at("11:16:00")), 60);
         assert_eq!(stays(at("09:12:10")), 10);
         assert_eq!(stays("2026-11-18T10:00:00Z".parse().unwrap()), 2640);
-    }
-
-    #[test]
-    fn durations_are_milliseconds_up_to_ten_seconds() {
-        for (ms, text) in [
-            (0.4, "<1 ms"),
-            (38.2, "38 ms"),
-            (9999.4, "9999 ms"),
-            (12_340.0, "12.3 s"),
-            (f64::NAN, "–"),
-            (-1.0, "–"),
-        ] {
-            assert_eq!(duration(ms), text);
-        }
     }
 
     #[test]

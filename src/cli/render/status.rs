@@ -1,11 +1,14 @@
 //! Formats the status: the profile, the network, the variables, the targets, and the notes.
 
+use std::collections::BTreeSet;
+
 use anstyle::Style;
 
-use super::page::{Page, duration};
+use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
 use crate::model::status::{AgentState, NetworkStatus, Status, TargetStatus};
+use crate::model::text::duration;
 use crate::model::{Verdict, plural};
 
 /// The first column's width in the block of variables: "network" and most names fit.
@@ -15,20 +18,23 @@ const NAME_COLUMNS: usize = 9;
 pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     head(&mut sheet, status, page);
-    let columns = variable_columns(status);
-    let lead = format!("  {} ", paint(DIM, &pad("network", columns)));
-    sheet.entry(&lead, columns + 3, &network(&status.network), columns + 3);
-    if let Some(why) = &status.why {
-        let lead = format!("  {} ", paint(DIM, &pad("why", columns)));
-        sheet.entry(&lead, columns + 3, &clean(why), columns + 3);
-    }
-    for (name, words) in [("from", from(status)), ("mirror", ready(status, page))] {
-        if let Some(words) = words {
-            let lead = format!("  {} ", paint(DIM, &pad(name, columns)));
-            sheet.entry(&lead, columns + 3, &words, columns + 3);
+    let variables = variables(status);
+    let columns = variables.iter().map(|variable| width(&variable.name));
+    let columns = columns.fold(NAME_COLUMNS, usize::max);
+    let rows = [
+        ("network", Some(network(&status.network))),
+        ("why", status.why.as_deref().map(clean)),
+        ("from", status.from.as_deref().map(clean)),
+        ("mirror", ready(status, page)),
+    ];
+    for (name, text) in rows {
+        if let Some(text) = text {
+            sheet.row(name, columns, &text);
         }
     }
-    variables(&mut sheet, status, columns);
+    for variable in &variables {
+        print_variable(&mut sheet, variable, columns);
+    }
     if !status.targets.is_empty() {
         sheet.gap();
         targets(&mut sheet, &status.targets);
@@ -41,11 +47,6 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         sheet.marked(Mark::Odd, &note);
     }
     sheet.finish()
-}
-
-/// Returns the source of modules.
-fn from(status: &Status) -> Option<String> {
-    status.from.as_deref().map(clean)
 }
 
 /// Formats how ready the remembered projects are: "offline-ready 98 % (2 projects, 3 modules
@@ -135,7 +136,7 @@ fn head(sheet: &mut Sheet, status: &Status, page: &Page) {
     let Some(profile) = status.profile.as_deref().map(clean) else {
         let rest = format!("· {mode}; `goroam once` chooses one");
         let lead = format!("{symbol} {} ", paint(BOLD, "no profile yet"));
-        return sheet.entry(&lead, 17, &rest, 2);
+        return sheet.hanging(&lead, &rest, 2);
     };
     let mut rest = String::new();
     if let Some(since) = status.since {
@@ -151,7 +152,7 @@ fn head(sheet: &mut Sheet, status: &Status, page: &Page) {
         sheet.line(&format!("{lead}{space}{mode}"));
     } else {
         sheet.line(&lead);
-        sheet.entry("  ", 2, &mode, 2);
+        sheet.entry("  ", &mode);
     }
 }
 
@@ -209,56 +210,54 @@ pub(in crate::cli) fn network(network: &NetworkStatus) -> String {
     parts.join(" · ")
 }
 
-fn variable_columns(status: &Status) -> usize {
-    let names = status.applied.keys().chain(status.was.keys());
-    names.map(|name| width(name)).fold(NAME_COLUMNS, usize::max)
+/// A managed variable.
+#[derive(Debug)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    /// Its value, or that it has none.
+    pub(super) value: String,
+    /// Its value before goroam, if that differs: "was direct".
+    pub(super) was: Option<String>,
 }
 
-/// Formats the managed variables, each with its value before goroam if that differs.
-fn variables(sheet: &mut Sheet, status: &Status, columns: usize) {
-    let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
-    names.sort();
-    names.dedup();
-    for name in names {
+/// Returns the managed variables by name, ready for a terminal.
+pub(super) fn variables(status: &Status) -> Vec<Variable> {
+    let names: BTreeSet<&String> = status.applied.keys().chain(status.was.keys()).collect();
+    let variable = |name: &String| {
         let now = status.applied.get(name);
-        let was = match status.was.get(name) {
-            Some(was) if was.as_ref() != now => Some(match was {
+        let was = status.was.get(name).filter(|was| was.as_ref() != now);
+        Variable {
+            name: clean(name),
+            value: match now.map(String::as_str) {
+                None => "not set".to_owned(),
+                Some("") => "(empty)".to_owned(),
+                Some(value) => clean(value),
+            },
+            was: was.map(|was| match was {
                 Some(was) => format!("was {}", clean(was)),
                 None => "was not set".to_owned(),
             }),
-            Some(_) | None => None,
-        };
-        let value = match now.map(String::as_str) {
-            None => "not set".to_owned(),
-            Some("") => "(empty)".to_owned(),
-            Some(value) => clean(value),
-        };
-        let lead = format!("  {} ", pad(&clean(name), columns));
-        let used = columns + 3 + width(&value);
-        let was = was.unwrap_or_default();
-        if was.is_empty() || used + 2 + width(&was) <= sheet.columns() {
-            let space = " ".repeat(was_column(columns).saturating_sub(used).max(2));
-            let fits = used + width(&space) + width(&was) <= sheet.columns();
-            let space = if fits { space } else { "  ".to_owned() };
-            sheet.line(&format!("{lead}{value}{space}{}", dim(&was)));
-        } else {
-            sheet.line(&format!("{lead}{value}"));
-            let indent = " ".repeat(columns + 3);
-            sheet.styled(&indent, columns + 3, &was, columns + 3, DIM);
         }
-    }
+    };
+    names.into_iter().map(variable).collect()
 }
 
-/// Returns the column of "was …", if no longer text is before it.
-fn was_column(columns: usize) -> usize {
-    columns + 3 + 36
-}
+/// The column of "was …" after the names, if no longer text is before it.
+const WAS_COLUMN: usize = 3 + 36;
 
-fn dim(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
+fn print_variable(sheet: &mut Sheet, variable: &Variable, columns: usize) {
+    let line = format!("  {} {}", pad(&variable.name, columns), variable.value);
+    let Some(was) = &variable.was else {
+        return sheet.line(&line);
+    };
+    let room = sheet.columns().saturating_sub(width(&line) + width(was));
+    let wanted = (columns + WAS_COLUMN).saturating_sub(width(&line)).max(2);
+    if room >= 2 {
+        let space = " ".repeat(if wanted <= room { wanted } else { 2 });
+        sheet.line(&format!("{line}{space}{}", paint(DIM, was)));
     } else {
-        paint(DIM, text)
+        sheet.line(&line);
+        sheet.styled(&" ".repeat(columns + 3), was, DIM);
     }
 }
 
@@ -276,8 +275,7 @@ fn targets(sheet: &mut Sheet, targets: &[TargetStatus]) {
             pad(&clean(&target.name), columns),
             paint(style, &pad(&format!("{symbol} {word}"), 8)),
         );
-        let hang = 2 + columns + 1 + 8 + 8 + 2;
-        sheet.entry(&lead, hang, &clean(&target.reason), hang);
+        sheet.entry(&lead, &clean(&target.reason));
     }
 }
 

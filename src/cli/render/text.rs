@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::style::{Mark, paint};
+use super::style::{DIM, Mark, paint};
 use crate::model::text::is_direction_mark;
 
 /// Makes text from outside safe for a terminal: no escape sequences, no line ends, no characters
@@ -20,6 +20,10 @@ pub(in crate::cli) fn clean(text: &str) -> String {
 /// Counts the columns of a text: its characters, which is right for goroam's own output.
 pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars().count()
+}
+
+fn width_of_painted(text: &str) -> usize {
+    width(&anstream::adapter::strip_str(text).to_string())
 }
 
 /// Appends spaces to the text up to a width.
@@ -78,38 +82,43 @@ impl Sheet {
         }
     }
 
-    /// Appends a line: `lead`, already painted and `lead_width` wide, then the text, wrapped so
-    /// that later lines start in column `hang`.
-    pub(in crate::cli) fn entry(&mut self, lead: &str, lead_width: usize, text: &str, hang: usize) {
-        self.styled(lead, lead_width, text, hang, Style::new());
+    /// Appends a line: `lead`, already painted, then the text, wrapped so that later lines start
+    /// below its start.
+    pub(in crate::cli) fn entry(&mut self, lead: &str, text: &str) {
+        self.styled(lead, text, Style::new());
+    }
+
+    /// Appends a line like [`Sheet::entry`], but later lines start in column `hang`.
+    pub(in crate::cli) fn hanging(&mut self, lead: &str, text: &str, hang: usize) {
+        self.lay_out(lead, text, hang, Style::new());
+    }
+
+    /// Appends a line like [`Sheet::entry`], with a style for the text.
+    pub(in crate::cli) fn styled(&mut self, lead: &str, text: &str, style: Style) {
+        self.lay_out(lead, text, width_of_painted(lead), style);
+    }
+
+    /// Appends a name in a column of this width, and a text.
+    pub(in crate::cli) fn row(&mut self, name: &str, columns: usize, text: &str) {
+        self.entry(&format!("  {} ", paint(DIM, &pad(name, columns))), text);
     }
 
     /// Appends a mark and the text.
     pub(in crate::cli) fn marked(&mut self, mark: Mark, text: &str) {
-        self.entry(&format!("{} ", mark.painted()), 2, text, 2);
+        self.entry(&format!("{} ", mark.painted()), text);
     }
 
-    /// Appends a line like [`Sheet::entry`], with a style for the text.
-    pub(in crate::cli) fn styled(
-        &mut self,
-        lead: &str,
-        lead_width: usize,
-        text: &str,
-        hang: usize,
-        style: Style,
-    ) {
-        let first = self.columns.saturating_sub(lead_width);
+    fn lay_out(&mut self, lead: &str, text: &str, hang: usize, style: Style) {
+        let first = self.columns.saturating_sub(width_of_painted(lead));
         let rest = self.columns.saturating_sub(hang);
-        for (i, line) in wrap(text, first, rest).iter().enumerate() {
-            let before = if i == 0 {
-                lead.to_owned()
-            } else {
-                " ".repeat(hang)
+        for (i, line) in wrap(text, first, rest).into_iter().enumerate() {
+            let before = match i {
+                0 => lead.to_owned(),
+                _ => " ".repeat(hang),
             };
-            let painted = if line.is_empty() || style == Style::new() {
-                line.clone()
-            } else {
-                paint(style, line)
+            let painted = match line.as_str() {
+                "" => line,
+                _ => paint(style, &line),
             };
             self.line(&format!("{before}{painted}"));
         }
@@ -117,7 +126,7 @@ impl Sheet {
 
     /// Appends a paragraph at the left edge.
     pub(in crate::cli) fn paragraph(&mut self, text: &str) {
-        self.entry("", 0, text, 0);
+        self.entry("", text);
     }
 
     /// Appends a whole line, already painted. Spaces at its end are removed.

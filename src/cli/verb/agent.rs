@@ -2,8 +2,7 @@
 
 use crate::agent::error::EXIT_DONE;
 use crate::agent::{self, Ended, Supervisor};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::{Context, Failure};
 use crate::ipc;
 #[cfg(unix)]
 use crate::service::sd_notify::{Systemd, without_notify};
@@ -60,12 +59,16 @@ fn become_program(program: &std::path::Path) -> Failure {
     let error = std::process::Command::new(program)
         .args(std::env::args_os().skip(1))
         .exec();
-    let message = format!("cannot re-execute as {}: {error}", program.display());
-    Failure::said(message, agent::error::EXIT_FAILED)
+    Failure::failed(format_args!(
+        "cannot re-execute as {}: {error}",
+        program.display()
+    ))
 }
 
 #[cfg(not(unix))]
 fn become_program(program: &std::path::Path) -> Failure {
-    let message = format!("{} was replaced; start it again", program.display());
-    Failure::said(message, agent::error::EXIT_FAILED)
+    Failure::failed(format_args!(
+        "{} was replaced; start it again",
+        program.display()
+    ))
 }

@@ -3,9 +3,8 @@
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{read_policy_text, read_policy_to_check};
 use crate::cli::args::Json;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
 use crate::cli::render::{self, Position};
+use crate::cli::{Context, Failure};
 use crate::model::plural;
 use crate::policy::file::{Parsed, PolicyLocation, parse};
 use crate::policy::templates::Template;

@@ -3,8 +3,7 @@
 use clap::Args;
 
 use crate::agent::error::EXIT_DONE;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::{Context, Failure};
 
 /// `goroam completions`
 #[derive(Debug, Clone, Copy, Args)]

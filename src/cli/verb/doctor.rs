@@ -1,13 +1,8 @@
 //! `goroam doctor`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::Progress;
-use crate::cli::render::findings::{MOST, Shown};
-use crate::cli::render::page::Page;
-use crate::cli::render::style::{BOLD, Mark, paint};
-use crate::cli::render::text::{Sheet, clean};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+use crate::cli::render::{BOLD, MOST_FINDINGS, Mark, Page, Progress, Sheet, Shown, clean, paint};
+use crate::cli::{Context, Failure};
 use crate::doctor::{
     Broken, CacheError, CacheReport, CacheWish, DoctorFinding, DoctorInput, Outcome, ServiceFacts,
     Severity, Sighting, check, examine, examine_cache, mend_cache,
@@ -49,8 +44,10 @@ pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, F
     let folder = std::env::current_dir().unwrap_or_default();
     let project = match &args.project {
         Some(project) if !project.is_dir() => {
-            let message = format!("{} is not a directory", project.display());
-            return Err(Failure::said(message, EXIT_USAGE));
+            return Err(Failure::usage(format_args!(
+                "{} is not a directory",
+                project.display()
+            )));
         }
         Some(project) => dunce::canonicalize(project)?,
         None => folder.clone(),
@@ -73,11 +70,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, F
         seen: &facts.seen,
         looked: &facts.looked,
     };
-    if args.format.json {
-        context.out.json(&diagnosis)?;
-    } else {
-        context.out.text(&doctor(&diagnosis, &context.page))?;
-    }
+    context.show(args.format.json, &diagnosis, doctor)?;
     Ok(if in_the_way { EXIT_FAILED } else { EXIT_DONE })
 }
 
@@ -89,7 +82,7 @@ fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
         project: std::path::absolute(args.project.as_deref().unwrap_or(Path::new(".")))?,
         hash: args.hash,
     };
-    let refused = |error: CacheError| Failure::said(error.to_string(), EXIT_USAGE);
+    let refused = |error: CacheError| Failure::usage(error);
     let meter = Arc::new(Meter::default());
     let progress = Progress::show("looking", &meter, context.page.columns, &context.env);
     let looked = examine_cache(&wish, &meter);
@@ -98,12 +91,9 @@ fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
     if args.fix {
         mend_cache(&mut report);
     }
-    if args.format.json {
-        context.out.json(&report)?;
-    } else {
-        let text = doctor_cache(&report, &args, &context.page);
-        context.out.text(&text)?;
-    }
+    context.show(args.format.json, &report, |report, page| {
+        doctor_cache(report, &args, page)
+    })?;
     Ok(if report.is_well() {
         EXIT_DONE
     } else {
@@ -184,16 +174,19 @@ fn shown(finding: &DoctorFinding) -> Shown<'_> {
 /// Formats each broken entry with its effect and what to do, then the number of entries.
 fn doctor_cache(report: &CacheReport, args: &Doctor, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
-    for broken in report.broken.iter().take(MOST) {
+    for broken in report.broken.iter().take(MOST_FINDINGS) {
         one_broken(&mut sheet, broken, args);
         sheet.gap();
     }
-    if report.broken.len() > MOST {
-        let more = format!("… and {} more: see --json", report.broken.len() - MOST);
+    if report.broken.len() > MOST_FINDINGS {
+        let more = format!(
+            "… and {} more: see --json",
+            report.broken.len() - MOST_FINDINGS
+        );
         sheet.line(&more);
         sheet.gap();
     }
-    for (place, why) in report.unread.iter().take(MOST) {
+    for (place, why) in report.unread.iter().take(MOST_FINDINGS) {
         let says = format!("{} could not be looked at: {}", clean(place), clean(why));
         sheet.marked(Mark::Odd, &says);
     }
@@ -266,6 +259,6 @@ fn total(sheet: &mut Sheet, report: &CacheReport) {
     if report.is_well() {
         sheet.marked(Mark::Good, &text)
     } else {
-        sheet.styled("", 0, &text, 0, BOLD)
+        sheet.styled("", &text, BOLD)
     }
 }

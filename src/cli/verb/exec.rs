@@ -1,12 +1,9 @@
 //! `goroam exec`
 
-use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
+use crate::agent::error::EXIT_FAILED;
 use crate::cli::args::{parse_limit, parse_span};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::page::duration;
-use crate::cli::render::style::{BAD, GOOD, ODD, paint};
-use crate::cli::render::text::clean;
+use crate::cli::render::{BAD, GOOD, ODD, clean, duration, paint};
+use crate::cli::{Context, Failure};
 use crate::exec::stall::StallLimits;
 use crate::exec::tiers::{TIER, plan};
 use crate::exec::{
@@ -82,9 +79,8 @@ pub enum SummaryForm {
 /// match.
 pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Failure> {
     // From here on signals are meant for the command.
-    let mut signals = ExecSignals::listen().map_err(|error| {
-        Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
-    })?;
+    let mut signals = ExecSignals::listen()
+        .map_err(|error| Failure::failed(format_args!("cannot listen to signals: {error}")))?;
     let (plans, facts) = plans(context, &args).await?;
     let course = ExecPlan {
         plans,
@@ -135,8 +131,9 @@ async fn plans(
             Step::Vendor => Tier::Vendor,
         };
         if wanted.contains(&tier) {
-            let message = format!("--tiers: {tier} is listed twice");
-            return Err(Failure::said(message, EXIT_USAGE));
+            return Err(Failure::usage(format_args!(
+                "--tiers: {tier} is listed twice"
+            )));
         }
         wanted.push(tier);
     }

@@ -3,15 +3,8 @@
 use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::args::Json;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::page::{Page, duration};
-use crate::cli::render::style::{BOLD, DIM, paint};
-use crate::cli::render::text::{Sheet, clean, width};
-use crate::model::Truth;
-use crate::model::status::Drift;
-use crate::policy::Trace;
-use crate::state::entry::Outcome;
+use crate::cli::render::{BOLD, DIM, Page, Sheet, clean, paint};
+use crate::cli::{Context, Failure};
 use crate::state::{Entry, Journal, JournalError, Memory};
 use clap::Args;
 use serde::Serialize;
@@ -86,7 +79,7 @@ fn verify(
         } else {
             "; something other than goroam changed the journal"
         };
-        Failure::said(format!("{error}{changed}"), EXIT_FAILED)
+        Failure::failed(format_args!("{error}{changed}"))
     })?;
     let turns = match turns {
         1 => "1 turn".to_owned(),
@@ -127,87 +120,9 @@ pub(in crate::cli) fn history(entries: &[Entry], page: &Page) -> String {
         }
         let clock = page.clock(entry.at);
         let lead = format!("{} ", paint(DIM, &clock));
-        let hang = width(&clock) + 1;
-        sheet.entry(&lead, hang, &switch(entry), hang);
+        sheet.entry(&lead, &clean(&entry.summary()));
     }
     sheet.finish()
-}
-
-/// Formats a turn in one sentence: "home → office in 38 ms: default route moved to wlan0; up corp".
-fn switch(entry: &Entry) -> String {
-    let changes = entry.changes.iter().filter(|change| change.major);
-    let changes = changes.map(|change| clean(&change.what));
-    let mut reasons: Vec<String> = entry.drift.iter().map(drift).chain(changes).collect();
-    if reasons.is_empty() {
-        reasons.push(clean(&entry.cause));
-    }
-    reasons.truncate(3);
-    if let Some(decision) = &entry.decision
-        && entry.from.as_deref() != Some(decision.profile.as_str())
-    {
-        let mut considered = decision.considered.iter();
-        let chosen = considered.find(|considered| considered.profile == decision.profile);
-        if decision.pinned {
-            reasons.push("chosen by hand".to_owned());
-        } else if let Some(trace) = chosen.and_then(|considered| considered.trace.as_ref()) {
-            reasons.extend(proof(trace));
-        }
-    }
-    format!(
-        "{}{}: {}",
-        profiles(entry),
-        ending(entry),
-        reasons.join("; ")
-    )
-}
-
-/// Formats a drift: "GOPROXY was set by hand to direct", or by another program; and the
-/// consequence.
-fn drift(drift: &Drift) -> String {
-    let name = clean(&drift.name);
-    match &drift.found {
-        Some(value) => format!("{name} was set by hand to {}", clean(value)),
-        None => format!("{name} was removed by hand"),
-    }
-}
-
-fn profiles(entry: &Entry) -> String {
-    let to = entry.decision.as_ref().map(|decision| &decision.profile);
-    match (&entry.outcome, &entry.from, to) {
-        (Outcome::Restored { .. }, Some(from), _) => format!("{} → put back", clean(from)),
-        (Outcome::Restored { .. }, None, _) => "put back".to_owned(),
-        (_, Some(from), Some(to)) if from == to => format!("{} stays", clean(to)),
-        (_, Some(from), Some(to)) => format!("{} → {}", clean(from), clean(to)),
-        (_, None, Some(to)) => format!("→ {}", clean(to)),
-        // No decision was needed.
-        (_, Some(from), None) if !entry.drift.is_empty() => format!("{} stays", clean(from)),
-        (_, Some(from), None) => format!("{} stays, undecided", clean(from)),
-        (_, None, None) => "undecided".to_owned(),
-    }
-}
-
-fn ending(entry: &Entry) -> String {
-    match &entry.outcome {
-        Outcome::Written { .. } | Outcome::Restored { .. } => match entry.ms.get("all") {
-            Some(ms) => format!(" in {}", duration(*ms)),
-            None => String::new(),
-        },
-        Outcome::Unchanged => String::new(),
-        Outcome::DryRun => " (dry run)".to_owned(),
-        Outcome::Failed { error } => format!(", not written ({})", clean(error)),
-    }
-}
-
-/// Returns the first true condition with evidence, which is the reason for the choice.
-fn proof(trace: &Trace) -> Option<String> {
-    if trace.value != Truth::True {
-        return None;
-    }
-    if trace.parts.is_empty() && !trace.evidence.is_empty() {
-        let (what, evidence) = (clean(&trace.what), clean(&trace.evidence));
-        return Some(format!("{what} ({evidence})"));
-    }
-    trace.parts.iter().find_map(proof)
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::agent::error::EXIT_DONE;
+use crate::cli::{Context, Failure};
 
 /// `goroam man`
 #[derive(Debug, Clone, Args)]
@@ -31,8 +30,10 @@ pub(in crate::cli) fn run(
         return Ok(EXIT_DONE);
     };
     write_all(&command, folder).map_err(|error| {
-        let message = format!("{}: cannot be written: {error}", folder.display());
-        Failure::said(message, EXIT_FAILED)
+        Failure::failed(format_args!(
+            "{}: cannot be written: {error}",
+            folder.display()
+        ))
     })?;
     let told = "goroam.1 and a page for each verb are in";
     context

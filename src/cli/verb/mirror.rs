@@ -8,8 +8,7 @@ mod site;
 mod verify;
 
 use crate::agent::Command;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::{Context, Failure};
 use crate::ipc;
 
 pub use args::{Add, Export, Import, List, Mirror, MirrorVerb, Pin, Prune, Unpin, Verify};

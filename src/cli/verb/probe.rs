@@ -3,11 +3,8 @@
 use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
 use crate::cli::args::Json;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::page::Page;
-use crate::cli::render::style::{BAD, BOLD, GOOD, ODD, paint};
-use crate::cli::render::text::{Sheet, clean, width};
+use crate::cli::render::{BAD, BOLD, GOOD, ODD, Page, Sheet, clean, paint, width};
+use crate::cli::{Context, Failure};
 use crate::model::status::TargetStatus;
 use crate::model::{Observation, Phase, Proof, Verdict};
 use anstyle::Style;
@@ -48,11 +45,9 @@ struct Probed<'a> {
 pub(in crate::cli) async fn run(context: &Context, args: &Probe) -> Result<u8, Failure> {
     let session = Session::open(context.config.clone(), context.env.clone())?;
     let seen = session.probe(&args.targets).await?;
-    if args.format.json {
-        context.out.json(&report(&seen))?;
-    } else {
-        context.out.text(&probe(&seen, &context.page))?;
-    }
+    context.show(args.format.json, &report(&seen), |_, page| {
+        probe(&seen, page)
+    })?;
     Ok(EXIT_DONE)
 }
 
@@ -96,7 +91,7 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
         // A URL that is too long for its column starts on a new line.
         let fits = reason.split_whitespace().all(|word| width(word) <= room);
         let hang = if fits { columns } else { 4 };
-        sheet.entry(&paint_row(&line, seen), columns, &reason, hang);
+        sheet.hanging(&paint_row(&line, seen), &reason, hang);
     }
     for hint in hints(seen) {
         sheet.paragraph(&hint);
@@ -236,7 +231,7 @@ mod tests {
 mod printed {
     use super::probe;
     use crate::cli::render::fixtures::{hotel, page, plain, too_wide};
-    use crate::cli::render::style::{GOOD, paint};
+    use crate::cli::render::{GOOD, paint};
 
     const HOTEL: &str = "       verdict   dns  connect  tls  first byte  what it proved
 corp   up          1        2    6           3

@@ -1,13 +1,9 @@
 //! `goroam ready`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH, EXIT_USAGE};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::agent::load_policy;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::findings::Shown;
-use crate::cli::render::page::Page;
-use crate::cli::render::style::{BOLD, Mark, paint};
-use crate::cli::render::text::{Sheet, clean};
+use crate::cli::render::{BOLD, Mark, Page, Sheet, Shown, clean, paint};
+use crate::cli::{Context, Failure};
 use crate::mirror;
 use crate::mirror::ready::{self, Answers, Examined, Missing, ReadyTools, Report, What};
 use crate::model::status::Readiness;
@@ -103,12 +99,14 @@ fn projects(paths: &Paths, folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure>
         let found = mirror::projects(folder);
         let folder_name = folder.display();
         if !folder.is_dir() {
-            let message = format!("{folder_name} cannot be read as a directory");
-            return Err(Failure::said(message, EXIT_USAGE));
+            return Err(Failure::usage(format_args!(
+                "{folder_name} cannot be read as a directory"
+            )));
         }
         if found.is_empty() {
-            let message = format!("no go.mod or go.work in, below or above {folder_name}");
-            return Err(Failure::said(message, EXIT_USAGE));
+            return Err(Failure::usage(format_args!(
+                "no go.mod or go.work in, below or above {folder_name}"
+            )));
         }
         all.extend(found);
     }
@@ -124,10 +122,9 @@ fn forget(context: &Context, paths: &Paths, args: &Ready) -> Result<u8, Failure>
             .iter()
             .map(|one| dunce::canonicalize(one).or_else(|_| std::path::absolute(one)))
             .collect::<Result<_, _>>()
-            .map_err(|error| Failure::said(error.to_string(), EXIT_USAGE))?,
+            .map_err(|error| Failure::usage(error))?,
     };
-    let gone = ready::forget(paths, &folders)
-        .map_err(|error| Failure::said(error.to_string(), EXIT_FAILED))?;
+    let gone = ready::forget(paths, &folders).map_err(|error| Failure::failed(error))?;
     let report = serde_json::json!({ "forgotten": gone });
     context.show(args.format.json, &report, |_, _| {
         format!("forgot {}\n", plural(gone, "project"))
@@ -221,7 +218,7 @@ pub(in crate::cli) fn ready(report: &Report, page: &Page) -> String {
             .iter()
             .map(|word| clean(&quoted(word)))
             .collect();
-        sheet.entry("→ ", 2, &words.join(" "), 2);
+        sheet.entry("→ ", &words.join(" "));
     }
     sheet.finish()
 }

@@ -1,13 +1,10 @@
 //! `goroam service`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_NO_AGENT};
+use crate::agent::error::{EXIT_DONE, EXIT_NO_AGENT};
 use crate::agent::{self, Command, Error, Reply, Session};
 use crate::cli::args::Json;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::page::Page;
-use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, paint};
-use crate::cli::render::text::{Sheet, clean, pad};
+use crate::cli::render::{BOLD, DIM, GOOD, Mark, Page, Sheet, clean, pad, paint};
+use crate::cli::{Context, Failure};
 use crate::ipc;
 use crate::paths::Paths;
 use crate::service::{
@@ -167,9 +164,10 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
         // Without the agent's lock, a second agent could start beside it.
         let asked = ipc::ask(&site.paths, Command::Status).await;
         if matches!(asked, Ok(_) | Err(Error::AgentSilent { .. })) {
-            let message = "an agent that the service did not start still runs, so journal and \
-                           memory stay; end it and say this again";
-            return Err(Failure::said(message, EXIT_FAILED));
+            return Err(Failure::failed(
+                "an agent that the service did not start still runs, so journal and \
+                           memory stay; end it and say this again",
+            ));
         }
         do_all(context, site, &purge(&site.paths, &site.home)).await?;
     }
@@ -292,11 +290,7 @@ async fn status(context: &Context, site: &Site, json: bool) -> Result<u8, Failur
         agent_version: agent.and_then(|status| status.version),
         version: env!("CARGO_PKG_VERSION"),
     };
-    if json {
-        context.out.json(&view)?;
-    } else {
-        context.out.text(&service(&view, &context.page))?;
-    }
+    context.show(json, &view, service)?;
     Ok(if state.installed.is_some() && answers {
         EXIT_DONE
     } else {
@@ -310,22 +304,20 @@ fn logs(site: &Site, args: Logs) -> Result<u8, Failure> {
         follow: args.follow,
     };
     let ServiceStep::Run { program, args, .. } = service::logs(site, &logs)? else {
-        let message = "this system's log cannot be shown here";
-        return Err(Failure::said(message, EXIT_FAILED));
+        return Err(Failure::failed("this system's log cannot be shown here"));
     };
     // The child inherits the output, and Ctrl-C ends it as it ends this process.
     let status = std::process::Command::new(&program).args(&args).status();
     match status {
         Ok(status) if status.success() => Ok(EXIT_DONE),
-        Ok(_) => {
-            let message = "the log cannot be read; where the journal is not kept for each user, \
-                           only members of the group systemd-journal may";
-            Err(Failure::said(message, EXIT_FAILED))
-        }
-        Err(error) => {
-            let message = format!("{}: {error}", program.to_string_lossy());
-            Err(Failure::said(message, EXIT_FAILED))
-        }
+        Ok(_) => Err(Failure::failed(
+            "the log cannot be read; where the journal is not kept for each user, \
+                           only members of the group systemd-journal may",
+        )),
+        Err(error) => Err(Failure::failed(format_args!(
+            "{}: {error}",
+            program.to_string_lossy()
+        ))),
     }
 }
 
@@ -364,7 +356,7 @@ pub(in crate::cli) struct ServiceView<'a> {
 /// Formats a step that was carried out.
 pub(in crate::cli) fn service_step(done: &str, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
-    sheet.entry("  ", 2, &clean(done), 4);
+    sheet.hanging("  ", &clean(done), 4);
     sheet.finish()
 }
 
@@ -380,13 +372,13 @@ pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
         ));
         if state.troubles.is_empty() {
             let way = "`goroam service install` has it start at every login";
-            sheet.entry("  ", 2, way, 2);
+            sheet.entry("  ", way);
         }
         for trouble in &state.troubles {
             sheet.marked(Mark::Odd, &clean(trouble));
         }
         if view.answers {
-            sheet.entry("  ", 2, "an agent that was started elsewhere answers", 2);
+            sheet.entry("  ", "an agent that was started elsewhere answers");
         }
         return sheet.finish();
     };
@@ -424,7 +416,7 @@ pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
     for (name, value) in rows {
         let Some(value) = value else { continue };
         let lead = format!("  {} ", paint(DIM, &pad(name, NAME_COLUMNS)));
-        sheet.entry(&lead, NAME_COLUMNS + 3, &value, NAME_COLUMNS + 3);
+        sheet.entry(&lead, &value);
     }
     for trouble in troubles(view) {
         sheet.marked(Mark::Odd, &trouble);

@@ -5,9 +5,8 @@ mod live;
 use crate::agent::error::EXIT_DONE;
 use crate::agent::{Command, Error, Reply, Session};
 use crate::cli::args::Json;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
 use crate::cli::render;
+use crate::cli::{Context, Failure};
 use crate::ipc::{self, Watching};
 use crate::model::status::{AgentState, Status};
 use clap::Args;
@@ -31,11 +30,7 @@ pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<u
         return watch(context, json).await;
     }
     let status = of_caller(context, ask(context).await?);
-    if json {
-        context.out.json(&status)?;
-    } else {
-        context.out.text(&render::status(&status, &context.page))?;
-    }
+    context.show(json, &status, render::status)?;
     Ok(EXIT_DONE)
 }
 

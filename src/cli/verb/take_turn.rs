@@ -2,16 +2,13 @@
 //! They use the agent if one runs, because two writers of the go env file would undo each other's
 //! work; otherwise this process takes the turn.
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::agent::{Command, Error, Reply, Session, TurnReport};
 use crate::cli::args::{Json, parse_span};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render;
-use crate::cli::render::page::{Page, duration};
-use crate::cli::render::status::notes;
-use crate::cli::render::style::{BAD, BOLD, DIM, paint};
-use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::cli::render::{
+    self, BAD, BOLD, DIM, Page, Sheet, clean, duration, notes, pad, paint, width,
+};
+use crate::cli::{Context, Failure};
 use crate::gocmd::{EnvFile, shadows};
 use crate::ipc;
 use crate::model::plan::PlanStep;
@@ -68,7 +65,7 @@ pub(in crate::cli) async fn once(context: &Context, args: Once) -> Result<u8, Fa
 pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result<u8, Failure> {
     let until = args.within.map(|time| context.page.now.checked_add(time));
     let until = until.transpose();
-    let until = until.map_err(|error| Failure::said(format!("--for: {error}"), EXIT_USAGE))?;
+    let until = until.map_err(|error| Failure::usage(format_args!("--for: {error}")))?;
     let command = Command::Use {
         profile: args.profile.clone(),
         until,
@@ -97,14 +94,11 @@ const UNEXPECTED: &str = "the agent sent an unexpected answer; after an update, 
 pub(in crate::cli) async fn pause(context: &Context, args: Json) -> Result<u8, Failure> {
     let paths = context.paths()?;
     let Reply::Status(status) = ipc::ask(&paths, Command::Pause).await? else {
-        return Err(Failure::said(UNEXPECTED, EXIT_FAILED));
+        return Err(Failure::failed(UNEXPECTED));
     };
-    if args.json {
-        context.out.json(&status)?;
-    } else {
-        let status = render::status(&status, &context.page);
-        context.out.text(&format!("{status}\n{NOTHING}"))?;
-    }
+    context.show(args.json, &status, |status, page| {
+        format!("{}\n{NOTHING}", render::status(status, page))
+    })?;
     Ok(EXIT_DONE)
 }
 
@@ -120,17 +114,13 @@ pub(super) async fn take_turn(
     let mut report = match ipc::ask(&paths, command.clone()).await {
         Ok(Reply::Turn(report)) => *report,
         Ok(Reply::Status(_) | Reply::Failed { .. }) => {
-            return Err(Failure::said(UNEXPECTED, EXIT_FAILED));
+            return Err(Failure::failed(UNEXPECTED));
         }
         Err(Error::NoAgent) => alone(context, &command).await?,
         Err(error) => return Err(error.into()),
     };
     report.status.shadowed = shadows(&context.env, &report.status.lines());
-    if json {
-        context.out.json(&report.flat())?;
-    } else {
-        context.out.text(&turn(&report, &context.page))?;
-    }
+    context.show(json, &report, turn)?;
     let has_failed = matches!(report.outcome, Outcome::Failed { .. });
     Ok(if has_failed { EXIT_FAILED } else { EXIT_DONE })
 }
@@ -178,13 +168,12 @@ async fn check_policy_of_agent(paths: &Paths) -> Result<(), Failure> {
     if matches!((named, theirs), (Ok(named), Ok(theirs)) if named == theirs) {
         return Ok(());
     }
-    let message = format!(
+    Err(Failure::usage(format_args!(
         "the running agent follows another policy ({}), not {}; leave out --config and \
          GOROAM_CONFIG, or start the agent with it",
         render::clean(&status.policy),
         paths.policy.display()
-    );
-    Err(Failure::said(message, EXIT_USAGE))
+    )))
 }
 
 /// Formats what a turn found and did: from, to, why, each variable, and how to undo it.
@@ -213,19 +202,19 @@ pub(in crate::cli) fn turn(report: &TurnReport, page: &Page) -> String {
         Outcome::DryRun => sheet.line(&paint(DIM, "  dry run: nothing was written")),
         Outcome::Failed { error } => {
             let lead = format!("  {} ", paint(BAD, "✗"));
-            sheet.entry(&lead, 4, &format!("not written: {}", clean(error)), 4);
+            sheet.entry(&lead, &format!("not written: {}", clean(error)));
         }
         Outcome::Restored { changed } => {
             let told = match changed.len() {
                 0 => "the go env file is as it was before goroam already".to_owned(),
                 _ => format!("put back as before goroam: {}", changed.join(", ")),
             };
-            sheet.entry("  ", 2, &clean(&told), 2);
+            sheet.entry("  ", &clean(&told));
             sheet.line(&paint(DIM, "  `goroam auto` lets goroam choose again"));
         }
     }
     for note in notes(&report.status) {
-        sheet.entry("! ", 2, &note, 2);
+        sheet.entry("! ", &note);
     }
     sheet.finish()
 }
@@ -244,13 +233,7 @@ fn head(sheet: &mut Sheet, report: &TurnReport) {
     let Some(why) = &report.status.why else {
         return sheet.line(&lead);
     };
-    let columns = width(&before) + width(to) + width(after) + 2;
-    sheet.entry(
-        &format!("{lead}  "),
-        columns,
-        &format!("({})", clean(why)),
-        4,
-    );
+    sheet.hanging(&format!("{lead}  "), &format!("({})", clean(why)), 4);
 }
 
 /// Formats a variable that changes, or that keeps another program's value. A correct one is
@@ -264,8 +247,8 @@ fn variable(sheet: &mut Sheet, step: &PlanStep, columns: usize) {
         PlanStep::Unset { .. } => sheet.line(&format!("{lead}{}", paint(DIM, "no longer set"))),
         PlanStep::Leave { why, .. } if why == "is right already" => {}
         PlanStep::Leave { why, .. } => {
-            let (hang, why) = (columns + 4, format!("left alone: {}", clean(why)));
-            sheet.styled(&lead, hang, &why, hang, DIM);
+            let why = format!("left alone: {}", clean(why));
+            sheet.styled(&lead, &why, DIM);
         }
     }
 }

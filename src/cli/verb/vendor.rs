@@ -2,12 +2,8 @@
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::args::Json;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::findings::Shown;
-use crate::cli::render::page::Page;
-use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, paint};
-use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::cli::render::{BOLD, DIM, GOOD, Mark, Page, Sheet, Shown, clean, pad, paint, width};
+use crate::cli::{Context, Failure};
 use crate::model::plural;
 use crate::vendoring::{
     self, KeptSnapshot, NewSnapshot, Recovered, Repo, RolledBack, Shelves, VendorCode,
@@ -118,12 +114,7 @@ fn check(
         recover(context, &repo)?;
     }
     let report = vendoring::check(project, shelves)?;
-    if json {
-        context.out.json(&report)?;
-    } else {
-        let text = vendor_check(&report, &context.page);
-        context.out.text(&text)?;
-    }
+    context.show(json, &report, vendor_check)?;
     Ok(report.exit_code())
 }
 
@@ -142,12 +133,7 @@ fn snapshot(
         message: args.message.clone(),
     };
     let made = vendoring::snapshot(project, &repo, &report, &wanted, Timestamp::now())?;
-    if args.format.json {
-        context.out.json(&made)?;
-    } else {
-        let text = vendor_snapshot(&made, &context.page);
-        context.out.text(&text)?;
-    }
+    context.show(args.format.json, &made, vendor_snapshot)?;
     Ok(EXIT_DONE)
 }
 
@@ -158,11 +144,7 @@ fn list(context: &Context, project: &VendorProject, json: bool) -> Result<u8, Fa
     if let Some(why) = unsure {
         anstream::eprintln!("cannot say which snapshot vendor/ holds: {why}");
     }
-    if json {
-        context.out.json(&kept)?;
-    } else {
-        context.out.text(&vendor_list(&kept, &context.page))?;
-    }
+    context.show(json, kept.as_slice(), vendor_list)?;
     Ok(EXIT_DONE)
 }
 
@@ -177,12 +159,7 @@ fn rollback(
     recover(context, &repo)?;
     let (to, now) = (args.to.as_deref(), Timestamp::now());
     let done = vendoring::rollback(project, &repo, shelves, to, args.keep, now)?;
-    if args.format.json {
-        context.out.json(&done)?;
-    } else {
-        let text = vendor_rollback(&done, &context.page);
-        context.out.text(&text)?;
-    }
+    context.show(args.format.json, &done, vendor_rollback)?;
     Ok(if done.left_alone.is_empty() {
         EXIT_DONE
     } else {
@@ -281,7 +258,7 @@ fn total(sheet: &mut Sheet, report: &VendorReport) {
     } else {
         "vendor/ is inconsistent"
     };
-    sheet.styled("", 0, &format!("{verdict}; {compared}"), 0, BOLD);
+    sheet.styled("", &format!("{verdict}; {compared}"), BOLD);
 }
 
 /// Formats a new snapshot.
@@ -299,10 +276,9 @@ pub(in crate::cli) fn vendor_snapshot(made: &NewSnapshot, page: &Page) -> String
         short(&made.commit),
     );
     sheet.marked(Mark::Good, &text);
-    sheet.entry("  ", 2, &clean(&made.paths.join(", ")), 2);
-    sheet.entry(
+    sheet.entry("  ", &clean(&made.paths.join(", ")));
+    sheet.hanging(
         "  back to it: ",
-        14,
         &format!("`goroam vendor rollback {}`", clean(&made.tag)),
         4,
     );
@@ -336,7 +312,7 @@ pub(in crate::cli) fn vendor_list(kept: &[KeptSnapshot], page: &Page) -> String 
             pad(&at, 16),
             short(&kept.commit),
         ));
-        sheet.styled("    ", 4, &clean(&kept.subject), 4, DIM);
+        sheet.styled("    ", &clean(&kept.subject), DIM);
     }
     if kept.iter().any(|kept| kept.present) {
         sheet.line(&paint(DIM, "● is what is there now"));
@@ -361,21 +337,14 @@ pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String 
     };
     let text = format!("back to {to}: {} put back", plural(done.changed, "file"));
     sheet.marked(Mark::Good, &text);
-    sheet.entry(
-        "  ",
-        2,
-        &format!("what was there is kept in {}", clean(kept)),
-        2,
-    );
+    sheet.entry("  ", &format!("what was there is kept in {}", clean(kept)));
     if let Some(undo) = &done.undo {
-        sheet.entry("  undo: ", 8, &format!("`{}`", clean(undo)), 4);
+        sheet.hanging("  undo: ", &format!("`{}`", clean(undo)), 4);
     }
     left_alone(&mut sheet, &done.left_alone, done.aside.as_deref());
     sheet.entry(
         "  ",
-        2,
         "git's index is as it was; `git status` shows the difference",
-        2,
     );
     sheet.finish()
 }
@@ -393,9 +362,7 @@ pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> St
     if let Some(kept) = &recovered.kept {
         sheet.entry(
             "  ",
-            2,
             &format!("what was there before is kept in {}", clean(kept)),
-            2,
         );
     }
     left_alone(

@@ -3,11 +3,8 @@
 use crate::agent::error::EXIT_DONE;
 use crate::agent::{Session, WhyReport};
 use crate::cli::args::Json;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::page::{Page, duration};
-use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, paint};
-use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::cli::render::{BAD, BOLD, DIM, GOOD, Page, Sheet, clean, duration, pad, paint, width};
+use crate::cli::{Context, Failure};
 use crate::model::Truth;
 use crate::policy::{Considered, Trace};
 use anstyle::Style;
@@ -16,11 +13,7 @@ use anstyle::Style;
 pub(in crate::cli) async fn run(context: &Context, args: Json) -> Result<u8, Failure> {
     let mut session = Session::open(context.config.clone(), context.env.clone())?;
     let report = session.why().await?;
-    if args.json {
-        context.out.json(&report)?;
-    } else {
-        context.out.text(&why(&report, &context.page))?;
-    }
+    context.show(args.json, &report, why)?;
     Ok(EXIT_DONE)
 }
 
@@ -111,14 +104,12 @@ fn branch(sheet: &mut Sheet, trace: &Trace, indent: usize, column: usize) {
         Truth::Unknown => ("·", DIM),
     };
     let mut what = clean(&trace.what);
-    let used = indent + 2 + width(&what);
     if !trace.evidence.is_empty() {
         let columns = column.saturating_sub(indent + 2).max(width(&what) + 2);
         what = pad(&what, columns);
     }
     let lead = format!("{}{} {what}", " ".repeat(indent), paint(style, symbol));
-    let lead_width = column.max(used + 2);
-    sheet.entry(&lead, lead_width, &clean(&trace.evidence), column);
+    sheet.hanging(&lead, &clean(&trace.evidence), column);
     for part in &trace.parts {
         branch(sheet, part, indent + 2, column);
     }

@@ -1,8 +1,6 @@
 //! Reads the present state: proxies and checksums in `go env`, and the network.
 
-use crate::agent::Error;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::environment::Environment;
 use crate::gocmd::{EnvFile, EnvText};
 use crate::model::status::NetworkStatus;
 use crate::model::{Chain, HopKind, Patterns, SumDb, mask, public_code};
@@ -20,31 +18,14 @@ const NAMES: [&str; 6] = [
     "GOINSECURE",
 ];
 
-/// The origin of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// This environment, which overrides the file.
-    Environment,
-    /// The go env file, or its state before goroam wrote to it.
-    File,
-}
-
-impl Origin {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Origin::Environment => "environment, which wins",
-            Origin::File => "go env file",
-        }
-    }
-}
-
 /// A variable that is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variable {
     pub(super) name: &'static str,
     /// May contain a password.
-    value: String,
-    pub(super) origin: Origin,
+    pub(super) value: String,
+    /// The environment, which overrides the file, or the go env file (as it was before goroam).
+    pub(super) origin: &'static str,
 }
 
 /// The present state.
@@ -54,21 +35,14 @@ pub(super) struct Found {
     pub(super) network: Option<NetworkStatus>,
 }
 
-impl Variable {
-    /// Returns the value in a form that is safe to show.
-    pub(super) fn shown(&self) -> String {
-        mask(&self.value)
-    }
-}
-
 impl Found {
     /// Reads the state. A value that cannot be read counts as missing.
-    pub(super) fn look(context: &Context, paths: &Paths) -> Found {
+    pub(super) fn look(env: &Environment, paths: &Paths) -> Found {
         let baseline = Baseline::load(&paths.baseline()).ok().flatten();
-        let file = EnvFile::locate(&context.env).ok();
+        let file = EnvFile::locate(env).ok();
         let text = file.and_then(|file| file.read().ok().flatten());
         let text = text.unwrap_or_default();
-        let find = |name| variable(context, baseline.as_ref(), &text, name);
+        let find = |name| variable(env, baseline.as_ref(), &text, name);
         Found {
             variables: NAMES.into_iter().filter_map(find).collect(),
             network: survey().ok().map(|snapshot| NetworkStatus::from(&snapshot)),
@@ -127,9 +101,9 @@ impl Found {
             ("GONOSUMDB", public("GONOSUMDB")),
         ] {
             if let Some(value) = self.value(name).filter(|_| is_weak) {
-                let value = mask(value);
+                let setting = format!("{name}={}", mask(value));
                 weak.push(format!(
-                    "{name}={value} weakens verification and is not taken over"
+                    "{setting} weakens verification and is not taken over"
                 ));
             }
         }
@@ -149,49 +123,36 @@ pub(super) fn domain_of(host: &str) -> Option<&str> {
 }
 
 fn variable(
-    context: &Context,
+    env: &Environment,
     baseline: Option<&Baseline>,
     text: &EnvText,
     name: &'static str,
 ) -> Option<Variable> {
-    let found = |value: &str, origin| Variable {
-        name,
-        value: value.to_owned(),
-        origin,
-    };
-    if let Some(value) = context.env.get(name) {
-        return Some(found(value, Origin::Environment));
-    }
     // A value that goroam has written itself is not the user's choice.
-    let value = match baseline.and_then(|baseline| baseline.values.get(name)) {
+    let in_file = || match baseline.and_then(|baseline| baseline.values.get(name)) {
         Some(before) => before.as_deref(),
         None => text.get(name),
     };
-    let value = value.filter(|value| !value.is_empty())?;
-    Some(found(value, Origin::File))
-}
-
-/// Refuses another user's home: its owner could not change the file afterwards.
-pub(super) fn check_home(context: &Context, paths: &Paths) -> Result<(), Failure> {
-    use crate::gocmd::LocateError;
-
-    match EnvFile::locate(&context.env) {
-        Err(error @ LocateError::ForeignHome { .. }) if !paths.policy_named => {
-            Err(Error::from(error).into())
-        }
-        Ok(_) | Err(_) => Ok(()),
-    }
+    let (value, origin) = match env.get(name) {
+        Some(value) => (value, "environment, which wins"),
+        None => (in_file().filter(|value| !value.is_empty())?, "go env file"),
+    };
+    Some(Variable {
+        name,
+        value: value.to_owned(),
+        origin,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Origin, Variable, domain_of};
+    use super::{Found, Variable, domain_of};
 
     fn found(variables: &[(&'static str, &str)]) -> Found {
         let variable = |(name, value): &(&'static str, &str)| Variable {
             name,
             value: (*value).to_owned(),
-            origin: Origin::File,
+            origin: "go env file",
         };
         Found {
             variables: variables.iter().map(variable).collect(),

@@ -1,15 +1,9 @@
 //! `goroam mirror add`
 
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::Progress;
-use crate::cli::render::findings::Shown;
-use crate::cli::render::page::Page;
-use crate::cli::render::progress::size;
-use crate::cli::render::style::Mark;
-use crate::cli::render::text::{Sheet, clean};
+use crate::cli::render::{Mark, Page, Progress, Sheet, Shown, clean, size};
 use crate::cli::verb::mirror::args;
 use crate::cli::verb::mirror::site::{Site, exit, failure, say, waits};
+use crate::cli::{Context, Failure};
 use crate::meter::Meter;
 use crate::mirror::{Add, Added, Failed, Notice, add};
 use crate::model::{plural, quoted};
@@ -73,7 +67,7 @@ pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
     sheet.marked(mark, &text);
     if let Some(fetch) = &added.fetch {
         let text = format!("with a network, this fetches the rest: `{}`", clean(fetch));
-        sheet.entry("  ", 2, &text, 2);
+        sheet.entry("  ", &text);
     }
     if let Some(why) = why_without(added) {
         let text = format!(

@@ -1,16 +1,11 @@
 //! `goroam mirror export` and `goroam mirror import`
 
 use crate::agent::error::EXIT_DONE;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::Progress;
-use crate::cli::render::page::Page;
-use crate::cli::render::progress::size;
-use crate::cli::render::style::Mark;
-use crate::cli::render::text::{Sheet, clean};
+use crate::cli::render::{Mark, Page, Progress, Sheet, clean, size};
 use crate::cli::verb::mirror::args;
 use crate::cli::verb::mirror::site::{exit, failed, waits};
 use crate::cli::verb::mirror::verify::{findings, mirror_verify, unproven};
+use crate::cli::{Context, Failure};
 use crate::meter::Meter;
 use crate::mirror::archive::{self, ArchiveError, Exported, Imported};
 use crate::mirror::verify::Prover;
@@ -91,15 +86,10 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
     }
     if exported.missing.len() > MOST {
         let more = exported.missing.len() - MOST;
-        sheet.entry("  ", 2, &format!("and {more} more that are needed"), 2);
+        sheet.entry("  ", &format!("and {more} more that are needed"));
     }
     if !exported.missing.is_empty() {
-        sheet.entry(
-            "  → ",
-            4,
-            "`goroam mirror add --from PROJECT` fetches them",
-            4,
-        );
+        sheet.entry("  → ", "`goroam mirror add --from PROJECT` fetches them");
     }
     let mark = if exported.verified.ok && exported.missing.is_empty() {
         Mark::Good

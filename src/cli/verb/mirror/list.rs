@@ -1,14 +1,10 @@
 //! `goroam mirror list`
 
 use crate::agent::error::EXIT_DONE;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::page::Page;
-use crate::cli::render::progress::size;
-use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, ODD, paint};
-use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::cli::render::{BOLD, DIM, GOOD, Mark, ODD, Page, Sheet, clean, pad, paint, size, width};
 use crate::cli::verb::mirror::args::{self, List};
 use crate::cli::verb::mirror::site::{failed, failure, no_mirror, waits};
+use crate::cli::{Context, Failure};
 use crate::mirror::{ListedVersion, Listing, Pinned, Prune, Pruned, Trust, Why, list, pin, prune};
 use crate::model::plural;
 use std::path::Path;
@@ -115,7 +111,7 @@ pub(in crate::cli) fn mirror_pruned(pruned: &Pruned, page: &Page) -> String {
             Why::TooMuch => "among the oldest",
         };
         let name = clean(&[one.module.as_str(), "@", &one.version].concat());
-        sheet.entry("  ", 2, &format!("{name} {}, {why}", size(one.bytes)), 4);
+        sheet.hanging("  ", &format!("{name} {}, {why}", size(one.bytes)), 4);
     }
     let verb = if pruned.dry_run {
         "would remove"

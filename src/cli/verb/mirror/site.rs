@@ -8,9 +8,8 @@ use crate::agent::error::{
     EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH, EXIT_NO_GO, EXIT_REFUSED, EXIT_USAGE,
 };
 use crate::agent::load_policy;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
 use crate::cli::render;
+use crate::cli::{Context, Failure};
 use crate::mirror::AddError;
 
 /// The input of each of the mirror's verbs.
@@ -50,7 +49,7 @@ pub(super) fn say(text: &str) {
 
 /// Creates a failure with exit code 1.
 pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::said(error.to_string(), EXIT_FAILED)
+    Failure::failed(error)
 }
 
 /// Creates the failure for a mirror that cannot be listed.

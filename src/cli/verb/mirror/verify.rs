@@ -1,15 +1,9 @@
 //! `goroam mirror verify`
 
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render::Progress;
-use crate::cli::render::findings::Shown;
-use crate::cli::render::page::{Page, duration};
-use crate::cli::render::progress::size;
-use crate::cli::render::style::{BOLD, DIM, Mark};
-use crate::cli::render::text::{Sheet, clean};
+use crate::cli::render::{BOLD, DIM, Mark, Page, Progress, Sheet, Shown, clean, duration, size};
 use crate::cli::verb::mirror::args::Verify;
 use crate::cli::verb::mirror::site::{exit, failed, no_mirror};
+use crate::cli::{Context, Failure};
 use crate::meter::Meter;
 use crate::mirror::verify::{Asked, Finding, Kind, Prover, Report, Unproven, verify};
 use crate::mirror::{Layout, Trust};
@@ -75,7 +69,7 @@ pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -
         sheet.marked(Mark::Good, &text);
     } else {
         let text = format!("{}; checked {looked}", plural(report.bad.len(), "problem"));
-        sheet.styled("", 0, &text, 0, BOLD);
+        sheet.styled("", &text, BOLD);
     }
     sheet.finish()
 }
@@ -92,17 +86,11 @@ pub(super) fn findings(sheet: &mut Sheet, findings: &[Finding], root: &Path) {
 pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
     for one in all.iter().take(MOST_UNPROVEN) {
         let text = format!("{}@{} is not proven: {}", one.module, one.version, one.why);
-        sheet.styled(
-            &format!("{} ", Mark::Note.painted()),
-            2,
-            &clean(&text),
-            2,
-            DIM,
-        );
+        sheet.styled(&format!("{} ", Mark::Note.painted()), &clean(&text), DIM);
     }
     if all.len() > MOST_UNPROVEN {
         let more = all.len() - MOST_UNPROVEN;
-        sheet.styled("  ", 2, &format!("and {more} more without a proof"), 2, DIM);
+        sheet.styled("  ", &format!("and {more} more without a proof"), DIM);
     }
 }
 

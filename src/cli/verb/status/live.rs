@@ -2,16 +2,13 @@
 //! changes the program waits; the only timer is the one for "2 h 04 min".
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
-
-use crate::agent::Error;
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::agent::error::EXIT_DONE;
+use crate::agent::{Error, until};
 use crate::cli::render::{self, Glyphs, Page, View, columns_of_painted};
-use crate::cli::terminal::{Event, Events, Screen, can_stop, stop_until_continued};
+use crate::cli::terminal::{CAN_STOP, Event, Events, Screen, stop_until_continued};
+use crate::cli::{Context, Failure};
 use crate::gocmd::shadows;
 use crate::ipc::{self, Followed, Watching};
 use crate::mirror::ready::tally;
@@ -22,10 +19,10 @@ use crate::model::status::Status;
 /// about this long.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-const CTRL_C: u8 = 3;
-const CTRL_D: u8 = 4;
-const CTRL_L: u8 = 12;
-const CTRL_Z: u8 = 26;
+const CTRL_C: char = '\x03';
+const CTRL_D: char = '\x04';
+const CTRL_L: char = '\x0c';
+const CTRL_Z: char = '\x1a';
 
 /// Shows the agent's status until `q`, Ctrl-C or a signal.
 pub(super) async fn run(
@@ -45,10 +42,13 @@ pub(super) async fn run(
     loop {
         let page = context.page.later();
         picture.draw(&mut screen, &page)?;
+        // Only the time since the last switch changes if nothing happens.
+        let since = picture.status.since;
+        let stays = since.map(|since| Instant::now() + page.stays(since));
         let happening = tokio::select! {
             event = events.next() => Happening::Terminal(event),
             seen = following.next() => Happening::Agent(seen),
-            () = at(picture.stays(&page)) => continue,
+            () = until(stays) => continue,
         };
         match happening {
             Happening::Agent(Some(Followed::Status(status))) => {
@@ -65,12 +65,13 @@ pub(super) async fn run(
                 picture.away = Some(format!("{error}; trying again."));
             }
             Happening::Agent(None) => {
-                let message = "what the agent tells cannot be followed any more";
-                return Err(Failure::said(message, EXIT_FAILED));
+                return Err(Failure::failed(
+                    "what the agent tells cannot be followed any more",
+                ));
             }
             Happening::Terminal(Event::End(code)) => return Ok(code),
-            Happening::Terminal(Event::Key(b'q' | b'Q' | CTRL_C | CTRL_D)) => return Ok(EXIT_DONE),
-            Happening::Terminal(Event::Key(CTRL_Z)) if can_stop() => {
+            Happening::Terminal(Event::Key('q' | 'Q' | CTRL_C | CTRL_D)) => return Ok(EXIT_DONE),
+            Happening::Terminal(Event::Key(CTRL_Z)) if CAN_STOP => {
                 drop(screen);
                 stop_until_continued();
                 screen = Screen::take()?;
@@ -113,19 +114,6 @@ impl Picture {
             }
         }
         Ok(screen.show(size, lines, columns_of_painted)?)
-    }
-
-    /// Returns how long the screen stays correct if nothing happens; `None`: nothing on it changes
-    /// with time.
-    fn stays(&self, page: &Page) -> Option<Duration> {
-        self.status.since.map(|since| page.stays(since))
-    }
-}
-
-async fn at(wait: Option<Duration>) {
-    match wait {
-        Some(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
-        None => std::future::pending().await,
     }
 }
 
