@@ -191,6 +191,16 @@ impl Paths {
         self.state.join("ready.json")
     }
 
+    /// The token of the relay.
+    pub fn relay_token(&self) -> PathBuf {
+        self.state.join("relay-token")
+    }
+
+    /// Where the relay stores zips until they are verified.
+    pub fn relay_spool(&self) -> PathBuf {
+        self.state.join("relay")
+    }
+
     /// The agent's socket.
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("agent.sock")

@@ -33,6 +33,7 @@ pub use super::verb::mirror::{
 };
 pub use super::verb::probe::Probe;
 pub use super::verb::ready::Ready;
+pub use super::verb::relay::Relay;
 pub use super::verb::service::{Logs, Service, ServiceVerb, Uninstall};
 pub use super::verb::status::StatusArgs;
 pub use super::verb::take_turn::{Once, Use};
@@ -170,6 +171,18 @@ pub enum Verb {
          stopped in the last step"
     ))]
     Exec(Exec),
+    /// Serve a local module proxy that fails over by itself
+    ///
+    /// Walks the chain of GOPROXY for each request of go: a proxy that fails or is silent
+    /// costs seconds, not the build, and is left alone for a while. What a hash is known
+    /// of is verified before go gets it. Prints the URL for GOPROXY, and runs until it is
+    /// interrupted.
+    #[command(after_help = after!(
+        "goroam relay",
+        "goroam relay --listen 127.0.0.1:7777",
+        "goroam relay --chain 'https://proxy.golang.org,https://goproxy.io'"
+    ))]
+    Relay(Relay),
     /// Manage a local mirror of modules and checksum proofs
     #[command(after_help = after!(
         "goroam mirror add --from .",

@@ -8,6 +8,7 @@
 
 mod content;
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -89,9 +90,17 @@ impl ModZip {
     /// # Errors
     /// If it is not a zip, or has names or sizes that go would not accept.
     pub fn open(path: &Path) -> Result<ModZip, ZipError> {
+        let file = bounded::open(path).map_err(|error| ZipError::unreadable(path, &error))?;
+        ModZip::of(file, path)
+    }
+
+    /// Does the same with an open file; `path` is for messages only.
+    ///
+    /// # Errors
+    /// If it is not a zip, or has names or sizes that go would not accept.
+    pub fn of(file: File, path: &Path) -> Result<ModZip, ZipError> {
         let unreadable = |error| ZipError::unreadable(path, &error);
         let bad = |error: rawzip::Error| ZipError::bad(path, error);
-        let file = bounded::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
         if length > MOST {
             let why = format!("{length} bytes, which is more than {MOST}");

@@ -16,7 +16,7 @@ use hyper::header::{
 use url::Url;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::attempt::{ProbeAttempt, within};
+use super::attempt::{Download, ProbeAttempt, within};
 use super::fault::{ProbeFailure, TooMuch, down, portal, refusal, shown, wrong};
 use super::http1::Http1;
 use super::wire::{ByteMeter, Http2};
@@ -108,11 +108,17 @@ impl HttpAnswer {
     pub(super) async fn read(
         mut self,
         source: &mut BodySource<'_>,
-        attempt: &ProbeAttempt,
+        attempt: &mut ProbeAttempt,
         want: WantedBody,
         peer: &str,
         fault: &(dyn Fn(&(dyn Error + 'static)) -> ProbeFailure + Sync),
     ) -> Result<(HttpAnswer, bool), ProbeFailure> {
+        if self.status == StatusCode::OK
+            && let Some(download) = attempt.download.take()
+        {
+            self.save(download, source, attempt, peer, fault).await?;
+            return Ok((self, true));
+        }
         // The body of a redirect is meant for browsers.
         let wanted = matches!(want, WantedBody::Body(_)) && !self.status.is_redirection();
         let mut ended = false;
@@ -156,6 +162,47 @@ impl HttpAnswer {
             return Err(portal(Phase::Content, reason).at(page.as_ref()));
         }
         Ok((self, ended))
+    }
+
+    /// Saves the whole body; keeps its first bytes.
+    async fn save(
+        &mut self,
+        mut download: Download,
+        source: &mut BodySource<'_>,
+        attempt: &ProbeAttempt,
+        peer: &str,
+        fault: &(dyn Fn(&(dyn Error + 'static)) -> ProbeFailure + Sync),
+    ) -> Result<(), ProbeFailure> {
+        let coding = self.header(CONTENT_ENCODING).unwrap_or_default();
+        let mut gzip = coding.eq_ignore_ascii_case("gzip").then(Gunzip::new);
+        let mut trouble = Ok(());
+        loop {
+            let missing = || format!("{peer} stopped sending: no byte");
+            let deadline = attempt.stall_deadline(download.stall);
+            let (part, _) = within(deadline, Phase::Body, missing, source.next()).await?;
+            let Some(part) = part.map_err(|error| fault(&*error))? else {
+                break;
+            };
+            let mut save = |data: &[u8]| {
+                self.push(data, MOST_SEARCHED);
+                trouble = download.save(data, peer);
+                trouble.is_ok()
+            };
+            let is_gzip = match &mut gzip {
+                Some(gzip) => gzip.push(&part, &mut save).is_some(),
+                None => save(&part) || true,
+            };
+            trouble?;
+            if !is_gzip {
+                let reason = format!("{peer} says gzip, but its answer is not");
+                return Err(wrong(Phase::Body, reason));
+            }
+            trouble = Ok(());
+        }
+        match gzip.is_none_or(|gzip| gzip.is_whole) {
+            true => Ok(()),
+            false => Err(fault(&io::Error::from(io::ErrorKind::UnexpectedEof))),
+        }
     }
 
     fn push(&mut self, data: &[u8], most: usize) {
@@ -340,32 +387,61 @@ const GZIP: u8 = 15 + 16;
 /// A file may be compressed in several members; thousands of empty ones are an attack.
 const MOST_PIECES: usize = 1000;
 
-/// Decompresses a body as go does, which accepts gzip and nothing else. Returns a little more than
-/// `most` bytes, and whether that is all. `None`: it is not gzip.
-fn gunzip(mut packed: &[u8], most: usize) -> Option<(Vec<u8>, bool)> {
-    let (mut out, mut room, mut pieces) = (Vec::new(), [0; 8192], 1);
-    let mut inflate = Inflate::new(true, GZIP);
-    loop {
-        let (was_in, was_out) = (inflate.total_in(), inflate.total_out());
-        let status = inflate.decompress(packed, &mut room, InflateFlush::NoFlush);
-        let taken = usize::try_from(inflate.total_in() - was_in).ok()?;
-        let made = usize::try_from(inflate.total_out() - was_out).ok()?;
-        out.extend_from_slice(room.get(..made)?);
-        packed = packed.get(taken..)?;
-        match status.ok()? {
-            Status::StreamEnd if packed.is_empty() => return Some((out, true)),
-            Status::StreamEnd if pieces == MOST_PIECES => return None,
-            Status::StreamEnd => {
-                pieces += 1;
-                inflate = Inflate::new(true, GZIP);
-            }
-            Status::Ok | Status::BufError if taken == 0 && made == 0 => return Some((out, false)),
-            Status::Ok | Status::BufError => {}
-        }
-        if out.len() > most {
-            return Some((out, false));
+/// Decompresses a body as go does, which accepts gzip and nothing else, piece by piece.
+pub(super) struct Gunzip {
+    inflate: Inflate,
+    pieces: usize,
+    /// The last member ended with the last byte.
+    is_whole: bool,
+}
+
+impl Gunzip {
+    pub(super) fn new() -> Gunzip {
+        Gunzip {
+            inflate: Inflate::new(true, GZIP),
+            pieces: 1,
+            is_whole: false,
         }
     }
+
+    /// Decompresses the next bytes until `out` wants no more. `None`: it is not gzip.
+    fn push(&mut self, mut packed: &[u8], out: &mut dyn FnMut(&[u8]) -> bool) -> Option<()> {
+        let mut room = [0; 8192];
+        loop {
+            if self.is_whole && !packed.is_empty() {
+                if self.pieces == MOST_PIECES {
+                    return None;
+                }
+                self.pieces += 1;
+                self.inflate = Inflate::new(true, GZIP);
+                self.is_whole = false;
+            }
+            let inflate = &mut self.inflate;
+            let (was_in, was_out) = (inflate.total_in(), inflate.total_out());
+            let status = inflate.decompress(packed, &mut room, InflateFlush::NoFlush);
+            let taken = usize::try_from(inflate.total_in() - was_in).ok()?;
+            let made = usize::try_from(inflate.total_out() - was_out).ok()?;
+            packed = packed.get(taken..)?;
+            match status.ok()? {
+                Status::StreamEnd => self.is_whole = true,
+                Status::Ok | Status::BufError if taken == 0 && made == 0 => return Some(()),
+                Status::Ok | Status::BufError => {}
+            }
+            if !out(room.get(..made)?) || (self.is_whole && packed.is_empty()) {
+                return Some(());
+            }
+        }
+    }
+}
+
+/// Returns a little more than `most` bytes, and whether that is all. `None`: it is not gzip.
+fn gunzip(packed: &[u8], most: usize) -> Option<(Vec<u8>, bool)> {
+    let (mut out, mut gunzip) = (Vec::new(), Gunzip::new());
+    gunzip.push(packed, &mut |data| {
+        out.extend_from_slice(data);
+        out.len() <= most
+    })?;
+    Some((out, gunzip.is_whole))
 }
 
 /// A proxy that demands credentials.

@@ -1,14 +1,46 @@
 //! One try of one probe: its clock, its limits, and how long each phase took.
 
+use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::fault::{ProbeFailure, down, in_words};
+use super::fault::{ProbeFailure, down, in_words, refusal, wrong};
 use crate::model::{Limits, Phase, Phases, Target};
+
+/// Receives the body of a 200, piece by piece.
+pub struct Download {
+    /// Takes the next bytes.
+    pub write: Box<dyn FnMut(&[u8]) -> io::Result<()> + Send + Sync>,
+    /// How many bytes it takes; a longer body is refused.
+    pub most: u64,
+    /// How long no byte may come.
+    pub stall: Duration,
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download").finish_non_exhaustive()
+    }
+}
+
+impl Download {
+    pub(super) fn save(&mut self, data: &[u8], peer: &str) -> Result<(), ProbeFailure> {
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        self.most = self.most.checked_sub(length).ok_or_else(|| {
+            let reason = format!("{peer} sends more than a file of this kind may have");
+            wrong(Phase::Body, reason)
+        })?;
+        (self.write)(data).map_err(|error| {
+            let reason = format!("what {peer} sends cannot be stored: {error}");
+            refusal(Phase::Body, reason)
+        })
+    }
+}
 
 /// The clock of one try.
 #[derive(Debug)]
@@ -22,6 +54,8 @@ pub(super) struct ProbeAttempt {
     pub(super) phases: Phases,
     /// Set if a certificate was right only by the target's own `ca`.
     pub(super) doubt: Arc<AtomicBool>,
+    /// Receives the body of a 200.
+    pub(super) download: Option<Download>,
 }
 
 /// The moment by which a phase must end, and the length of its time limit.
@@ -50,6 +84,7 @@ impl ProbeAttempt {
             once_proven: target.patience().filter(|_| target.private),
             phases: Phases::default(),
             doubt: Arc::default(),
+            download: None,
         };
         if let Some(patience) = patience {
             attempt.be_patient(patience);
@@ -96,6 +131,11 @@ impl ProbeAttempt {
         self.deadline(self.limits.connect.saturating_add(self.limits.first_byte))
     }
 
+    /// The limit for the next bytes of a download, from now.
+    pub(super) fn stall_deadline(&self, stall: Duration) -> Deadline {
+        self.deadline(stall)
+    }
+
     /// The end of the try.
     pub(super) fn end(&self) -> Deadline {
         Deadline {
@@ -135,6 +175,7 @@ pub(super) async fn within<T>(
         Ok(value) => Ok((value, milliseconds(start.elapsed()))),
         Err(_) => Err(ProbeFailure {
             silent: phase == Phase::FirstByte,
+            timed_out: true,
             ..down(
                 phase,
                 format!("{} in {}", missing(), in_words(deadline.span)),

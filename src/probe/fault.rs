@@ -27,6 +27,8 @@ pub(super) struct ProbeFailure {
     pub(super) definite: bool,
     /// The connection was open, and no answer came in time.
     pub(super) silent: bool,
+    /// A time limit was reached.
+    pub(super) timed_out: bool,
     pub(super) portal_url: Option<String>,
 }
 
@@ -41,6 +43,7 @@ pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
         reason: reason.into(),
         definite: false,
         silent: false,
+        timed_out: false,
         portal_url: None,
     }
 }

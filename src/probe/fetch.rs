@@ -7,13 +7,16 @@ use std::time::Duration;
 use url::Url;
 
 use super::answer::WantedBody;
-use super::attempt::ProbeAttempt;
+use super::attempt::{Download, ProbeAttempt};
 use super::connection::Connection;
 use super::fault::{ProbeFailure, refusal};
 use super::round::Prober;
 use super::session::ProbeSession;
 use crate::environment::Environment;
 use crate::model::{Limits, Phase, Target, TargetKind, Verdict};
+
+/// How much is read of an answer that is not the file, in bytes.
+const MOST_TEXT: usize = 4096;
 
 /// An answer, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,10 @@ pub struct Unfetched {
     pub verdict: Verdict,
     /// The reason, in a user's words; it has no credentials.
     pub reason: String,
+    /// A time limit was reached.
+    pub timed_out: bool,
+    /// Another request would only get the same answer.
+    pub definite: bool,
 }
 
 /// Fetches files.
@@ -76,7 +83,23 @@ impl Fetcher {
     /// # Errors
     /// When no answer came in time or at all.
     pub async fn get(&self, url: &str, limits: Limits, most: usize) -> Result<Fetched, Unfetched> {
-        Ok(self.ask(url, limits, most, true).await?)
+        Ok(self.ask(url, limits, most, true, None).await?)
+    }
+
+    /// Fetches one file of any size. The body of a 200 goes to `download`; the answer has its first
+    /// bytes, and of another status the text.
+    ///
+    /// # Errors
+    /// When no answer came in time or at all, or its body did not come to its end.
+    pub async fn download(
+        &self,
+        url: &str,
+        limits: Limits,
+        download: Download,
+    ) -> Result<Fetched, Unfetched> {
+        Ok(self
+            .ask(url, limits, MOST_TEXT, true, Some(download))
+            .await?)
     }
 
     /// Does the same with this server only: a redirect is returned as the answer, and `led_to` is
@@ -90,7 +113,7 @@ impl Fetcher {
         limits: Limits,
         most: usize,
     ) -> Result<Fetched, Unfetched> {
-        Ok(self.ask(url, limits, most, false).await?)
+        Ok(self.ask(url, limits, most, false, None).await?)
     }
 
     async fn ask(
@@ -99,6 +122,7 @@ impl Fetcher {
         limits: Limits,
         most: usize,
         follow: bool,
+        download: Option<Download>,
     ) -> Result<Fetched, ProbeFailure> {
         let target = Target {
             name: String::new(),
@@ -115,6 +139,7 @@ impl Fetcher {
         let unread = |error| refusal(Phase::Connect, format!("its URL cannot be read: {error}"));
         let url = Url::parse(url).map_err(unread)?;
         let mut attempt = ProbeAttempt::start(&target, None);
+        attempt.download = download;
         let mut session = ProbeSession::new(self.prober.shared(), &target, &mut attempt);
         session.take(self.lend(&url));
         let answer = if follow {
@@ -170,6 +195,8 @@ impl From<ProbeFailure> for Unfetched {
             phase: failure.phase,
             verdict: failure.verdict,
             reason: failure.reason,
+            timed_out: failure.timed_out,
+            definite: failure.definite,
         }
     }
 }

@@ -9,4 +9,15 @@
 //!
 //! May import: model, gomod, probe, environment, bounded.
 
+mod checksum;
+pub mod engine;
+mod page;
 pub mod rules;
+pub mod server;
+pub mod setup;
+pub mod spool;
+pub mod stats;
+mod upstream;
+
+pub use engine::{RelayEngine, RelaySetup, Reply};
+pub use server::RelayServer;

@@ -11,6 +11,7 @@ pub(super) mod man;
 pub(super) mod mirror;
 pub(super) mod probe;
 pub(super) mod ready;
+pub(super) mod relay;
 pub(super) mod service;
 pub(super) mod status;
 pub(super) mod take_turn;

@@ -22,6 +22,8 @@ pub struct SocketRow {
     pub local: SocketAddr,
     /// The other end; unspecified for a listener.
     pub remote: SocketAddr,
+    /// The number of the user who opened it.
+    pub user: u32,
     /// The inode number of the socket, which `/proc/PID/fd` shows as well.
     pub inode: u64,
 }
@@ -33,17 +35,34 @@ pub struct SocketRow {
 pub fn listeners() -> io::Result<Vec<SocketAddr>> {
     let mut all = Vec::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let mut text = String::new();
-        let file = match File::open(path) {
+        let text = match table(path) {
             // A kernel without IPv6 has no second table.
             Err(error) if error.kind() == ErrorKind::NotFound && path.ends_with('6') => continue,
             other => other?,
         };
-        file.take(MAX_TABLE).read_to_string(&mut text)?;
         let waiting = rows(&text).filter(|row| row.state == LISTEN);
         all.extend(waiting.map(|row| row.local));
     }
     Ok(all)
+}
+
+/// Returns the number of the user who opened the IPv4 connection from `local` to `remote`; `None`
+/// if there is none.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn owner(local: SocketAddr, remote: SocketAddr) -> io::Result<Option<u32>> {
+    let text = table("/proc/net/tcp")?;
+    let found = rows(&text).find(|row| row.local == local && row.remote == remote);
+    Ok(found.map(|row| row.user))
+}
+
+fn table(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_TABLE)
+        .read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Parses the sockets of one table; skips lines of another form.
@@ -58,7 +77,8 @@ fn row(line: &str) -> Option<SocketRow> {
         local: address(words.next()?)?,
         remote: address(words.next()?)?,
         state: u8::from_str_radix(words.next()?, 16).ok()?,
-        inode: words.nth(5)?.parse().ok()?,
+        user: words.nth(3)?.parse().ok()?,
+        inode: words.nth(1)?.parse().ok()?,
     })
 }
 

@@ -47,8 +47,8 @@ pub enum Outcome {
     Answered,
     /// It failed at once: refused, reset, 5xx, an early end.
     FailedFast,
-    /// It was silent or stalled for its whole time limit.
-    TimedOut,
+    /// It was silent for its whole time limit, or failed in a way that lasts.
+    Down,
     /// It served content that its hash contradicts.
     WrongContent,
 }
@@ -75,7 +75,7 @@ impl Breaker {
             Outcome::Answered => (self.failures, self.open) = (0, None),
             Outcome::WrongContent => self.is_banned = true,
             // Each silent request costs its whole time limit, so one is enough.
-            Outcome::TimedOut => self.trip(now),
+            Outcome::Down => self.trip(now),
             Outcome::FailedFast => {
                 self.failures = self.failures.saturating_add(1);
                 let on_trial = self.open.as_ref().is_some_and(|open| open.on_trial);
@@ -128,7 +128,7 @@ mod tests {
         let start = Instant::now();
         let mut breaker = Breaker::default();
         assert_eq!(breaker.ask(start), Permit::Closed);
-        breaker.record(Outcome::TimedOut, start);
+        breaker.record(Outcome::Down, start);
         assert_eq!(breaker.ask(start + 9 * SECOND), Permit::Open);
         assert_eq!(breaker.ask(start + 10 * SECOND), Permit::Trial);
         assert_eq!(
@@ -162,10 +162,10 @@ mod tests {
     fn each_failed_trial_doubles_the_pause_up_to_a_minute_and_late_failures_do_not() {
         let mut now = Instant::now();
         let mut breaker = Breaker::default();
-        breaker.record(Outcome::TimedOut, now);
+        breaker.record(Outcome::Down, now);
         // Seven others were under way.
         for _ in 0..7 {
-            breaker.record(Outcome::TimedOut, now);
+            breaker.record(Outcome::Down, now);
         }
         for pause in [10, 20, 40, 60, 60] {
             assert_eq!(
@@ -182,7 +182,7 @@ mod tests {
     fn a_cancelled_trial_lets_the_next_request_try() {
         let start = Instant::now();
         let mut breaker = Breaker::default();
-        breaker.record(Outcome::TimedOut, start);
+        breaker.record(Outcome::Down, start);
         let later = start + 10 * SECOND;
         assert_eq!(breaker.ask(later), Permit::Trial);
         breaker.give_back();

@@ -23,6 +23,8 @@ pub enum Step {
         hop: usize,
         /// How long to wait first.
         pause: Duration,
+        /// How long its first byte may take.
+        first_byte: Duration,
     },
     /// Wait until an attempt ends, at most until this moment.
     Wait(Instant),
@@ -78,10 +80,12 @@ struct Attempt {
     /// Repetitions so far.
     repeated: u32,
     since: Instant,
+    first_byte: Duration,
     /// To be sent (again) by the driver; `None`: it is under way.
     to_send: Option<Duration>,
     /// The next hop was already asked beside this one, or must not be.
     is_hedged: bool,
+    has_started: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +147,7 @@ impl<'a> Course<'a> {
                 return Step::Ask {
                     hop: attempt.hop,
                     pause,
+                    first_byte: attempt.first_byte,
                 };
             }
             match self.next_to_begin(health, now) {
@@ -157,6 +162,14 @@ impl<'a> Course<'a> {
         Step::Done(self.verdict.clone().unwrap_or(Verdict::NoHop))
     }
 
+    /// The first byte of the file came: the hop is not silent, so no other is asked beside it.
+    pub fn started(&mut self, hop: usize) {
+        if let Some(attempt) = self.under_way.iter_mut().find(|each| each.hop == hop) {
+            attempt.is_hedged = true;
+            attempt.has_started = true;
+        }
+    }
+
     /// An attempt ended.
     pub fn report(&mut self, hop: usize, end: AttemptEnd, health: &mut Health, now: Instant) {
         let Some(at) = self.under_way.iter().position(|each| each.hop == hop) else {
@@ -166,6 +179,12 @@ impl<'a> Course<'a> {
             AttemptEnd::Served(first_byte) => {
                 health.answered(hop, first_byte, now);
                 self.under_way.remove(at);
+                let place = |hop| self.order.iter().position(|one| *one == hop);
+                let silent = self.under_way.iter().filter(|each| !each.has_started);
+                // The hop that answered was asked later than these.
+                for slow in silent.filter(|each| place(each.hop) < place(hop)) {
+                    health.lost_hedge(slow.hop, now);
+                }
                 self.verdict.get_or_insert(Verdict::Serve(hop));
             }
             AttemptEnd::NotFound(first_byte) => {
@@ -192,6 +211,15 @@ impl<'a> Course<'a> {
                 }
             }
         }
+    }
+
+    /// The hops that failed so far.
+    pub fn failures(&self) -> Vec<(usize, Failure)> {
+        let failed = |(hop, ended): &(usize, Ended)| match ended {
+            Ended::NotFound => None,
+            Ended::Failed(failure) => Some((*hop, failure.clone())),
+        };
+        self.ended.iter().filter_map(failed).collect()
     }
 
     fn next_to_begin(&mut self, health: &mut Health, now: Instant) -> Next {
@@ -265,7 +293,8 @@ impl<'a> Course<'a> {
         self.begun += 1;
         let permit = health.permit(hop, now);
         let moves_on = self.hops.get(hop).is_some_and(RelayHop::outage_moves_on);
-        let has_other = moves_on && self.begun < self.order.len() || !self.under_way.is_empty();
+        let has_next = moves_on && self.begun < self.order.len();
+        let has_other = has_next || !self.under_way.is_empty();
         let is_passed_over = match permit {
             Permit::Closed | Permit::Trial => false,
             Permit::Open => has_other,
@@ -281,25 +310,40 @@ impl<'a> Course<'a> {
             } else {
                 FailureKind::Open
             };
-            self.ended.push((hop, Ended::Failed(Failure { kind, why })));
+            let is_remembered = true;
+            let failure = Failure {
+                kind,
+                why,
+                is_remembered,
+            };
+            self.ended.push((hop, Ended::Failed(failure)));
             return;
         }
+        let limits = self.hops.get(hop).map(|hop| hop.limits).unwrap_or_default();
+        let may_take_long = match self.hops.get(hop).map(|hop| hop.class) {
+            Some(HopClass::Private) => true,
+            Some(HopClass::Public | HopClass::Gatekeeper | HopClass::Local) | None => !has_next,
+        };
         self.under_way.push(Attempt {
             hop,
             repeated: 0,
             since: now,
+            first_byte: if may_take_long {
+                limits.patience
+            } else {
+                limits.first_byte
+            },
             to_send: Some(Duration::ZERO),
             is_hedged: !self.is_public(hop),
+            has_started: false,
         });
     }
 
     /// The deadline is over.
     fn give_up(&mut self, health: &mut Health, now: Instant) {
         for attempt in std::mem::take(&mut self.under_way) {
-            let failure = Failure {
-                kind: FailureKind::TimedOut,
-                why: "did not answer within the deadline of the request".to_owned(),
-            };
+            let why = "did not answer within the deadline of the request";
+            let failure = Failure::new(FailureKind::Down, why);
             health.failed(attempt.hop, &failure, now);
             self.ended.push((attempt.hop, Ended::Failed(failure)));
         }
@@ -380,13 +424,9 @@ mod tests {
             name: name.to_owned(),
             kind: HopKind::Proxy(format!("https://{name}")),
             class,
+            sees_private: matches!(class, HopClass::Local | HopClass::Private),
             then,
-            limits: HopLimits {
-                connect: 3 * SECOND,
-                first_byte: 3 * SECOND,
-                stall: 10 * SECOND,
-                retries: 2,
-            },
+            limits: HopLimits::default(),
         }
     }
 
@@ -395,7 +435,7 @@ mod tests {
 
     fn failed(kind: FailureKind) -> AttemptEnd {
         let why = FAST.to_owned();
-        AttemptEnd::Failed(Failure { kind, why })
+        AttemptEnd::Failed(Failure::new(kind, why))
     }
 
     /// Walks a chain in which each hop always ends in the same way; the hops that were asked, in
@@ -427,7 +467,7 @@ mod tests {
         let mut asked = Vec::new();
         loop {
             match course.next_step(health, now) {
-                Step::Ask { hop, pause } => {
+                Step::Ask { hop, pause, .. } => {
                     asked.push(hop);
                     now += pause;
                     course.report(hop, ends[hop].clone(), health, now);
@@ -452,7 +492,7 @@ mod tests {
             walk(&hops, ChainEnd::Nothing, false, &ends),
             (vec![0, 0, 0, 1, 1, 1, 2], Verdict::Serve(2))
         );
-        let silent = failed(FailureKind::TimedOut);
+        let silent = failed(FailureKind::Down);
         let ends = [silent.clone(), silent, served];
         assert_eq!(
             walk(&hops, ChainEnd::Nothing, false, &ends),
@@ -466,7 +506,7 @@ mod tests {
             hop("a", HopClass::Public, PIPE),
             hop("b", HopClass::Public, None),
         ];
-        let ends = [failed(FailureKind::TimedOut), failed(FailureKind::Fast)];
+        let ends = [failed(FailureKind::Down), failed(FailureKind::Fast)];
         let (_, verdict) = walk(&hops, ChainEnd::Nothing, false, &ends);
         let Verdict::Failed(failures) = verdict else {
             panic!("{verdict:?}");
@@ -475,7 +515,7 @@ mod tests {
             .iter()
             .map(|(hop, failure)| (*hop, failure.kind))
             .collect();
-        assert_eq!(kinds, [(1, FailureKind::Fast), (0, FailureKind::TimedOut)]);
+        assert_eq!(kinds, [(1, FailureKind::Fast), (0, FailureKind::Down)]);
     }
 
     #[test]
@@ -485,11 +525,7 @@ mod tests {
                 hop("corp", class, COMMA),
                 hop("public", HopClass::Public, None),
             ];
-            for kind in [
-                FailureKind::TimedOut,
-                FailureKind::Fast,
-                FailureKind::Refused,
-            ] {
+            for kind in [FailureKind::Down, FailureKind::Fast, FailureKind::Refused] {
                 let ends = [failed(kind), AttemptEnd::Served(SECOND)];
                 let (asked, verdict) = walk(&hops, ChainEnd::Nothing, false, &ends);
                 assert!(!asked.contains(&1), "{class:?} {kind:?}");
@@ -560,11 +596,11 @@ mod tests {
             (
                 COMMA,
                 HopClass::Gatekeeper,
-                failed(FailureKind::TimedOut),
+                failed(FailureKind::Down),
                 false,
             ),
             (PIPE, HopClass::Private, failed(FailureKind::Fast), true),
-            (PIPE, HopClass::Public, failed(FailureKind::TimedOut), true),
+            (PIPE, HopClass::Public, failed(FailureKind::Down), true),
         ] {
             let hops = [hop("a", class, then)];
             let (_, verdict) = walk(&hops, ChainEnd::Direct, false, &[end.clone()]);
@@ -584,14 +620,14 @@ mod tests {
             hop("a", HopClass::Public, COMMA),
             hop("b", HopClass::Public, None),
         ];
-        let ends = [failed(FailureKind::TimedOut), AttemptEnd::Served(SECOND)];
+        let ends = [failed(FailureKind::Down), AttemptEnd::Served(SECOND)];
         let mut health = Health::new(2);
         let asked =
             |health: &mut Health| walk_with(health, &hops, ChainEnd::Nothing, false, &ends).0;
         assert_eq!(asked(&mut health), [0, 1]);
         assert_eq!(asked(&mut health), [1]);
         // The last that could serve is asked although it failed.
-        let ends = [failed(FailureKind::TimedOut), failed(FailureKind::TimedOut)];
+        let ends = [failed(FailureKind::Down), failed(FailureKind::Down)];
         walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
         let (asked, _) = walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
         assert_eq!(asked, [1]);
@@ -634,6 +670,7 @@ mod tests {
         let ask = |hop| Step::Ask {
             hop,
             pause: Duration::ZERO,
+            first_byte: if hop == 0 { 3 * SECOND } else { 60 * SECOND },
         };
         assert_eq!(course.next_step(&mut health, start), ask(0));
         assert_eq!(
@@ -696,7 +733,7 @@ mod tests {
             let classes = [HopClass::Local, HopClass::Public, HopClass::Private, HopClass::Gatekeeper];
             let thens = [COMMA, PIPE, None];
             let hops: Vec<RelayHop> = shape.iter().map(|(class, then, _)| hop("h", classes[*class], thens[*then])).collect();
-            let kinds = [FailureKind::WrongContent, FailureKind::Refused, FailureKind::Fast, FailureKind::TimedOut];
+            let kinds = [FailureKind::WrongContent, FailureKind::Refused, FailureKind::Fast, FailureKind::Down];
             let ends: Vec<AttemptEnd> = shape.iter().map(|(_, _, end)| match end {
                 0..4 => failed(kinds[*end]),
                 4 => AttemptEnd::Served(SECOND),

@@ -19,6 +19,9 @@ const HEDGE_COST: u32 = 10;
 const FIRST_CREDIT: u32 = 2 * HEDGE_COST;
 const MOST_CREDIT: u32 = 10 * HEDGE_COST;
 
+/// Hedges in a row that a hop may lose before it counts as silent.
+const MOST_LOST_HEDGES: u32 = 2;
+
 /// What is known about the hops of one chain on one network.
 #[derive(Debug, Clone)]
 pub struct Health {
@@ -29,6 +32,7 @@ pub struct Health {
 #[derive(Debug, Clone, Default)]
 struct HopHealth {
     breaker: Breaker,
+    lost_hedges: u32,
     last_failure: Option<Failure>,
     latencies: VecDeque<Duration>,
 }
@@ -87,11 +91,26 @@ impl Health {
             return;
         };
         hop.breaker.record(Outcome::Answered, now);
+        hop.lost_hedges = 0;
         hop.last_failure = None;
         if hop.latencies.len() == SAMPLES {
             hop.latencies.pop_front();
         }
         hop.latencies.push_back(first_byte);
+    }
+
+    /// The hop had not answered when a hop that was asked later did. The second time in a row counts
+    /// as silence, so that not every request waits for the hedge.
+    pub fn lost_hedge(&mut self, hop: usize, now: Instant) {
+        let Some(hop) = self.hops.get_mut(hop) else {
+            return;
+        };
+        hop.lost_hedges += 1;
+        if hop.lost_hedges >= MOST_LOST_HEDGES {
+            hop.breaker.record(Outcome::Down, now);
+            let why = "is slower than the next proxy of the chain";
+            hop.last_failure = Some(Failure::new(FailureKind::Down, why));
+        }
     }
 
     /// The hop failed.
@@ -101,7 +120,7 @@ impl Health {
         };
         let outcome = match failure.kind {
             FailureKind::WrongContent => Outcome::WrongContent,
-            FailureKind::TimedOut => Outcome::TimedOut,
+            FailureKind::Down => Outcome::Down,
             FailureKind::Fast => Outcome::FailedFast,
             FailureKind::Refused => Outcome::Answered,
             FailureKind::Open => return,

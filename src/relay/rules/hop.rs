@@ -13,6 +13,8 @@ pub struct RelayHop {
     pub kind: HopKind,
     /// Its operator.
     pub class: HopClass,
+    /// Private paths may be sent to it.
+    pub sees_private: bool,
     /// What follows it in the chain.
     pub then: Option<Separator>,
     /// Its time limits.
@@ -38,12 +40,26 @@ pub enum HopClass {
 pub struct HopLimits {
     /// DNS, TCP and TLS together.
     pub connect: Duration,
-    /// From the request to the first byte of the response.
+    /// From the request to the first byte of the response, where another hop can answer instead.
     pub first_byte: Duration,
+    /// The same where no other hop can, and for private hops: they fetch on demand.
+    pub patience: Duration,
     /// Without a byte of the body.
     pub stall: Duration,
     /// Further attempts after a fast failure; a time-out is never repeated.
     pub retries: u32,
+}
+
+impl Default for HopLimits {
+    fn default() -> HopLimits {
+        HopLimits {
+            connect: Duration::from_secs(3),
+            first_byte: Duration::from_secs(3),
+            patience: Duration::from_secs(60),
+            stall: Duration::from_secs(10),
+            retries: 2,
+        }
+    }
 }
 
 /// The element that ends a chain: go itself walks it, the relay cannot.
@@ -62,6 +78,19 @@ pub struct Failure {
     pub kind: FailureKind,
     /// For people, without the hop's name: `refuses the connection`.
     pub why: String,
+    /// It happened to an earlier request; the hop was not asked again.
+    pub is_remembered: bool,
+}
+
+impl Failure {
+    /// A failure of this request.
+    pub fn new(kind: FailureKind, why: impl Into<String>) -> Failure {
+        Failure {
+            kind,
+            why: why.into(),
+            is_remembered: false,
+        }
+    }
 }
 
 /// The kinds of failure, in the order in which go gets them.
@@ -73,8 +102,9 @@ pub enum FailureKind {
     Refused,
     /// A refused connection, a reset, 5xx, an early end, a page in place of the file, no trust.
     Fast,
-    /// Silent for a whole time limit.
-    TimedOut,
+    /// Silent for a whole time limit, or what another request would meet again: a login page, a
+    /// certificate that is not trusted, a name that does not exist.
+    Down,
     /// Not asked, because it failed shortly before.
     Open,
 }
@@ -98,13 +128,9 @@ pub fn is_well_known(host: &str) -> bool {
 }
 
 impl RelayHop {
-    /// May a path be sent to this hop? A private one goes to private hops and to local
-    /// directories only.
+    /// May a path be sent to this hop?
     pub fn may_see(&self, is_private: bool) -> bool {
-        match self.class {
-            HopClass::Local | HopClass::Private => true,
-            HopClass::Public | HopClass::Gatekeeper => !is_private,
-        }
+        self.sees_private || !is_private
     }
 
     /// Does its 404 mean that there is no such module, rather than that it has no copy?

@@ -72,8 +72,6 @@ fn lines(each: impl IntoIterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::chain::HopKind;
     use crate::relay::rules::hop::{Failure, FailureKind, HopClass, HopLimits};
@@ -84,18 +82,14 @@ mod tests {
             name: name.to_owned(),
             kind: HopKind::Proxy(format!("https://{name}")),
             class: HopClass::Public,
+            sees_private: false,
             then: None,
-            limits: HopLimits {
-                connect: Duration::ZERO,
-                first_byte: Duration::ZERO,
-                stall: Duration::ZERO,
-                retries: 0,
-            },
+            limits: HopLimits::default(),
         };
         let hops: Vec<RelayHop> = (0..12).map(|n| hop(&format!("proxy{n}.example"))).collect();
-        let failure = |n: usize| Failure {
-            kind: FailureKind::Fast,
-            why: format!("\x1b[31mbroken\r\n\r\n {}", "long ".repeat(n * 10)),
+        let failure = |n: usize| {
+            let why = format!("\x1b[31mbroken\r\n\r\n {}", "long ".repeat(n * 10));
+            Failure::new(FailureKind::Fast, why)
         };
         let failures = (0..12).map(|n| (n, failure(n))).collect();
         let refusal = Refusal::of(&Verdict::Failed(failures), &hops).unwrap();

@@ -1,0 +1,150 @@
+//! `goroam relay`
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use crate::cli::args::{parse_limit, parse_span};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::gocmd::{find, run::values_in};
+use crate::model::mask;
+use crate::relay::rules::chain::KnownProxies;
+use crate::relay::rules::hop::HopLimits;
+use crate::relay::setup::{VARIABLES, kept_token};
+use crate::relay::{RelayEngine, RelayServer, RelaySetup};
+
+/// `goroam relay`
+#[derive(Debug, Clone, Args)]
+pub struct Relay {
+    /// Address to listen on; only 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddrV4,
+    /// Chain to walk, as in GOPROXY [default: that of `go env`]
+    #[arg(long, value_name = "VALUE")]
+    pub chain: Option<String>,
+    /// Time limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Time limit for one request
+    #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "10m")]
+    pub deadline: Duration,
+}
+
+/// Time limits for each proxy.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LimitArgs {
+    /// Time limit for a connection
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "3s")]
+    pub connect: Duration,
+    /// Time limit for the first byte [default: 3s; 60s where no other proxy can answer]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit)]
+    pub first_byte: Option<Duration>,
+    /// Give up a download that has been silent for this time
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "10s")]
+    pub stall: Duration,
+    /// Further attempts after a fast failure
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=10), default_value = "2")]
+    pub retries: u32,
+}
+
+impl LimitArgs {
+    /// The engine's limits.
+    pub fn limits(self) -> HopLimits {
+        let usual = HopLimits::default();
+        HopLimits {
+            connect: self.connect,
+            first_byte: self.first_byte.unwrap_or(usual.first_byte),
+            patience: self.first_byte.unwrap_or(usual.patience),
+            stall: self.stall,
+            retries: self.retries,
+        }
+    }
+}
+
+/// Serves until it is interrupted.
+pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Failure> {
+    let paths = context.paths()?;
+    let go = find::find(None, &context.env)
+        .await
+        .map_err(crate::agent::Error::from)?;
+    let folder = std::env::current_dir()
+        .map_err(|error| Failure::said(format!("the working directory: {error}"), EXIT_FAILED))?;
+    let mut values = values_in(&go, &context.env, &folder, &VARIABLES)
+        .await
+        .map_err(|error| Failure::said(format!("go env failed: {error}"), EXIT_FAILED))?;
+    if let Some(chain) = args.chain {
+        values.insert("GOPROXY".to_owned(), chain);
+    }
+    let value = |name: &str| values.get(name).map_or("", String::as_str);
+    let policy = crate::agent::load_policy(&paths, &context.env)?.policy;
+    let known = KnownProxies::of(policy.targets.values());
+    let spool = paths.relay_spool();
+    let setup = RelaySetup::of_go_env(value, &known, args.limits.limits(), spool);
+    let mut setup = setup.map_err(|error| {
+        let message = format!("the chain {}: {error}", mask(value("GOPROXY")));
+        Failure::said(message, EXIT_USAGE)
+    })?;
+    setup.deadline = args.deadline;
+    if setup.chain.hops.is_empty() {
+        let message = "the chain names no proxy that a relay could ask; give one with --chain";
+        return Err(Failure::said(message, EXIT_USAGE));
+    }
+    let token = kept(&paths.relay_token())?;
+    let engine = Arc::new(RelayEngine::new(&context.env, setup));
+    let server = RelayServer::bind(args.listen.port(), token, engine);
+    let server = server.await.map_err(|error| {
+        let message = format!("cannot listen on {}: {error}", args.listen);
+        Failure::said(message, EXIT_FAILED)
+    })?;
+    let stop = interrupted()?;
+    context.out.text(&format!("{}\n", server.url()))?;
+    server.run(stop).await;
+    Ok(EXIT_DONE)
+}
+
+fn kept(file: &Path) -> Result<String, Failure> {
+    kept_token(file)
+        .map_err(|error| Failure::said(format!("{}: {error}", file.display()), EXIT_FAILED))
+}
+
+/// Ready at Ctrl-C or SIGTERM.
+fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+    #[cfg(unix)]
+    let mut terminate = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate()).map_err(|error| {
+            Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
+        })?
+    };
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddrV4, String> {
+    let port = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    let address: SocketAddr = port
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "write it as 127.0.0.1:PORT".to_owned())?;
+    match address {
+        SocketAddr::V4(v4) if *v4.ip() == Ipv4Addr::LOCALHOST => Ok(v4),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => Err(
+            "a relay has the credentials of this user, so it listens on 127.0.0.1 only".to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,306 @@
+//! What the checksum database says about modules, proven in its signed tree: the part of
+//! `golang.org/x/mod/sumdb.Client` that a relay needs, without a cache on disk. The relay asks only
+//! about paths that a public hop serves, and that neither GOPRIVATE nor GONOSUMDB covers.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::Mutex;
+
+use crate::gomod::ModuleVersion;
+use crate::gomod::go_sum::Hashed;
+use crate::gomod::sum::tile::{edge, lines_hash, prove_prefix, prove_record};
+use crate::gomod::sum::{LookupRecord, ProvenTree, Tile, TreeHead};
+use crate::model::VerifierKey;
+
+/// Modules whose answers are remembered; a build has a few hundred.
+const MOST_KNOWN: usize = 20_000;
+/// After a failure the database is left alone for this long.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The servers that can be asked for a file of the database, in order.
+pub(super) trait DatabaseSource: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Asks for `lookup/…` or `tile/…`: one server, or (`None`) one after another as for a module.
+    fn fetch<'a>(&'a self, server: Option<usize>, path: &'a str) -> BoxFuture<'a, Fetch>;
+}
+
+/// The result of asking.
+#[derive(Debug, Clone)]
+pub(super) enum Fetch {
+    /// The file.
+    Found(Bytes),
+    /// It is not there; another server may be asked.
+    Next,
+    /// It cannot be had, and no other server may be asked.
+    Stop,
+}
+
+/// All servers as usual; if what came is wrong, each by itself.
+fn ways(source: &dyn DatabaseSource) -> impl Iterator<Item = Option<usize>> {
+    std::iter::once(None).chain((0..source.count()).map(Some))
+}
+
+/// A module's record.
+#[derive(Debug, Clone)]
+struct Proven {
+    answer: Bytes,
+    sums: BTreeMap<Hashed, String>,
+}
+
+/// The client.
+#[derive(Debug)]
+pub(super) struct Checksums {
+    key: VerifierKey,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tree: Option<ProvenTree>,
+    known: BTreeMap<ModuleVersion, Proven>,
+    paused_until: Option<Instant>,
+}
+
+impl Checksums {
+    pub(super) fn new(key: VerifierKey) -> Checksums {
+        Checksums {
+            key,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The name of the database.
+    pub(super) fn name(&self) -> &str {
+        &self.key.name
+    }
+
+    /// The proven hash of a file; `None` if the database does not know it or cannot be asked: then
+    /// go itself decides.
+    pub(super) async fn hash(
+        &self,
+        module: &ModuleVersion,
+        of: Hashed,
+        source: &dyn DatabaseSource,
+    ) -> Option<String> {
+        self.prove(module, source).await?.sums.get(&of).cloned()
+    }
+
+    /// The proven answer to a lookup.
+    pub(super) async fn lookup(
+        &self,
+        module: &ModuleVersion,
+        source: &dyn DatabaseSource,
+    ) -> Option<Bytes> {
+        Some(self.prove(module, source).await?.answer)
+    }
+
+    /// A tile, if it has been proven.
+    pub(super) async fn tile(&self, path: &str) -> Option<Bytes> {
+        let wanted = Tile::parse(path)?;
+        let state = self.state.lock().await;
+        let (_, data) = state.tree.as_ref()?.tile(wanted.level, wanted.index)?;
+        data.get(..wanted.length()).map(Bytes::copy_from_slice)
+    }
+
+    async fn prove(&self, module: &ModuleVersion, source: &dyn DatabaseSource) -> Option<Proven> {
+        let mut state = self.state.lock().await;
+        if let Some(proven) = state.known.get(module) {
+            return Some(proven.clone());
+        }
+        if state
+            .paused_until
+            .is_some_and(|until| Instant::now() < until)
+        {
+            return None;
+        }
+        let answer = self.signed(module, source).await;
+        let proven = match answer {
+            Ok(answer) => prove(&mut state.tree, module, answer, source).await,
+            Err(Unproven::Unknown) => return None,
+            Err(Unproven::NoAnswer) => None,
+        };
+        match &proven {
+            Some(proven) if state.known.len() < MOST_KNOWN => {
+                state.known.insert(module.clone(), proven.clone());
+            }
+            Some(_) => {}
+            None => state.paused_until = Some(Instant::now() + PAUSE),
+        }
+        proven
+    }
+
+    /// The first answer about the module that the database has signed.
+    async fn signed(
+        &self,
+        module: &ModuleVersion,
+        source: &dyn DatabaseSource,
+    ) -> Result<Signed, Unproven> {
+        let escaped = module.escaped().map_err(|_| Unproven::Unknown)?;
+        let path = format!("lookup/{escaped}");
+        let mut end = Unproven::Unknown;
+        for way in ways(source) {
+            match source.fetch(way, &path).await {
+                Fetch::Found(answer) => {
+                    if let Some(signed) = self.read(module, answer) {
+                        return Ok(signed);
+                    }
+                    end = Unproven::NoAnswer;
+                }
+                // All of them have been asked, and none has it.
+                Fetch::Next if way.is_none() => return Err(Unproven::Unknown),
+                Fetch::Next => {}
+                Fetch::Stop => return Err(Unproven::NoAnswer),
+            }
+        }
+        Err(end)
+    }
+
+    fn read(&self, module: &ModuleVersion, answer: Bytes) -> Option<Signed> {
+        let record = LookupRecord::parse(&answer).ok()?;
+        let head = TreeHead::parse(record.tree.verify(&self.key).ok()?).ok()?;
+        let sums = sums(record.lines, module);
+        let (id, leaf) = (record.id, lines_hash(record.lines));
+        (!sums.is_empty()).then_some(Signed {
+            head,
+            id,
+            leaf,
+            proven: Proven { answer, sums },
+        })
+    }
+}
+
+/// Why there is no signed answer.
+enum Unproven {
+    /// The database does not know the module.
+    Unknown,
+    /// No server gave a right answer.
+    NoAnswer,
+}
+
+/// An answer whose tree is signed; that the tree holds the record is not proven yet.
+struct Signed {
+    head: TreeHead,
+    id: u64,
+    leaf: [u8; 32],
+    proven: Proven,
+}
+
+async fn prove(
+    tree: &mut Option<ProvenTree>,
+    module: &ModuleVersion,
+    signed: Signed,
+    source: &dyn DatabaseSource,
+) -> Option<Proven> {
+    if tree
+        .as_ref()
+        .is_none_or(|tree| tree.head().size < signed.head.size)
+    {
+        *tree = Some(grow(tree.as_ref(), signed.head, source).await?);
+    }
+    let tree = tree.as_mut()?;
+    let needed = prove_record(signed.id, tree.head().size)?;
+    add(tree, needed, source).await?;
+    if tree.record(signed.id) != Some(signed.leaf) {
+        tracing::warn!(%module, "the checksum database's answer is not in its own tree");
+        return None;
+    }
+    Some(signed.proven)
+}
+
+/// The tree of a newer head, which must begin with the tree before it.
+async fn grow(
+    older: Option<&ProvenTree>,
+    head: TreeHead,
+    source: &dyn DatabaseSource,
+) -> Option<ProvenTree> {
+    // The tiles at the edge prove each other only together, so they come from one server.
+    let mut tree = None;
+    for way in ways(source) {
+        let mut data = Vec::new();
+        for tile in edge(head.size) {
+            let Ok(tile) = tile_of(way, tile, source).await? else {
+                break;
+            };
+            data.push(tile);
+        }
+        tree = ProvenTree::new(head, data).ok();
+        if tree.is_some() {
+            break;
+        }
+    }
+    let mut tree = tree?;
+    if let Some(older) = older.map(ProvenTree::head) {
+        add(&mut tree, prove_prefix(older.size, head.size)?, source).await?;
+        if tree.prefix(older.size) != Some(older.root) {
+            tracing::warn!("the checksum database has shown two trees that contradict each other");
+            return None;
+        }
+    }
+    Some(tree)
+}
+
+/// Adds tiles; each is proven by the one on the level above it.
+async fn add(tree: &mut ProvenTree, tiles: Vec<Tile>, source: &dyn DatabaseSource) -> Option<()> {
+    let mut tiles: Vec<Tile> = BTreeSet::from_iter(tiles).into_iter().collect();
+    tiles.sort_by_key(|tile| Reverse(tile.level));
+    for tile in tiles {
+        let mut ways = ways(source);
+        while tree.tile(tile.level, tile.index).is_none() {
+            if let Ok(data) = tile_of(ways.next()?, tile, source).await? {
+                // A wrong tile: another server may have the right one.
+                let _ = tree.add(tile, data);
+            }
+        }
+    }
+    Some(())
+}
+
+/// A server has no such tile.
+struct NoTile;
+
+/// A tile by its own name, else cut from the full one, as go does (`client.go:readTile`). `None`:
+/// no other server may be asked.
+async fn tile_of(
+    server: Option<usize>,
+    tile: Tile,
+    source: &dyn DatabaseSource,
+) -> Option<Result<Vec<u8>, NoTile>> {
+    for path in [tile.path(), tile.full().path()] {
+        match source.fetch(server, &path).await {
+            Fetch::Found(data) => {
+                let mut data = data.to_vec();
+                data.truncate(tile.length());
+                return Some(Ok(data));
+            }
+            Fetch::Next if tile.is_full() => break,
+            Fetch::Next => {}
+            Fetch::Stop => return None,
+        }
+    }
+    Some(Err(NoTile))
+}
+
+fn sums(lines: &str, module: &ModuleVersion) -> BTreeMap<Hashed, String> {
+    let mut sums = BTreeMap::new();
+    for line in lines.lines() {
+        let mut words = line.split(' ');
+        let (Some(path), Some(version), Some(hash)) = (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let (version, of) = match version.strip_suffix("/go.mod") {
+            Some(version) => (version, Hashed::GoMod),
+            None => (version, Hashed::Zip),
+        };
+        if path == module.path && version == module.version && hash.starts_with("h1:") {
+            sums.insert(of, hash.to_owned());
+        }
+    }
+    sums
+}

@@ -1,0 +1,188 @@
+//! The relay's chain: the hops of a GOPROXY value, the operator of each, and which paths are
+//! private.
+
+use url::Url;
+
+use super::hop::{ChainEnd, HopClass, HopLimits, RelayHop, is_well_known};
+use crate::model::Target;
+use crate::model::chain::{Chain, HopKind, Separator};
+use crate::model::pattern::Patterns;
+
+/// What a policy says about proxies: base URLs, as in GOPROXY.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownProxies {
+    /// Targets without `private`.
+    pub public: Vec<String>,
+    /// Targets with `private = true`.
+    pub private: Vec<String>,
+}
+
+/// A chain as the relay walks it.
+#[derive(Debug, Clone)]
+pub struct RelayChain {
+    /// The hops, in order.
+    pub hops: Vec<RelayHop>,
+    /// What follows the last hop.
+    pub end: ChainEnd,
+    /// GOPRIVATE, or GONOPROXY: paths that only private hops may see.
+    pub private: Patterns,
+}
+
+impl KnownProxies {
+    /// The targets of a policy that speak the module proxy protocol.
+    pub fn of<'a>(targets: impl IntoIterator<Item = &'a Target>) -> KnownProxies {
+        let mut known = KnownProxies::default();
+        for target in targets {
+            let list = match target.private {
+                true => &mut known.private,
+                false => &mut known.public,
+            };
+            list.extend(target.goproxy_url().map(str::to_owned));
+        }
+        known
+    }
+}
+
+impl RelayChain {
+    /// Reads a GOPROXY value that has been parsed.
+    pub fn new(
+        chain: &Chain,
+        known: &KnownProxies,
+        private: Patterns,
+        limits: HopLimits,
+    ) -> RelayChain {
+        let is_listed = |list: &[String], url: &str| {
+            let same = |one: &String| bare(one) == bare(url);
+            list.iter().any(same)
+        };
+        let mut hops = Vec::new();
+        let mut end = ChainEnd::Nothing;
+        for hop in &chain.hops {
+            let (name, class) = match &hop.kind {
+                HopKind::Direct => {
+                    end = ChainEnd::Direct;
+                    continue;
+                }
+                HopKind::Off => continue,
+                HopKind::File(url) => (
+                    url.strip_prefix("file://").unwrap_or(url).to_owned(),
+                    HopClass::Local,
+                ),
+                HopKind::Proxy(url) => {
+                    let name = name_of(url);
+                    let host = name
+                        .rsplit_once(':')
+                        .map_or(name.as_str(), |(host, _)| host);
+                    let class = if is_listed(&known.private, url) {
+                        HopClass::Private
+                    } else if is_listed(&known.public, url) || is_well_known(host) {
+                        HopClass::Public
+                    } else {
+                        HopClass::Gatekeeper
+                    };
+                    (name, class)
+                }
+            };
+            hops.push(RelayHop {
+                name,
+                kind: hop.kind.clone(),
+                class,
+                sees_private: matches!(class, HopClass::Local | HopClass::Private),
+                then: hop.then,
+                limits,
+            });
+        }
+        // Without a policy that names the private ones, a proxy that is not known to be public may
+        // be the company's: go sends it private paths too, once GONOPROXY lets it.
+        if !hops.iter().any(|hop| hop.class == HopClass::Private) {
+            for hop in &mut hops {
+                hop.sees_private |= hop.class == HopClass::Gatekeeper;
+            }
+        }
+        RelayChain { hops, end, private }
+    }
+
+    /// Reports whether only private hops may see this module path.
+    pub fn is_private(&self, module: &str) -> bool {
+        self.private.matches(module)
+    }
+
+    /// Returns the hops of a checksum database's requests: those of the chain, then the database's
+    /// own server, which go itself would ask last.
+    pub fn with_database(&self, name: &str) -> Vec<RelayHop> {
+        let mut hops = self.hops.clone();
+        if let Some(last) = hops.last_mut() {
+            last.then = last.then.or(Some(Separator::Comma));
+        }
+        hops.push(RelayHop {
+            name: name.to_owned(),
+            kind: HopKind::Proxy(format!("https://{name}")),
+            class: HopClass::Public,
+            sees_private: false,
+            then: None,
+            limits: hops.last().map(|hop| hop.limits).unwrap_or_default(),
+        });
+        hops
+    }
+}
+
+/// `host`, or `host:port` if the URL has a port.
+fn name_of(url: &str) -> String {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or("(no host)");
+    match url.as_ref().and_then(Url::port) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// A base URL without what does not change where it leads.
+fn bare(url: &str) -> Option<Url> {
+    let mut url = Url::parse(url.trim_end_matches('/')).ok()?;
+    // Both fail only for URLs that cannot have userinfo.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hop_is_what_the_policy_says_else_a_gatekeeper() {
+        let value = "https://me:pw@goproxy.corp.example/go/,https://athens.corp.example|\
+                     https://proxy.golang.org,https://mirror.example:8443|file:///srv/m,direct";
+        let known = KnownProxies {
+            public: vec!["https://mirror.example:8443/".to_owned()],
+            private: vec!["https://goproxy.corp.example/go".to_owned()],
+        };
+        let chain = RelayChain::new(
+            &Chain::parse(value).unwrap(),
+            &known,
+            Patterns::parse("corp.example"),
+            HopLimits::default(),
+        );
+        let hops: Vec<_> = chain
+            .hops
+            .iter()
+            .map(|hop| (hop.name.as_str(), hop.class, hop.then))
+            .collect();
+        let (comma, pipe) = (Some(Separator::Comma), Some(Separator::Pipe));
+        assert_eq!(
+            hops,
+            [
+                ("goproxy.corp.example", HopClass::Private, comma),
+                ("athens.corp.example", HopClass::Gatekeeper, pipe),
+                ("proxy.golang.org", HopClass::Public, comma),
+                ("mirror.example:8443", HopClass::Public, pipe),
+                ("/srv/m", HopClass::Local, comma),
+            ]
+        );
+        assert_eq!(chain.end, ChainEnd::Direct);
+        assert!(chain.is_private("corp.example/x") && !chain.is_private("rsc.io/quote"));
+        let database = chain.with_database("sum.golang.org");
+        assert_eq!(database.len(), 6);
+        assert_eq!(database[4].then, comma);
+    }
+}

@@ -1,0 +1,301 @@
+//! The relay's HTTP server on the loopback interface.
+//!
+//! Other users and web pages can reach any loopback port. So every path begins with a random token,
+//! the `Host` header must name this address (else a web page could reach it by DNS rebinding), and
+//! on Linux the other end of the connection must belong to this user or to root.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::engine::{RelayEngine, Reply};
+use super::page;
+use super::rules::reply::Refusal;
+use super::rules::request::{ModuleFile, ProxyRequest, SumDbFile};
+use super::spool::Content;
+
+/// Connections at a time; one more is answered at once that the relay is busy.
+const MOST_CONNECTIONS: usize = 2048;
+/// How long a connection may take for the head of a request, and stay idle between two.
+const HEAD_LIMIT: Duration = Duration::from_secs(60);
+/// The longest head of a request; go sends some 200 bytes.
+const MOST_HEAD: usize = 16 << 10;
+/// How much of a file is read at a time.
+const PIECE: usize = 128 << 10;
+/// How long requests that are under way have at the end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// After an error of accept(2), such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n\
+    Content-Length: 44\r\nConnection: close\r\n\r\ngoroam's relay has too many open connections";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct RelayServer {
+    listener: TcpListener,
+    shared: Arc<Served>,
+}
+
+#[derive(Debug)]
+struct Served {
+    address: SocketAddr,
+    token: String,
+    engine: Arc<RelayEngine>,
+}
+
+impl RelayServer {
+    /// Listens on this port of 127.0.0.1; 0: any free one.
+    ///
+    /// # Errors
+    /// When the port cannot be had.
+    pub async fn bind(
+        port: u16,
+        token: String,
+        engine: Arc<RelayEngine>,
+    ) -> io::Result<RelayServer> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Served {
+            address,
+            token,
+            engine,
+        });
+        Ok(RelayServer { listener, shared })
+    }
+
+    /// The value for GOPROXY: `http://127.0.0.1:PORT/TOKEN`.
+    pub fn url(&self) -> String {
+        format!("http://{}/{}", self.shared.address, self.shared.token)
+    }
+
+    /// Serves until `stop` is ready; then finishes what is under way.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (ending, ended) = watch::channel(false);
+        let mut connections = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(_) = connections.join_next() => {}
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) if connections.len() < MOST_CONNECTIONS => {
+                        let (shared, ended) = (Arc::clone(&self.shared), ended.clone());
+                        connections.spawn(connection(shared, stream, peer, ended));
+                    }
+                    Ok((mut stream, _)) => {
+                        // Best effort: it is refused in any case.
+                        let _ = timeout(ACCEPT_PAUSE, stream.write_all(BUSY)).await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the relay cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(self.listener);
+        let _ = ending.send(true);
+        let drained = timeout(DRAIN, async {
+            while connections.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            tracing::warn!("the relay ends although requests are under way");
+        }
+    }
+}
+
+async fn connection(
+    shared: Arc<Served>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut ended: watch::Receiver<bool>,
+) {
+    if !is_own(peer, shared.address) {
+        tracing::warn!(%peer, "another user of this machine has connected to the relay");
+        return;
+    }
+    // Small answers must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(answer(&shared, &request).await) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let result = tokio::select! {
+        result = &mut serving => result,
+        () = async { drop(ended.wait_for(|ended| *ended).await) } => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection to the relay ended");
+    }
+}
+
+/// Reports whether the other end belongs to this user or to root. Only Linux tells.
+#[cfg(target_os = "linux")]
+fn is_own(peer: SocketAddr, own: SocketAddr) -> bool {
+    use crate::probe::tcp_table;
+    let me = rustix::process::geteuid().as_raw();
+    match tcp_table::owner(peer, own) {
+        Ok(Some(user)) => user == me || user == 0,
+        // It has closed its end already, or /proc is not there: the token decides.
+        Ok(None) | Err(_) => true,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_own(_peer: SocketAddr, _own: SocketAddr) -> bool {
+    true
+}
+
+async fn answer(shared: &Served, request: &Request<Incoming>) -> Response<Body> {
+    let refuse = |status, text: &str| refused(&Refusal::new(status, text));
+    if request.method() != Method::GET {
+        return refuse(405, "goroam's relay only answers GET");
+    }
+    if !is_meant(shared.address, request.headers().get(HOST)) {
+        return refuse(
+            421,
+            "goroam's relay is not meant: the Host header names another",
+        );
+    }
+    let path = request.uri().path();
+    let Some(path) = below_token(path, &shared.token) else {
+        return refuse(
+            403,
+            "goroam's relay needs the token of this machine's go env",
+        );
+    };
+    if request.uri().query().is_some() || request.uri().authority().is_some() {
+        return refuse(400, "goroam's relay serves the module proxy protocol only");
+    }
+    match path {
+        "/" => {
+            return whole(
+                StatusCode::OK,
+                page::HTML,
+                page::html(&shared.engine).into(),
+            );
+        }
+        "/metrics" => {
+            let text = page::metrics(&shared.engine);
+            return whole(StatusCode::OK, TEXT, text.into());
+        }
+        _ => {}
+    }
+    let Some(asked) = ProxyRequest::parse(path) else {
+        return refuse(404, "not a path of the module proxy protocol");
+    };
+    let kind = content_type(&asked);
+    match shared.engine.serve(asked, path).await {
+        Reply::File { content, .. } => file(content, kind),
+        Reply::Refused(refusal) => refused(&refusal),
+    }
+}
+
+/// The rest of a path that begins with the token; compared without a hint how much of it is right.
+fn below_token<'a>(path: &'a str, token: &str) -> Option<&'a str> {
+    let path = path.strip_prefix('/')?;
+    let end = path.find('/').unwrap_or(path.len());
+    let (given, rest) = path.split_at_checked(end)?;
+    let is_same = given.len() == token.len()
+        && given
+            .bytes()
+            .zip(token.bytes())
+            .fold(0, |differs, (a, b)| differs | (a ^ b))
+            == 0;
+    is_same.then_some(if rest.is_empty() { "/" } else { rest })
+}
+
+fn is_meant(own: SocketAddr, host: Option<&HeaderValue>) -> bool {
+    let Some(host) = host.and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
+    let port = own.port();
+    host == format!("127.0.0.1:{port}") || host.eq_ignore_ascii_case(&format!("localhost:{port}"))
+}
+
+fn content_type(request: &ProxyRequest) -> &'static str {
+    match request {
+        ProxyRequest::Module { file, .. } => match file {
+            ModuleFile::List | ModuleFile::Mod(_) => TEXT,
+            ModuleFile::Latest | ModuleFile::Info(_) => "application/json",
+            ModuleFile::Zip(_) => "application/zip",
+        },
+        ProxyRequest::SumDb { rest, .. } => match rest {
+            SumDbFile::Supported | SumDbFile::Latest | SumDbFile::Lookup(..) => TEXT,
+            SumDbFile::Tile(_) => "application/octet-stream",
+        },
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response<Body> {
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    whole(status, TEXT, refusal.text.clone().into())
+}
+
+fn whole(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Body> {
+    let body = Full::new(body)
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A file, piece by piece. If it cannot be read to its end, the connection breaks: go then sees
+/// that the file is not whole.
+fn file(content: Content, kind: &'static str) -> Response<Body> {
+    let length = content.length();
+    if let Content::Memory(bytes) = content {
+        return whole(StatusCode::OK, kind, bytes);
+    }
+    let pieces = stream::unfold((content, 0), |(content, from)| async move {
+        match content.piece(from, PIECE) {
+            Ok(piece) if piece.is_empty() => None,
+            Ok(piece) => {
+                let to = from + u64::try_from(piece.len()).unwrap_or(0);
+                Some((Ok(Frame::data(piece)), (content, to)))
+            }
+            Err(error) => Some((Err(error), (content, from))),
+        }
+    });
+    let mut response = Response::new(StreamBody::new(pieces).boxed_unsync());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}

@@ -1,0 +1,132 @@
+//! The relay's setup from go's variables, and its token.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::engine::RelaySetup;
+use super::rules::chain::{KnownProxies, RelayChain};
+use super::rules::hop::HopLimits;
+use crate::bounded;
+use crate::gomod::sum::hex;
+use crate::model::pattern::NOTHING;
+use crate::model::{Chain, ChainError, Patterns, SumDb};
+
+/// go's variables that the relay works with.
+pub const VARIABLES: [&str; 5] = ["GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB"];
+
+/// How long one request may take: a zip of 500 MB over a slow line.
+pub const DEADLINE: Duration = Duration::from_secs(600);
+
+/// The token's length in bytes.
+const TOKEN: usize = 16;
+
+impl RelaySetup {
+    /// Uses the values of `go env`. Without hashes of a project; `spool`: a directory on disk.
+    ///
+    /// # Errors
+    /// When go would refuse GOPROXY.
+    pub fn of_go_env<'v>(
+        value: impl Fn(&str) -> &'v str,
+        known: &KnownProxies,
+        limits: HopLimits,
+        spool: PathBuf,
+    ) -> Result<RelaySetup, ChainError> {
+        let chain = Chain::parse(value("GOPROXY"))?;
+        // `GONOPROXY=none` is how private paths get to a private proxy.
+        let private = match value("GONOPROXY") {
+            "" | NOTHING => value("GOPRIVATE"),
+            list => list,
+        };
+        Ok(RelaySetup {
+            chain: RelayChain::new(&chain, known, Patterns::parse(private), limits),
+            // go itself reports a GOSUMDB that it cannot read.
+            sumdb: SumDb::parse(value("GOSUMDB")).ok(),
+            no_sumdb: Patterns::parse(value("GONOSUMDB")),
+            go_sum: Vec::new(),
+            spool,
+            deadline: DEADLINE,
+        })
+    }
+}
+
+/// A new random token.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn new_token() -> io::Result<String> {
+    let mut bytes = [0; TOKEN];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    Ok(hex(&bytes))
+}
+
+/// The token that is kept in this file, which only the user can read; a new one if there is none.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn kept_token(file: &Path) -> io::Result<String> {
+    let read = bounded::if_any(bounded::read(file, 1024))?;
+    let token = read.and_then(|bytes| String::from_utf8(bytes).ok());
+    let is_whole =
+        |text: &str| text.len() == 2 * TOKEN && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(token) = token.filter(|token| is_whole(token.trim())) {
+        return Ok(token.trim().to_owned());
+    }
+    let token = new_token()?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // tempfile makes it readable for this user only.
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(token.as_bytes())?;
+    new.persist(file)?;
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_kept_and_a_damaged_one_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state").join("relay-token");
+        let token = kept_token(&file).unwrap();
+        assert_eq!(token.len(), 32);
+        assert_eq!(kept_token(&file).unwrap(), token);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        fs::write(&file, "short").unwrap();
+        let other = kept_token(&file).unwrap();
+        assert_ne!(other, token);
+        assert_eq!(kept_token(&file).unwrap(), other);
+    }
+
+    #[test]
+    fn private_paths_are_those_of_gonoproxy_unless_it_is_none() {
+        let private = |gonoproxy: &'static str| {
+            let value = move |name: &str| match name {
+                "GOPROXY" => "https://goproxy.corp.example",
+                "GOPRIVATE" => "corp.example",
+                "GONOPROXY" => gonoproxy,
+                _ => "",
+            };
+            let known = KnownProxies::default();
+            RelaySetup::of_go_env(value, &known, HopLimits::default(), PathBuf::new())
+                .unwrap()
+                .chain
+        };
+        assert!(private("none").is_private("corp.example/x"));
+        assert!(private("").is_private("corp.example/x"));
+        assert!(!private("other.example").is_private("corp.example/x"));
+        assert!(private("other.example").is_private("other.example/y"));
+    }
+}
