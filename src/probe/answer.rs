@@ -190,7 +190,10 @@ impl HttpAnswer {
             };
             let is_gzip = match &mut gzip {
                 Some(gzip) => gzip.push(&part, &mut save).is_some(),
-                None => save(&part) || true,
+                None => {
+                    save(&part);
+                    true
+                }
             };
             trouble?;
             if !is_gzip {

@@ -12,10 +12,13 @@ use tokio::time::{Instant, timeout_at};
 use super::fault::{ProbeFailure, down, in_words, refusal, wrong};
 use crate::model::{Limits, Phase, Phases, Target};
 
+/// Stores the next bytes.
+pub type WriteBytes = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send + Sync>;
+
 /// Receives the body of a 200, piece by piece.
 pub struct Download {
     /// Takes the next bytes.
-    pub write: Box<dyn FnMut(&[u8]) -> io::Result<()> + Send + Sync>,
+    pub write: WriteBytes,
     /// How many bytes it takes; a longer body is refused.
     pub most: u64,
     /// How long no byte may come.

@@ -230,7 +230,7 @@ impl RelayEngine {
                     ..refusal
                 })
             }
-            reply => reply,
+            reply @ (Reply::File { .. } | Reply::Refused(_)) => reply,
         }
     }
 
