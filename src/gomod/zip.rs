@@ -8,7 +8,6 @@
 
 mod content;
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -91,14 +90,15 @@ impl ModZip {
     /// If it is not a zip, or has names or sizes that go would not accept.
     pub fn open(path: &Path) -> Result<ModZip, ZipError> {
         let file = bounded::open(path).map_err(|error| ZipError::unreadable(path, &error))?;
-        ModZip::of(file, path)
+        ModZip::of(file.into(), path)
     }
 
     /// Does the same with an open file; `path` is for messages only.
     ///
     /// # Errors
     /// If it is not a zip, or has names or sizes that go would not accept.
-    pub fn of(file: File, path: &Path) -> Result<ModZip, ZipError> {
+    pub fn of(file: FileReader, path: &Path) -> Result<ModZip, ZipError> {
+        let file = file.into_inner();
         let unreadable = |error| ZipError::unreadable(path, &error);
         let bad = |error: rawzip::Error| ZipError::bad(path, error);
         let length = file.metadata().map_err(unreadable)?.len();

@@ -90,7 +90,7 @@ impl Content {
                     is_unreadable: true,
                     why: error.to_string(),
                 })?;
-                ModZip::of(file, name)?.h1()
+                ModZip::of(file.into(), name)?.h1()
             }
             Content::Memory(_) => Err(ZipError {
                 path: name.to_owned(),
