@@ -159,8 +159,7 @@ impl Session {
 
     /// Returns the variables set by hand that the journal does not name yet; those that this turn
     /// has overwritten are named again.
-    fn news_of_drift(&self, found: Vec<Drift>, changed: &[String]) -> Vec<Drift> {
-        let mut news = found;
+    fn news_of_drift(&self, mut news: Vec<Drift>, changed: &[String]) -> Vec<Drift> {
         news.retain(|drift| {
             changed.contains(&drift.name) || !self.memory.drift_noted.contains(drift)
         });
@@ -208,11 +207,11 @@ impl Session {
         let names = names.iter().map(String::as_str);
         // A command without an agent may have begun while this agent started. Its baseline is older
         // than what the file holds now, and a baseline that it used and removed is needed again.
-        let on_disk = match Baseline::load(&self.paths.baseline()) {
+        let path = self.paths.baseline();
+        let on_disk = match Baseline::load(&path) {
             Ok(on_disk) => on_disk,
             // The values known from before replace the damaged record; see `recall`.
             Err(_) if self.baseline.is_some() => {
-                let path = self.paths.baseline();
                 let _ = std::fs::rename(&path, path.with_extension("json.broken"));
                 None
             }
@@ -230,22 +229,15 @@ impl Session {
         }
         // The baseline is cloned, not taken: if it cannot be kept now, it must not be forgotten
         // either.
-        let (kept, grown) = match self.baseline.clone() {
-            Some(mut kept) => {
-                let text = EnvText(present.bytes.clone().unwrap_or_default());
-                let grown = kept.manage(&text, names);
-                (kept, grown)
-            }
-            None => {
-                let path = self.file()?.path;
-                let captured = Baseline::capture(&path, present.bytes.as_deref(), names);
-                (captured, true)
-            }
+        let before = present.bytes.as_deref();
+        let mut kept = match self.baseline.clone() {
+            Some(kept) => kept,
+            None => Baseline::capture(&self.file()?.path, before, []),
         };
+        let grown = kept.manage(&EnvText(before.unwrap_or_default().to_vec()), names);
         if grown || !is_kept {
             let what = "cannot keep what the go env file held before";
-            kept.save(&self.paths.baseline())
-                .map_err(Error::state(what))?;
+            kept.save(&path).map_err(Error::state(what))?;
         }
         self.baseline = Some(kept);
         if let Some(trouble) = self.baseline_trouble.take() {
@@ -286,12 +278,9 @@ impl Session {
         {
             networks.insert(identity, (profile.clone(), entry.at));
         }
-        while networks.len() > NETWORKS {
-            let oldest = networks.iter().min_by_key(|(_, (_, at))| *at);
-            let Some(oldest) = oldest.map(|(identity, _)| identity.clone()) else {
-                break;
-            };
-            networks.remove(&oldest);
+        let oldest = networks.iter().min_by_key(|(_, (_, at))| *at);
+        if let Some((oldest, _)) = oldest.filter(|_| networks.len() > NETWORKS) {
+            networks.remove(&oldest.clone());
         }
     }
 
@@ -462,8 +451,8 @@ impl Session {
         let file = self.own_file()?;
         let present = self.present();
         let drift = drift::shown(&self.memory, &file, &present);
-        let values = baseline.values.iter();
-        let wants = values.map(|(name, value)| (name.clone(), Want::Baseline(value.clone())));
+        let values = baseline.values.clone().into_iter();
+        let wants = values.map(|(name, value)| (name, Want::Baseline(value)));
         let plan = diff(&present.values, &wants.collect());
         let expect = present.bytes.as_deref().unwrap_or_default();
         let written = self.memory.written.as_ref();
@@ -510,9 +499,8 @@ impl Session {
         self.journal(&entry);
         self.save_memory()?;
         let mut status = self.status_of(&snapshot, &self.present());
-        status
-            .troubles
-            .extend(baseline.lost.then(|| LOST.to_owned()));
+        let lost = baseline.lost.then(|| LOST.to_owned());
+        status.troubles.extend(lost);
         Ok(turn_report(status, entry))
     }
 }

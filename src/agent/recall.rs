@@ -52,10 +52,9 @@ fn recall_baseline(
         let trouble = format!("{why}; the copy in state.json is used");
         return (Some(before.clone()), Some(trouble));
     }
-    let own = ours_by_memory(memory, loaded).or_else(|| ours_by_journal(paths, file?));
-    if let Some(own) = own {
+    if let Some(baseline) = without_goroam(paths, memory, loaded, file) {
         let trouble = "goroam knows what it has written and takes none of it for yours";
-        return (Some(without(own)), Some(format!("{why}; {trouble}")));
+        return (Some(baseline), Some(format!("{why}; {trouble}")));
     }
     // Nothing was ever written, or nothing is known of it.
     let trouble = path.symlink_metadata().is_ok().then(|| {
@@ -82,39 +81,6 @@ pub(super) fn said(baseline: Option<&Baseline>) -> Option<String> {
         "the record of what the go env file held before goroam was lost: `goroam restore` takes \
          goroam's own lines out, but cannot bring back what they had replaced"
             .to_owned()
-    })
-}
-
-/// What goroam has written into which file, and which of these values are its own rather than a
-/// value of the user that it has restored.
-struct OwnValues {
-    file: EnvFile,
-    values: Values,
-    is_masked: bool,
-    own: Option<BTreeSet<String>>,
-}
-
-fn ours_by_memory(memory: &Memory, loaded: &Loaded) -> Option<OwnValues> {
-    let Written { path, values, .. } = memory.written.as_ref().or(memory.pending.as_ref())?;
-    let profile = memory.profile.as_deref();
-    let profile = profile.and_then(|name| loaded.policy.profile(name));
-    Some(OwnValues {
-        file: EnvFile {
-            path: from_exact(path),
-        },
-        values: values.clone(),
-        is_masked: false,
-        own: profile.map(|(_, profile)| profile.env.keys().cloned().collect()),
-    })
-}
-
-fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<OwnValues> {
-    let (values, last) = written_by_journal(paths)?;
-    Some(OwnValues {
-        file: file.clone(),
-        values,
-        is_masked: true,
-        own: last.map(|(decision, _)| decision.env.into_keys().collect()),
     })
 }
 
@@ -175,14 +141,36 @@ fn remind(memory: &mut Memory, paths: &Paths, baseline: &Baseline, file: &EnvFil
     }
 }
 
-/// Returns the file without what goroam has written there.
-fn without(ours: OwnValues) -> Baseline {
-    let text = ours.file.read().ok().flatten().unwrap_or_default();
-    let mut baseline = Baseline::capture(&ours.file.path, Some(&text.0), []);
+/// Returns the file without what goroam has written there: by its memory, or else by the journal,
+/// which hides credentials. A value of the user that goroam has restored stays.
+fn without_goroam(
+    paths: &Paths,
+    memory: &Memory,
+    loaded: &Loaded,
+    file: Option<&EnvFile>,
+) -> Option<Baseline> {
+    let (path, written, own, is_masked): (_, _, Option<BTreeSet<String>>, _) =
+        match memory.written.as_ref().or(memory.pending.as_ref()) {
+            Some(Written { path, values, .. }) => {
+                let profile = memory.profile.as_deref();
+                let profile = profile.and_then(|name| loaded.policy.profile(name));
+                let own = profile.map(|(_, profile)| profile.env.keys().cloned().collect());
+                (from_exact(path), values.clone(), own, false)
+            }
+            None => {
+                let path = file?.path.clone();
+                let (values, last) = written_by_journal(paths)?;
+                let own = last.map(|(decision, _)| decision.env.into_keys().collect());
+                (path, values, own, true)
+            }
+        };
+    let file = EnvFile { path };
+    let text = file.read().ok().flatten().unwrap_or_default();
+    let mut baseline = Baseline::capture(&file.path, Some(&text.0), []);
     baseline.lost = true;
-    for (name, wrote) in ours.values {
+    for (name, wrote) in written {
         let now = text.get(&name).map(str::to_owned);
-        let is_own = match &ours.own {
+        let is_own = match &own {
             Some(own) => own.contains(&name),
             // A list of private names more probably belongs to the user: without it those names
             // would leak.
@@ -191,9 +179,9 @@ fn without(ours: OwnValues) -> Baseline {
                 !is_list || matches!(now.as_deref(), None | Some("" | "none"))
             }
         };
-        let masked = now.as_deref().map(mask).filter(|_| ours.is_masked);
+        let masked = now.as_deref().map(mask).filter(|_| is_masked);
         let is_ours = is_own && masked.as_ref().or(now.as_ref()) == wrote.as_ref();
         baseline.values.insert(name, now.filter(|_| !is_ours));
     }
-    baseline
+    Some(baseline)
 }

@@ -306,16 +306,6 @@ impl Agent {
         self.begin(if slept { Cause::Wake } else { Cause::Network });
     }
 
-    fn look_again_now(&mut self) {
-        let snapshot = self.survey();
-        let changes = Change::between(&self.snapshot, &snapshot);
-        if changes.iter().any(|change| change.major) {
-            self.late.drop_all();
-        }
-        Change::add(changes, &mut self.changes);
-        self.snapshot = snapshot;
-    }
-
     /// On a known network, applies the profile of last time at once; the round that follows proves
     /// it.
     async fn use_what_is_known(&mut self) {
@@ -329,14 +319,13 @@ impl Agent {
             return;
         };
         self.drop_work();
-        let result = match prepare_known(input, decision).await {
-            Ok(ready) => self.session.finish(ready, false).await.map(drop),
-            Err(error) => Err(error),
+        let result = async {
+            let ready = prepare_known(input, decision).await?;
+            self.session.finish(ready, false).await
         };
-        if let Err(error) = result {
-            debug!("the profile of last time: {error}");
-        } else {
-            self.publish_status();
+        match result.await {
+            Ok(_) => drop(self.publish_status()),
+            Err(error) => debug!("the profile of last time: {error}"),
         }
     }
 
@@ -480,22 +469,22 @@ impl Agent {
                 target.reason.push_str("; still waiting for it");
             }
         }
+        let troubles = &mut status.troubles;
         let policy = self.policy_trouble.as_ref();
-        let policy = policy.filter(|trouble| !status.troubles.contains(trouble));
+        let policy = policy.filter(|trouble| !troubles.contains(trouble));
         let own = [
-            policy,
-            self.turn_trouble.as_ref(),
-            self.fight.as_ref(),
-            self.blindness.as_ref(),
-            self.update.trouble.as_ref(),
-            self.prefetch.trouble.as_ref(),
+            policy.cloned(),
+            self.turn_trouble.clone(),
+            self.fight.clone(),
+            self.blindness.clone(),
+            self.update.trouble.clone(),
+            self.prefetch.trouble.clone(),
         ];
-        let own: Vec<String> = own.into_iter().flatten().cloned().collect();
-        status.troubles.extend(own);
-        status.troubles.extend(self.watcher.troubles());
-        let paused = "paused; run `goroam auto` to resume";
-        let is_paused = self.session.memory.paused;
-        status.troubles.extend(is_paused.then(|| paused.to_owned()));
+        troubles.extend(own.into_iter().flatten());
+        troubles.extend(self.watcher.troubles());
+        if self.session.memory.paused {
+            troubles.push("paused; run `goroam auto` to resume".to_owned());
+        }
         status
     }
 
@@ -541,7 +530,13 @@ impl Agent {
                 self.reload(command == Command::Once { dry_run: false });
                 match self.session.choose(&command) {
                     Ok(()) => {
-                        self.look_again_now();
+                        let snapshot = self.survey();
+                        let changes = Change::between(&self.snapshot, &snapshot);
+                        if changes.iter().any(|change| change.major) {
+                            self.late.drop_all();
+                        }
+                        Change::add(changes, &mut self.changes);
+                        self.snapshot = snapshot;
                         let dry_run = command == Command::Once { dry_run: true };
                         self.begin_for(Cause::Asked, dry_run, vec![answer]);
                     }
@@ -786,11 +781,8 @@ impl Agent {
         );
         if self.fight.is_none() {
             warn!("{what}");
-            let change = Change {
-                what: what.clone(),
-                major: true,
-            };
-            Change::add(vec![change], &mut self.changes);
+            let (what, major) = (what.clone(), true);
+            Change::add(vec![Change { what, major }], &mut self.changes);
         }
         self.fight = Some(what);
     }

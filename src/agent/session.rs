@@ -62,7 +62,7 @@ pub struct Session {
 }
 
 /// The last decision, and the reasons for it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WhyReport {
     /// What was chosen, and why.
     pub decision: Decision,
@@ -296,8 +296,7 @@ impl Session {
             at: Some(entry.at),
             decided_ms: entry.ms.get("probe").copied(),
             summary: self.memory.why.clone().unwrap_or_default(),
-            from: None,
-            tier: None,
+            ..WhyReport::default()
         })
     }
 
@@ -311,12 +310,8 @@ impl Session {
             summary: explain::because(&decision, &self.loaded.policy, &snapshot, &seen),
             decision,
             report: seen.into_values().map(|seen| seen.observation).collect(),
-            changes: Vec::new(),
-            turn: None,
-            at: None,
             decided_ms: Some(millis(began.elapsed())),
-            from: None,
-            tier: None,
+            ..WhyReport::default()
         })
     }
 

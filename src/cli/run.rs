@@ -10,13 +10,13 @@ use anstyle::{AnsiColor, Style};
 use clap::{ColorChoice, CommandFactory as _, Parser};
 use tracing::Level;
 
-use super::args::{Cli, Verb};
+use super::args::{Cli, Json, Once, Verb};
 use super::context::{Context, Output};
 use super::failure::Failure;
 use super::render::{Page, findings};
-use super::verb;
+use super::verb::{self, take_turn::take_turn};
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
-use crate::agent::{Error, record_panics};
+use crate::agent::{Command, Error, record_panics};
 use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::policy::{PolicyFinding, Severity};
@@ -68,13 +68,13 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::History(args) => verb::history::run(context, args),
         Verb::Completions(args) => verb::completions::run(context, Cli::command(), args),
         Verb::Man(args) => verb::man::run(context, Cli::command(), &args),
-        Verb::Once(args) => block_on(Box::pin(verb::take_turn::once(context, args))),
+        Verb::Once(Once { dry_run, format }) => turn(context, Command::Once { dry_run }, format),
         Verb::Agent => block_on(Box::pin(verb::agent::run(context))),
         Verb::Status(args) => block_on(Box::pin(verb::status::run(context, args))),
         Verb::Probe(args) => block_on(Box::pin(verb::probe::run(context, &args))),
         Verb::Why(args) => block_on(Box::pin(verb::why::run(context, args))),
         Verb::Use(args) => block_on(Box::pin(verb::take_turn::use_profile(context, &args))),
-        Verb::Auto(args) => block_on(Box::pin(verb::take_turn::auto(context, args))),
+        Verb::Auto(format) => turn(context, Command::Auto, format),
         Verb::Pause(args) => block_on(Box::pin(verb::take_turn::pause(context, args))),
         Verb::Service(args) => block_on(Box::pin(verb::service::run(context, &args))),
         Verb::Exec(args) => block_on(Box::pin(verb::exec::run(context, args))),
@@ -83,8 +83,12 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Relay(args) => block_on(Box::pin(verb::relay::run(context, args))),
         Verb::Vendor(args) => verb::vendor::run(context, &args),
         Verb::Doctor(args) => block_on(Box::pin(verb::doctor::run(context, args))),
-        Verb::Restore(args) => block_on(Box::pin(verb::take_turn::restore(context, args))),
+        Verb::Restore(format) => turn(context, Command::Restore, format),
     }
+}
+
+fn turn(context: &Context, command: Command, format: Json) -> Result<u8, Failure> {
+    block_on(Box::pin(take_turn(context, command, format.json)))
 }
 
 /// Runs the verb on this thread only: it mostly waits, and a DNS lookup gets its own thread when

@@ -1,7 +1,6 @@
 //! Sends commands to the running agent.
 
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, BufReader};
@@ -18,11 +17,9 @@ use crate::paths::Paths;
 const CONNECT_TIME: Duration = Duration::from_secs(1);
 /// Time limit for answers that the agent has ready.
 const STATUS_TIME: Duration = Duration::from_secs(4);
-/// Time limit until the agent confirms that it has the command. Connecting, this and the check
-/// whether the agent is alive take less than five seconds together.
-const FIRST_WORD: Duration = Duration::from_millis(2000);
-/// Time limit for that check.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(1500);
+/// Time limit until the agent confirms that it has the command. Connecting and this take less than
+/// five seconds together.
+const FIRST_WORD: Duration = Duration::from_millis(3500);
 /// Longest time between two heartbeats; the agent sends one each second.
 const SILENCE: Duration = Duration::from_secs(4);
 /// Longest time for an answer: a turn with the slowest probes, each with retries, and another turn
@@ -149,25 +146,16 @@ impl Watching {
             .unwrap_or(Err(silent))
     }
 
-    /// Waits from heartbeat to heartbeat. An older agent sends no heartbeats: a second connection
-    /// checks whether it is alive.
+    /// Waits from heartbeat to heartbeat.
     async fn last_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let (silent, paths) = (self.silent(), self.paths.clone());
-        let (mut wait, mut beats) = (FIRST_WORD, false);
+        let mut wait = FIRST_WORD;
         loop {
-            // The read continues across the waits: dropping it would lose half a line.
-            let mut next = pin!(self.line());
-            let line = loop {
-                match timeout(wait, &mut next).await {
-                    Ok(line) => break line?,
-                    Err(_) if beats || !is_alive(&paths).await => return Err(silent),
-                    Err(_) => {}
-                }
-            };
+            let silent = self.silent();
+            let line = timeout(wait, self.line()).await.unwrap_or(Err(silent))?;
             if line.as_deref() != Some(HEARTBEAT) {
                 return Ok(line);
             }
-            (wait, beats) = (SILENCE, true);
+            wait = SILENCE;
         }
     }
 
@@ -176,11 +164,6 @@ impl Watching {
             pid: server_pid(self.stream.get_ref()),
         }
     }
-}
-
-async fn is_alive(paths: &Paths) -> bool {
-    let asked = async { request(paths, Command::Status, false).await?.line().await };
-    matches!(timeout(SIGN_OF_LIFE, asked).await, Ok(Ok(Some(_))))
 }
 
 fn reply(line: Option<Vec<u8>>) -> Result<Reply, Error> {

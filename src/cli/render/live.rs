@@ -35,27 +35,46 @@ pub(in crate::cli) struct View<'a> {
     pub glyphs: &'a Glyphs,
 }
 
-/// The parts that can be left out.
+/// The parts of the screen, from top to bottom.
 #[derive(Debug, Clone, Copy)]
 enum Part {
-    /// Empty lines between the parts.
-    Gaps,
-    /// The last line.
-    Footer,
+    Head,
     Network,
     Why,
     Variables,
     /// The meaning of the targets' bars.
     Scale,
     Targets,
+    /// Newest first.
     Switches,
-    /// Notes that use as many lines as they need. Otherwise each has one line.
+    /// Notes that use as many lines as they need.
     WholeNotes,
+    /// The first line of each note, shown instead.
     Notes,
+    /// Empty lines between the parts.
+    Gaps,
+    /// The last line.
+    Footer,
 }
 
-/// The number of lines shown of each [`Part`].
-type Budget = [usize; 10];
+/// The content of a part, and how much of it is shown.
+#[derive(Debug)]
+struct Block {
+    lines: Vec<Line>,
+    /// The rank of each line; the lines with the smallest ranks stay longest.
+    ranks: Vec<usize>,
+    most: usize,
+}
+
+impl Block {
+    fn new(lines: Vec<Line>) -> Block {
+        Block {
+            most: lines.len(),
+            ranks: vec![0; lines.len()],
+            lines,
+        }
+    }
+}
 
 /// The order in which parts are left out, and the number of lines that stay.
 const ORDER: [(Part, usize); 20] = [
@@ -83,16 +102,23 @@ const ORDER: [(Part, usize); 20] = [
 
 /// Returns the painted lines of the screen: as many as it has rows, none wider than its columns.
 pub(in crate::cli) fn live(view: &View<'_>) -> Vec<String> {
-    let parts = Parts::of(view);
-    let budget = parts.fitting(view.size.rows);
-    let mut lines = parts.lines(&budget);
-    if budget[Part::Footer as usize] > 0 {
+    let rows = view.size.rows;
+    let mut blocks = blocks(view);
+    let used = |blocks: &[Block]| lines(view, blocks).len() + blocks[Part::Footer as usize].most;
+    for (part, floor) in ORDER {
+        while blocks[part as usize].most > floor && used(&blocks) > rows {
+            blocks[part as usize].most -= 1;
+        }
+    }
+    let mut lines = lines(view, &blocks);
+    let footer = &blocks[Part::Footer as usize];
+    if footer.most > 0 {
         // The footer is always on the last row, so that it does not move while the rest grows and
         // shrinks.
-        lines.resize_with(view.size.rows.saturating_sub(1), Line::default);
-        lines.push(parts.footer);
+        lines.resize_with(rows.saturating_sub(1), Line::default);
+        lines.extend(footer.lines.iter().cloned());
     }
-    lines.resize_with(view.size.rows, Line::default);
+    lines.resize_with(rows, Line::default);
     let paint = |line: &Line| line.paint(view.size.columns, view.glyphs);
     lines.iter().map(paint).collect()
 }
@@ -110,143 +136,100 @@ const MOST_BARS: usize = 32;
 /// A narrow terminal has fewer, so that the reason has room.
 const FEWEST_BARS: usize = 8;
 
-/// The parts of the screen.
-#[derive(Debug)]
-struct Parts {
-    head: Line,
-    network: Vec<Line>,
-    why: Vec<Line>,
-    variables: Vec<Line>,
-    /// The rank of each variable; the variables with the smallest ranks stay longest.
-    variable_ranks: Vec<usize>,
-    scale: Line,
-    targets: Vec<Line>,
-    target_ranks: Vec<usize>,
-    /// Newest first.
-    switches: Vec<Line>,
-    notes: Vec<Vec<Line>>,
-    footer: Line,
-    more: &'static str,
+/// Fills the parts, in the order of [`Part`].
+fn blocks(view: &View<'_>) -> [Block; 11] {
+    let status = view.status;
+    let variables = variables(status);
+    let columns = name_columns(variables.iter().map(|variable| &variable.name));
+    let named = |name: &str, text: &str| named(view, columns, name, text);
+    let why = status.why.as_deref().map(|why| named("why", &clean(why)));
+    let shown = variables.iter().map(|one| variable(view, one, columns));
+    let scale = format!("last rounds: {}", scale(view.glyphs));
+    let scale = Line::default().and("  ").with(DIM, scale);
+    let notes = all_notes(view);
+    let targets = &status.targets;
+    [
+        Block::new(vec![head(view)]),
+        Block::new(named("network", &network(&status.network))),
+        Block::new(why.unwrap_or_default()),
+        Block {
+            ranks: variables.iter().map(|one| rank(&one.name)).collect(),
+            ..Block::new(shown.collect())
+        },
+        Block::new(targets.first().map(|_| scale).into_iter().collect()),
+        Block {
+            ranks: Vec::from_iter(targets.iter().map(|one| usize::from(one.verdict.is_none()))),
+            ..Block::new(target_lines(view))
+        },
+        Block::new(switches(view)),
+        Block {
+            most: 1,
+            ..Block::new(notes.concat())
+        },
+        Block::new(
+            notes
+                .iter()
+                .filter_map(|note| note.first().cloned())
+                .collect(),
+        ),
+        Block::new(vec![Line::default()]),
+        Block::new(vec![footer(view)]),
+    ]
 }
 
-impl Parts {
-    fn of(view: &View<'_>) -> Parts {
-        let status = view.status;
-        let variables = variables(status);
-        let columns = name_columns(variables.iter().map(|variable| &variable.name));
-        let named = |name: &str, text: &str| named(view, columns, name, text);
-        Parts {
-            head: head(view),
-            network: named("network", &network(&status.network)),
-            why: match &status.why {
-                Some(why) => named("why", &clean(why)),
-                None => Vec::new(),
-            },
-            variables: variables
-                .iter()
-                .map(|one| variable(view, one, columns))
-                .collect(),
-            variable_ranks: variables.iter().map(|one| rank(&one.name)).collect(),
-            scale: Line::default()
-                .and("  ")
-                .with(DIM, format!("last rounds: {}", scale(view.glyphs))),
-            targets: targets(view),
-            target_ranks: status
-                .targets
-                .iter()
-                .map(|target| usize::from(target.verdict.is_none()))
-                .collect(),
-            switches: switches(view),
-            notes: all_notes(view),
-            footer: footer(view),
-            more: view.glyphs.to,
+/// Returns the lines that are shown, from top to bottom, without the last line.
+fn lines(view: &View<'_>, blocks: &[Block]) -> Vec<Line> {
+    let part = |part: Part| {
+        let block = &blocks[part as usize];
+        match part {
+            Part::Network | Part::Why => first(&block.lines, block.most),
+            Part::Variables | Part::Targets | Part::Notes => some(view, block),
+            Part::WholeNotes => block.lines.clone(),
+            _ => block.lines.iter().take(block.most).cloned().collect(),
         }
-    }
-
-    /// Returns the lines within the budget, from top to bottom, without the last line.
-    fn lines(&self, budget: &Budget) -> Vec<Line> {
-        let most = |part: Part| budget[part as usize];
-        let mut about = vec![self.head.clone()];
-        about.extend(first(&self.network, most(Part::Network)));
-        about.extend(first(&self.why, most(Part::Why)));
-        let variables = self.some(&self.variables, &self.variable_ranks, most(Part::Variables));
-        let mut targets = Vec::new();
-        targets.extend((most(Part::Scale) > 0).then(|| self.scale.clone()));
-        targets.extend(self.some(&self.targets, &self.target_ranks, most(Part::Targets)));
-        let switches = self.switches.iter().take(most(Part::Switches));
-        let notes = if most(Part::WholeNotes) > 0 {
-            self.notes.concat()
-        } else {
-            let first = self.notes.iter().filter_map(|note| note.first().cloned());
-            self.some(&first.collect::<Vec<_>>(), &[], most(Part::Notes))
-        };
-        let gaps = most(Part::Gaps) > 0;
-        let mut lines = Vec::new();
-        for part in [
-            about,
-            variables,
-            targets,
-            switches.cloned().collect(),
-            notes,
-        ] {
-            if gaps && !lines.is_empty() && !part.is_empty() {
-                lines.push(Line::default());
-            }
-            lines.extend(part);
-        }
-        if gaps && most(Part::Footer) > 0 {
+    };
+    let is_shown = |part: Part| blocks[part as usize].most > 0;
+    let whole = is_shown(Part::WholeNotes);
+    let mut lines = Vec::new();
+    for group in [
+        [part(Part::Head), part(Part::Network), part(Part::Why)].concat(),
+        part(Part::Variables),
+        [part(Part::Scale), part(Part::Targets)].concat(),
+        part(Part::Switches),
+        part(if whole { Part::WholeNotes } else { Part::Notes }),
+    ] {
+        if is_shown(Part::Gaps) && !lines.is_empty() && !group.is_empty() {
             lines.push(Line::default());
         }
-        lines
+        lines.extend(group);
     }
+    if is_shown(Part::Gaps) && is_shown(Part::Footer) {
+        lines.push(Line::default());
+    }
+    lines
+}
 
-    /// Starts with all lines, then leaves out the least important parts until the rest fits.
-    fn fitting(&self, rows: usize) -> Budget {
-        let mut budget = [0; 10];
-        for (part, lines) in [
-            (Part::Gaps, 1),
-            (Part::Footer, 1),
-            (Part::Network, self.network.len()),
-            (Part::Why, self.why.len()),
-            (Part::Variables, self.variables.len()),
-            (Part::Scale, usize::from(!self.targets.is_empty())),
-            (Part::Targets, self.targets.len()),
-            (Part::Switches, self.switches.len()),
-            (Part::WholeNotes, 1),
-            (Part::Notes, self.notes.len()),
-        ] {
-            budget[part as usize] = lines;
-        }
-        let rows_of = |budget: &Budget| self.lines(budget).len() + budget[Part::Footer as usize];
-        for (part, floor) in ORDER {
-            while budget[part as usize] > floor && rows_of(&budget) > rows {
-                budget[part as usize] -= 1;
-            }
-        }
-        budget
+/// Returns the lines of a list, in their order; the last one says how many are missing.
+fn some(view: &View<'_>, block: &Block) -> Vec<Line> {
+    let lines = &block.lines;
+    if lines.len() <= block.most {
+        return lines.clone();
     }
-
-    /// Returns at most `most` lines, in their order; the last one says how many are missing.
-    fn some(&self, lines: &[Line], ranks: &[usize], most: usize) -> Vec<Line> {
-        if lines.len() <= most {
-            return lines.to_vec();
-        }
-        let Some(room) = most.checked_sub(1) else {
-            return Vec::new();
-        };
-        let mut kept: Vec<usize> = (0..lines.len()).collect();
-        // A stable sort: of two equal ranks the first one stays.
-        kept.sort_by_key(|at| ranks.get(*at));
-        kept.truncate(room);
-        kept.sort();
-        let mut some: Vec<Line> = kept
-            .into_iter()
-            .filter_map(|at| lines.get(at).cloned())
-            .collect();
-        let more = format!("{}{} more", self.more, lines.len() - room);
-        some.push(Line::default().and("  ").with(DIM, more));
-        some
-    }
+    let Some(room) = block.most.checked_sub(1) else {
+        return Vec::new();
+    };
+    // A stable sort: of two equal ranks the first one stays.
+    let mut kept = Vec::from_iter(block.ranks.iter().zip(lines).enumerate());
+    kept.sort_by_key(|(_, (rank, _))| **rank);
+    kept.truncate(room);
+    kept.sort_by_key(|(at, _)| *at);
+    let mut some: Vec<Line> = kept
+        .into_iter()
+        .map(|(_, (_, line))| line.clone())
+        .collect();
+    let more = format!("{}{} more", view.glyphs.to, lines.len() - room);
+    some.push(Line::default().and("  ").with(DIM, more));
+    some
 }
 
 /// Returns the first lines. If a paragraph is not shown completely, its text continues in the last
@@ -343,7 +326,7 @@ fn name_columns<'a>(names: impl Iterator<Item = &'a String>) -> usize {
     widest.fold(NAME_COLUMNS, usize::max).min(MOST_NAME_COLUMNS)
 }
 
-fn targets(view: &View<'_>) -> Vec<Line> {
+fn target_lines(view: &View<'_>) -> Vec<Line> {
     let targets = &view.status.targets;
     let name_columns = name_columns(targets.iter().map(|target| &target.name));
     // The widths depend only on the terminal's width, so that nothing moves after a round.

@@ -15,6 +15,7 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// `goroam check`
@@ -51,27 +52,32 @@ struct Found<'a> {
     code: &'a str,
     severity: Severity,
     message: &'a str,
-    line: Option<usize>,
-    column: Option<usize>,
-    /// In byte offsets.
-    span: Option<Span>,
-    label: Option<&'a str>,
-    related: Vec<Related<'a>>,
+    #[serde(flatten)]
+    place: Place<'a>,
+    related: Vec<Place<'a>>,
     help: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
-struct Related<'a> {
-    line: usize,
-    column: usize,
-    span: Span,
-    label: &'a str,
+/// A place in the policy's text; null if the fault is that something is missing.
+#[derive(Debug, Default, Serialize)]
+struct Place<'a> {
+    line: Option<usize>,
+    column: Option<usize>,
+    /// In byte offsets.
+    span: Option<&'a Range<usize>>,
+    label: Option<&'a str>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Span {
-    start: usize,
-    end: usize,
+impl<'a> Place<'a> {
+    fn of(text: &str, label: &'a Label) -> Place<'a> {
+        let Position { line, column } = Position::of(text, label.span.start);
+        Place {
+            line: Some(line),
+            column: Some(column),
+            span: Some(&label.span),
+            label: Some(&label.text),
+        }
+    }
 }
 
 /// Reads a policy and shows all its errors and warnings.
@@ -158,15 +164,11 @@ fn trouble(path: &Path) -> Option<String> {
     let (judged, bytes) = match read {
         Ok(read) => read,
         Err(error) => {
-            let is = |kind: ErrorKind| error.kind() == kind;
-            let why = if is(ErrorKind::NotFound) {
-                "is not there"
-            } else if is(ErrorKind::IsADirectory) || is(ErrorKind::InvalidInput) {
-                "is not a regular file"
-            } else if is(ErrorKind::FileTooLarge) {
-                "is too long for a file of certificates"
-            } else {
-                "cannot be read"
+            let why = match error.kind() {
+                ErrorKind::NotFound => "is not there",
+                ErrorKind::IsADirectory | ErrorKind::InvalidInput => "is not a regular file",
+                ErrorKind::FileTooLarge => "is too long for a file of certificates",
+                _ => "cannot be read",
             };
             return Some(why.to_owned());
         }
@@ -194,31 +196,14 @@ fn report<'a>(
     findings: &'a [PolicyFinding],
     strict: bool,
 ) -> Report<'a> {
-    let related = |label: &'a Label| {
-        let Position { line, column } = Position::of(text, label.span.start);
-        Related {
-            line,
-            column,
-            span: Span {
-                start: label.span.start,
-                end: label.span.end,
-            },
-            label: &label.text,
-        }
-    };
-    let found = |finding: &'a PolicyFinding| {
-        let primary = finding.primary.as_ref().map(related);
-        Found {
-            code: finding.code,
-            severity: finding.severity,
-            message: &finding.message,
-            line: primary.as_ref().map(|place| place.line),
-            column: primary.as_ref().map(|place| place.column),
-            span: primary.as_ref().map(|place| place.span),
-            label: primary.map(|place| place.label),
-            related: finding.related.iter().map(related).collect(),
-            help: finding.help.as_deref(),
-        }
+    let place = |label| Place::of(text, label);
+    let found = |finding: &'a PolicyFinding| Found {
+        code: finding.code,
+        severity: finding.severity,
+        message: &finding.message,
+        place: finding.primary.as_ref().map(place).unwrap_or_default(),
+        related: finding.related.iter().map(place).collect(),
+        help: finding.help.as_deref(),
     };
     Report {
         file,

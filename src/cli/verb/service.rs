@@ -217,61 +217,52 @@ fn asks_for_it() -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
 }
 
-/// Returns the `agent-….lock` files, one for each go env file that had an agent.
-fn agent_locks(paths: &Paths) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(&paths.state).into_iter().flatten();
-    let paths = entries.flatten().map(|entry| entry.path());
-    let is_lock = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("agent-") && name.ends_with(".lock"))
-    };
-    paths.filter(is_lock).collect()
-}
-
 /// Removes goroam's own files by name, and their directories if they contain nothing else.
 fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
-    let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
-    let older = paths.journal().with_extension("1.jsonl");
-    // Of a tray: its lock beside the state on Windows, its log and the previous log.
-    let old_log = paths.state.join("goroam.log.1");
-    let tray = [paths.agent_lock(), paths.log(), old_log];
-    let own = [paths.journal(), older, paths.memory()].into_iter();
-    let kept = [
+    let mut files = vec![
+        paths.journal(),
+        paths.memory(),
         paths.last_good(),
         paths.projects(),
         paths.asked(),
         paths.readiness(),
         paths.panic_log(),
+        // Of a tray: its lock beside the state on Windows, its log.
+        paths.agent_lock(),
+        paths.log(),
     ];
-    // Files that could not be read were renamed to these names.
-    let broken = [paths.memory(), paths.baseline()].map(|path| path.with_extension("json.broken"));
-    let files = own
-        .chain(kept)
-        .chain(broken)
-        .chain(tray)
-        .chain(locks)
-        .chain(agent_locks(paths));
-    let remove = files.map(ServiceStep::remove);
-    let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
-    // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home; on Windows
-    // %LocalAppData%\goroam, but not %LocalAppData%, which Windows needs.
+    let rest = [
+        "journal.1.jsonl",
+        "journal.lock",
+        "turn.lock",
+        "goroam.log.1",
+        // Files that could not be read were renamed to these names.
+        "state.json.broken",
+        "baseline.json.broken",
+    ];
+    files.extend(rest.map(|name| paths.state.join(name)));
+    // One lock for each go env file that had an agent.
+    let entries = std::fs::read_dir(&paths.state).into_iter().flatten();
+    files.extend(entries.flatten().filter_map(|entry| {
+        let name = entry.file_name();
+        let name = name.to_str()?;
+        (name.starts_with("agent-") && name.ends_with(".lock")).then(|| entry.path())
+    }));
+    // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home (XDG_STATE_HOME may be
+    // directly in it); on Windows %LocalAppData%\goroam, but not %LocalAppData%, which Windows
+    // needs.
     let above = if cfg!(windows) { 1 } else { 2 };
-    folders.extend(
-        paths
-            .state
-            .ancestors()
-            .skip(1)
-            .take(above)
-            // If XDG_STATE_HOME is directly in the home.
-            .filter(|folder| *folder != home)
-            .map(PathBuf::from),
-    );
-    remove
-        .chain(
-            folders
-                .into_iter()
-                .map(|path| ServiceStep::RemoveEmpty { path }),
-        )
+    let above = paths.state.ancestors().skip(1).take(above);
+    let above = above.filter(|folder| *folder != home);
+    let mut folders = vec![paths.state.join("run"), paths.state.clone()];
+    folders.extend(above.map(PathBuf::from));
+    let folders = folders
+        .into_iter()
+        .map(|path| ServiceStep::RemoveEmpty { path });
+    files
+        .into_iter()
+        .map(ServiceStep::remove)
+        .chain(folders)
         .collect()
 }
 

@@ -53,14 +53,6 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
-/// Takes a turn now.
-pub(in crate::cli) async fn once(context: &Context, args: Once) -> Result<u8, Failure> {
-    let command = Command::Once {
-        dry_run: args.dry_run,
-    };
-    take_turn(context, command, args.format.json).await
-}
-
 /// Pins a profile.
 pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result<u8, Failure> {
     let until = args.within.map(|time| context.page.now.checked_add(time));
@@ -71,16 +63,6 @@ pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result
         until,
     };
     take_turn(context, command, args.format.json).await
-}
-
-/// Returns to choosing by the network.
-pub(in crate::cli) async fn auto(context: &Context, args: Json) -> Result<u8, Failure> {
-    take_turn(context, Command::Auto, args.json).await
-}
-
-/// Restores the go env file.
-pub(in crate::cli) async fn restore(context: &Context, args: Json) -> Result<u8, Failure> {
-    take_turn(context, Command::Restore, args.json).await
 }
 
 const NOTHING: &str = "\
@@ -103,7 +85,7 @@ pub(in crate::cli) async fn pause(context: &Context, args: Json) -> Result<u8, F
 }
 
 /// Takes the turn, prints the result and returns the exit code.
-pub(super) async fn take_turn(
+pub(in crate::cli) async fn take_turn(
     context: &Context,
     command: Command,
     json: bool,

@@ -124,8 +124,7 @@ fn snapshot(
     shelves: &Shelves,
     args: &Snapshot,
 ) -> Result<u8, Failure> {
-    let repo = Repo::open(project, &context.env)?;
-    recover(context, &repo)?;
+    let repo = repository(context, project)?;
     let report = vendoring::check(project, shelves)?;
     let wanted = vendoring::SnapshotRequest {
         tag: args.tag.clone(),
@@ -138,8 +137,7 @@ fn snapshot(
 }
 
 fn list(context: &Context, project: &VendorProject, json: bool) -> Result<u8, Failure> {
-    let repo = Repo::open(project, &context.env)?;
-    recover(context, &repo)?;
+    let repo = repository(context, project)?;
     let vendoring::SnapshotList { kept, unsure } = vendoring::list(project, &repo)?;
     if let Some(why) = unsure {
         anstream::eprintln!("cannot say which snapshot vendor/ holds: {why}");
@@ -155,8 +153,7 @@ fn rollback(
     shelves: &Shelves,
     args: &Rollback,
 ) -> Result<u8, Failure> {
-    let repo = Repo::open(project, &context.env)?;
-    recover(context, &repo)?;
+    let repo = repository(context, project)?;
     let (to, now) = (args.to.as_deref(), Timestamp::now());
     let done = vendoring::rollback(project, &repo, shelves, to, args.keep, now)?;
     context.show(args.format.json, &done, vendor_rollback)?;
@@ -165,6 +162,13 @@ fn rollback(
     } else {
         EXIT_FAILED
     })
+}
+
+/// Opens the repository, and completes an interrupted rollback.
+fn repository(context: &Context, project: &VendorProject) -> Result<Repo, Failure> {
+    let repo = Repo::open(project, &context.env)?;
+    recover(context, &repo)?;
+    Ok(repo)
 }
 
 /// Reported on standard error: standard output is for the requested result.
