@@ -39,17 +39,17 @@ pub async fn carry_out(steps: &[ServiceStep], site: &Site) -> Result<Vec<String>
 
 async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<String>, ServiceError> {
     match step {
-        ServiceStep::Write { path, text } => {
+        ServiceStep::Write(path, text) => {
             let written = replace_readable(path, text.as_bytes());
             let written = written.map_err(ServiceError::file(path))?;
             Ok(written.then(|| format!("wrote {}", site.short(path))))
         }
-        ServiceStep::Remove { path } => {
+        ServiceStep::Remove(path) => {
             let gone = absent_is_fine(std::fs::remove_file(path));
             let gone = gone.map_err(ServiceError::file(path))?;
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
-        ServiceStep::RemoveEmpty { path } => {
+        ServiceStep::RemoveEmpty(path) => {
             // The directory is not empty, or permission is missing: it stays, which does no harm.
             let gone = std::fs::remove_dir(path).is_ok();
             Ok(gone.then(|| format!("removed {}", site.short(path))))
@@ -68,24 +68,24 @@ async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<String>, Servi
                 done => done.map(|()| Some(format!("ran {}", command_line(program, args)))),
             }
         }
-        ServiceStep::Spawn { program, args } => {
+        ServiceStep::Spawn(program, args) => {
             spawn(program, args).map_err(ServiceError::file(program))?;
             let line = command_line(program.as_os_str(), args);
             Ok(Some(format!("started {line}")))
         }
         ServiceStep::EndAgent => end_agent(site).await,
-        ServiceStep::SetValue { key, name, text } => {
+        ServiceStep::SetValue(key, name, text) => {
             let value = format!("HKCU\\{key}\\{name}");
             registry::set(key, name, text).map_err(ServiceError::file(Path::new(&value)))?;
             Ok(Some(format!("set {value}")))
         }
-        ServiceStep::RemoveValue { key, name } => {
+        ServiceStep::RemoveValue(key, name) => {
             let value = format!("HKCU\\{key}\\{name}");
             let gone = absent_is_fine(registry::remove(key, name));
             let gone = gone.map_err(ServiceError::file(Path::new(&value)))?;
             Ok(gone.then(|| format!("removed {value}")))
         }
-        ServiceStep::Tell { text } => Ok(Some(text.clone())),
+        ServiceStep::Tell(text) => Ok(Some(text.clone())),
     }
 }
 

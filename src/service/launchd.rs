@@ -159,15 +159,12 @@ fn steps(
 fn install(facts: &LaunchdFacts, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     let mut steps = Vec::new();
     if !facts.log_folder {
-        steps.push(ServiceStep::Write {
-            path: plist::log(&site.home),
-            text: String::new(),
-        });
+        steps.push(ServiceStep::Write(plist::log(&site.home), String::new()));
     }
-    steps.push(ServiceStep::Write {
-        path: plist::path(&site.home),
-        text: plist::text(site, facts.session)?,
-    });
+    steps.push(ServiceStep::Write(
+        plist::path(&site.home),
+        plist::text(site, facts.session)?,
+    ));
     steps.extend(end(facts));
     steps.extend(load(facts, site));
     Ok(steps)
@@ -457,8 +454,8 @@ mod tests {
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not launchd's")]
     fn tell(step: &ServiceStep) -> String {
         let (program, args, mark) = match step {
-            ServiceStep::Write { path, .. } => return format!("write {}", path.display()),
-            ServiceStep::Remove { path } => return format!("remove {}", path.display()),
+            ServiceStep::Write(path, _) => return format!("write {}", path.display()),
+            ServiceStep::Remove(path) => return format!("remove {}", path.display()),
             ServiceStep::EndAgent => return "end the agent".to_owned(),
             ServiceStep::Run {
                 program,
@@ -559,7 +556,7 @@ mod tests {
         };
         let told = told(ServiceRequest::Install, &ssh);
         assert!(told[2].starts_with("bootstrap user/501 "), "{told:?}");
-        let ServiceStep::Write { text, .. } =
+        let ServiceStep::Write(_, text) =
             &steps(ServiceRequest::Install, &ssh, &site()).unwrap()[0]
         else {
             panic!("{told:?}");

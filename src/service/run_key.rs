@@ -99,30 +99,21 @@ fn steps(
     site: &Site,
     facts: &RunKeyFacts,
 ) -> Result<Vec<ServiceStep>, ServiceError> {
-    let value = |key: &str| ServiceStep::RemoveValue {
-        key: key.to_owned(),
-        name: NAME.to_owned(),
-    };
+    let remove = |key| ServiceStep::RemoveValue(key, NAME);
     let start = || -> Result<ServiceStep, ServiceError> {
-        Ok(ServiceStep::Spawn {
-            program: tray(site)?,
-            args: policy_args(site).into_iter().map(Into::into).collect(),
-        })
+        let args = policy_args(site).into_iter().map(Into::into);
+        Ok(ServiceStep::Spawn(tray(site)?, args.collect()))
     };
-    let tell = |text: &str| vec![ServiceStep::tell(text)];
+    let tell = |text: &str| vec![ServiceStep::Tell(text.to_owned())];
     Ok(match wish {
         ServiceRequest::Install => vec![
-            ServiceStep::SetValue {
-                key: RUN.to_owned(),
-                name: NAME.to_owned(),
-                text: command(site)?,
-            },
+            ServiceStep::SetValue(RUN, NAME, command(site)?),
             // A start-up item that was once disabled would not start in spite of the value.
-            value(APPROVED),
+            remove(APPROVED),
             ServiceStep::EndAgent,
             start()?,
         ],
-        ServiceRequest::Uninstall => vec![value(RUN), value(APPROVED), ServiceStep::EndAgent],
+        ServiceRequest::Uninstall => vec![remove(RUN), remove(APPROVED), ServiceStep::EndAgent],
         ServiceRequest::Start if facts.answers => tell("an agent runs already"),
         ServiceRequest::Start => vec![start()?],
         ServiceRequest::Stop if !facts.answers => tell("no agent runs"),
@@ -276,14 +267,14 @@ mod tests {
     fn names(steps: &[ServiceStep]) -> Vec<String> {
         let last = |key: &str| key.rsplit('\\').take(2).collect::<Vec<_>>().join(" of ");
         let name = |step: &ServiceStep| match step {
-            ServiceStep::SetValue { key, .. } => format!("set {}", last(key)),
-            ServiceStep::RemoveValue { key, .. } => format!("remove {}", last(key)),
+            ServiceStep::SetValue(key, ..) => format!("set {}", last(key)),
+            ServiceStep::RemoveValue(key, _) => format!("remove {}", last(key)),
             ServiceStep::EndAgent => "end".to_owned(),
-            ServiceStep::Spawn { .. } => "spawn".to_owned(),
-            ServiceStep::Tell { text } => text.clone(),
-            ServiceStep::Write { .. }
-            | ServiceStep::Remove { .. }
-            | ServiceStep::RemoveEmpty { .. }
+            ServiceStep::Spawn(..) => "spawn".to_owned(),
+            ServiceStep::Tell(text) => text.clone(),
+            ServiceStep::Write(..)
+            | ServiceStep::Remove(_)
+            | ServiceStep::RemoveEmpty(_)
             | ServiceStep::Run { .. } => {
                 format!("{step:?}")
             }

@@ -10,23 +10,13 @@ use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED};
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceStep {
-    /// Write a file atomically, and create its directories. Nothing is done if it has that text.
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Its new text.
-        text: String,
-    },
+    /// Write this text to a file atomically, and create its directories. Nothing is done if the
+    /// file has that text.
+    Write(PathBuf, String),
     /// Remove a file. Nothing is done if it does not exist.
-    Remove {
-        /// The file.
-        path: PathBuf,
-    },
+    Remove(PathBuf),
     /// Remove a directory if it is empty.
-    RemoveEmpty {
-        /// The directory.
-        path: PathBuf,
-    },
+    RemoveEmpty(PathBuf),
     /// Run a command to its end.
     Run {
         /// The program. It is looked up in PATH if it is not a path.
@@ -36,36 +26,18 @@ pub enum ServiceStep {
         /// What follows if the command fails.
         if_it_fails: IfItFails,
     },
-    /// Start a program and do not wait for it. It is detached from this terminal.
-    Spawn {
-        /// The program.
-        program: PathBuf,
-        /// Its arguments.
-        args: Vec<OsString>,
-    },
+    /// Start a program with these arguments and do not wait for it. It is detached from this
+    /// terminal.
+    Spawn(PathBuf, Vec<OsString>),
     /// Ask the running agent to end, and wait until it has. Nothing is done if none runs.
     EndAgent,
-    /// Set a value under `HKEY_CURRENT_USER` (Windows).
-    SetValue {
-        /// The key's path.
-        key: String,
-        /// The value's name.
-        name: String,
-        /// Its text.
-        text: String,
-    },
-    /// Remove a value under `HKEY_CURRENT_USER` (Windows). Nothing is done if it does not exist.
-    RemoveValue {
-        /// The key's path.
-        key: String,
-        /// The value's name.
-        name: String,
-    },
-    /// Show a message to the user; nothing else is done.
-    Tell {
-        /// One line.
-        text: String,
-    },
+    /// Set a value under `HKEY_CURRENT_USER` (Windows): key, name and text.
+    SetValue(&'static str, &'static str, String),
+    /// Remove a value under `HKEY_CURRENT_USER` (Windows): key and name. Nothing is done if it does
+    /// not exist.
+    RemoveValue(&'static str, &'static str),
+    /// Show a line to the user; nothing else is done.
+    Tell(String),
 }
 
 /// What follows if a command fails.
@@ -98,15 +70,9 @@ impl ServiceStep {
         self
     }
 
-    /// Creates a step that shows a message. On macOS no step needs one.
-    #[cfg_attr(target_os = "macos", allow(dead_code))]
-    pub(super) fn tell(text: impl Into<String>) -> ServiceStep {
-        ServiceStep::Tell { text: text.into() }
-    }
-
     /// Creates a step that removes a file.
     pub fn remove(path: impl Into<PathBuf>) -> ServiceStep {
-        ServiceStep::Remove { path: path.into() }
+        ServiceStep::Remove(path.into())
     }
 }
 

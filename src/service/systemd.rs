@@ -150,10 +150,7 @@ fn install(
         files.push(ServiceStep::remove(&places.unit));
     } else {
         let text = unit::unit(&site.program).ok_or_else(|| unspeakable(&site.program))?;
-        files.push(ServiceStep::Write {
-            path: places.unit.clone(),
-            text,
-        });
+        files.push(ServiceStep::Write(places.unit.clone(), text));
     }
     let policy = site.paths.policy_named.then_some(&*site.paths.policy);
     let found = surroundings::compare(&site.env, &manager.environment()?, policy);
@@ -169,10 +166,7 @@ fn install(
         ));
     } else {
         let text = unit::drop_in(&found.vars).ok_or_else(|| unspeakable(&places.drop_in))?;
-        files.push(ServiceStep::Write {
-            path: places.drop_in.clone(),
-            text,
-        });
+        files.push(ServiceStep::Write(places.drop_in.clone(), text));
         told.push(format!(
             "the service gets {names} as this shell has it; when that changes, install again"
         ));
@@ -190,7 +184,7 @@ fn install(
         steps.push(manager.systemctl(&["enable", UNIT]));
     }
     if let Some(pid) = other_agent(site, known.pid()) {
-        steps.push(ServiceStep::tell(format!(
+        steps.push(ServiceStep::Tell(format!(
             "another agent of this user runs (pid {pid}); the service takes over"
         )));
         steps.push(ServiceStep::EndAgent);
@@ -205,7 +199,7 @@ fn install(
                 .to_owned(),
         );
     }
-    steps.extend(told.into_iter().map(ServiceStep::tell));
+    steps.extend(told.into_iter().map(ServiceStep::Tell));
     Ok(steps)
 }
 
@@ -229,17 +223,17 @@ fn uninstall(
     match owner {
         Owner::Nobody => {}
         Owner::Goroam => steps.push(ServiceStep::remove(&places.unit)),
-        Owner::User => steps.push(ServiceStep::tell(format!(
+        Owner::User => steps.push(ServiceStep::Tell(format!(
             "{} is not of `goroam service install`, so it stays",
             site.short(&places.unit)
         ))),
     }
     steps.extend(places.without_drop_in());
     for path in places.folders() {
-        steps.push(ServiceStep::RemoveEmpty { path });
+        steps.push(ServiceStep::RemoveEmpty(path));
     }
     if let Some(others) = places.other_drop_ins() {
-        steps.push(ServiceStep::tell(format!(
+        steps.push(ServiceStep::Tell(format!(
             "changes of your own stay: {}",
             site.short(&others)
         )));
@@ -247,9 +241,7 @@ fn uninstall(
     if other_agent(site, known.pid()).is_none() {
         let files = [site.paths.agent_lock(), site.paths.socket()];
         steps.extend(files.map(ServiceStep::remove));
-        steps.push(ServiceStep::RemoveEmpty {
-            path: site.paths.runtime.clone(),
-        });
+        steps.push(ServiceStep::RemoveEmpty(site.paths.runtime.clone()));
     }
     steps.push(manager.systemctl(&["daemon-reload"]));
     if known.is("ActiveState", "failed") {
@@ -334,7 +326,7 @@ impl Places {
         }
         let folder = self.drop_in.parent().map(Path::to_owned);
         let mut steps = vec![ServiceStep::remove(&self.drop_in)];
-        steps.extend(folder.map(|path| ServiceStep::RemoveEmpty { path }));
+        steps.extend(folder.map(ServiceStep::RemoveEmpty));
         steps
     }
 
@@ -365,9 +357,9 @@ fn unspeakable(path: &Path) -> ServiceError {
 
 /// Reports whether the step would change anything.
 fn is_to_be_done(step: &ServiceStep) -> bool {
-    if let ServiceStep::Write { path, text } = step {
+    if let ServiceStep::Write(path, text) = step {
         !bounded::read(path, MOST_UNIT).is_ok_and(|now| now == text.as_bytes())
-    } else if let ServiceStep::Remove { path } | ServiceStep::RemoveEmpty { path } = step {
+    } else if let ServiceStep::Remove(path) | ServiceStep::RemoveEmpty(path) = step {
         path.symlink_metadata().is_ok()
     } else {
         true

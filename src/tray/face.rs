@@ -80,8 +80,6 @@ pub enum Item {
         action: Action,
         /// Whether the choice has a tick.
         checked: bool,
-        /// Whether the choice is available now.
-        enabled: bool,
     },
     /// A submenu.
     Submenu {

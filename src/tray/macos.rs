@@ -269,7 +269,6 @@ impl Bar {
                 label,
                 action,
                 checked,
-                enabled,
             } => {
                 let item = plain(main, label);
                 item.setTag(self.target.tag(action));
@@ -280,7 +279,6 @@ impl Bar {
                     item.setAction(Some(sel!(chosen:)));
                 }
                 tick(&item, *checked);
-                item.setEnabled(*enabled);
                 item
             }
             Item::Submenu {

@@ -157,7 +157,6 @@ fn ticked(label: &str, action: Action, checked: bool) -> Item {
         label: label.to_owned(),
         action,
         checked,
-        enabled: true,
     }
 }
 

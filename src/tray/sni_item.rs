@@ -131,8 +131,7 @@ fn menu_item(item: &Item) -> MenuItem<SniItem> {
             label,
             action,
             checked,
-            enabled,
-        } => choice(label, action.clone(), *checked, *enabled),
+        } => choice(label, action.clone(), *checked),
         Item::Submenu {
             label,
             checked,
@@ -151,14 +150,13 @@ fn menu_item(item: &Item) -> MenuItem<SniItem> {
     }
 }
 
-fn choice(label: &str, action: Action, checked: bool, enabled: bool) -> MenuItem<SniItem> {
+fn choice(label: &str, action: Action, checked: bool) -> MenuItem<SniItem> {
     let label = plain(label);
     let has_tick = checked || can_be_ticked(&action);
     let activate = Box::new(move |item: &mut SniItem| item.tell(Event::Chosen(action.clone())));
     if has_tick {
         CheckmarkItem {
             label,
-            enabled,
             checked,
             activate,
             ..CheckmarkItem::default()
@@ -167,7 +165,6 @@ fn choice(label: &str, action: Action, checked: bool, enabled: bool) -> MenuItem
     } else {
         StandardItem {
             label,
-            enabled,
             activate,
             ..StandardItem::default()
         }

@@ -117,7 +117,7 @@ async fn install(context: &Context, site: &Site) -> Result<u8, Failure> {
     do_all(context, site, &steps).await?;
     let said = if steps
         .iter()
-        .any(|step| !matches!(step, ServiceStep::Tell { .. }))
+        .any(|step| !matches!(step, ServiceStep::Tell(_)))
     {
         "goroam runs, and will after every login; see: goroam status\n"
     } else {
@@ -256,9 +256,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
     let above = above.filter(|folder| *folder != home);
     let mut folders = vec![paths.state.join("run"), paths.state.clone()];
     folders.extend(above.map(PathBuf::from));
-    let folders = folders
-        .into_iter()
-        .map(|path| ServiceStep::RemoveEmpty { path });
+    let folders = folders.into_iter().map(ServiceStep::RemoveEmpty);
     files
         .into_iter()
         .map(ServiceStep::remove)

@@ -305,7 +305,7 @@ impl Hand {
         steps.retain(|step| {
             matches!(
                 step,
-                ServiceStep::SetValue { .. } | ServiceStep::RemoveValue { .. }
+                ServiceStep::SetValue(..) | ServiceStep::RemoveValue(..)
             )
         });
         // Registry values are set immediately, so there is nothing to wait for.

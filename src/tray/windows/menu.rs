@@ -5,9 +5,8 @@ use std::ptr;
 use windows_sys::Win32::Foundation::{HWND, POINT};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     AppendMenuW, CreatePopupMenu, DestroyMenu, GetSystemMetrics, HMENU, MF_CHECKED, MF_DISABLED,
-    MF_GRAYED, MF_POPUP, MF_SEPARATOR, MF_STRING, PostMessageW, SM_MENUDROPALIGNMENT,
-    SetForegroundWindow, TPM_NONOTIFY, TPM_RETURNCMD, TPM_RIGHTALIGN, TPM_RIGHTBUTTON,
-    TrackPopupMenuEx, WM_NULL,
+    MF_POPUP, MF_SEPARATOR, MF_STRING, PostMessageW, SM_MENUDROPALIGNMENT, SetForegroundWindow,
+    TPM_NONOTIFY, TPM_RETURNCMD, TPM_RIGHTALIGN, TPM_RIGHTBUTTON, TrackPopupMenuEx, WM_NULL,
 };
 
 use super::text::{label, wide};
@@ -44,12 +43,9 @@ impl Menu {
                     label,
                     action,
                     checked,
-                    enabled,
                 } => {
                     actions.push(action.clone());
-                    let greyed = if *enabled { 0 } else { MF_GRAYED };
-                    let flags = MF_STRING | tick(*checked) | greyed;
-                    self.append(flags, actions.len(), label);
+                    self.append(MF_STRING | tick(*checked), actions.len(), label);
                 }
                 Item::Submenu {
                     label,
