@@ -1,6 +1,6 @@
 //! The policy in force: the user's, or the built-in one.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -169,6 +169,10 @@ pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
                 "does not exist; `goroam init` writes one".to_owned()
             }
             (io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput, _) => error.to_string(),
+            (io::ErrorKind::FileTooLarge, _) => {
+                let limit = POLICY_LIMIT / 1024;
+                format!("exceeds the {limit} KiB limit for a policy file")
+            }
             (_, _) => format!("cannot be read: {error}"),
         };
         failed(why, false)
@@ -178,15 +182,7 @@ pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
     if let Err(why) = trust::file(path, &meta) {
         return Err(failed(why.to_string(), true));
     }
-    let mut bytes = Vec::new();
-    file.take(POLICY_LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(cannot)?;
-    if bytes.len() as u64 > POLICY_LIMIT {
-        let limit = POLICY_LIMIT / 1024;
-        let why = format!("exceeds the {limit} KiB limit for a policy file");
-        return Err(failed(why, false));
-    }
+    let bytes = bounded::read_open(&file, POLICY_LIMIT).map_err(cannot)?;
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let before = error.as_bytes().iter().take(offset);

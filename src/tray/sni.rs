@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zbus::fdo::RequestNameFlags;
-use zbus::zvariant::{StructureBuilder, Value};
+use zbus::zvariant::Value;
 use zbus::{Connection, MessageStream};
 
 /// Time limit for an answer over D-Bus; a slower program hangs.
@@ -189,16 +189,14 @@ async fn run_to_its_end(command: &[PathBuf]) -> Result<(), String> {
     } else {
         Stdio::piped()
     };
-    let output = tokio::process::Command::new(program)
+    let failed = |error| format!("{}: {error}", program.display());
+    let mut command = tokio::process::Command::new(program);
+    command
         .args(args)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(stderr)
-        .spawn()
-        .map_err(|error| format!("{}: {error}", program.display()))?
-        .wait_with_output()
-        .await
-        .map_err(|error| format!("{}: {error}", program.display()))?;
+        .stdout(Stdio::null());
+    let child = command.stderr(stderr).spawn().map_err(failed)?;
+    let output = child.wait_with_output().await.map_err(failed)?;
     if output.status.success() {
         return Ok(());
     }
@@ -328,7 +326,7 @@ pub(super) async fn notify(
         news.title.as_str(),
         text.as_str(),
         no_actions,
-        hints(news)?,
+        hints(news),
         expires,
     );
     let reply = bus
@@ -337,28 +335,21 @@ pub(super) async fn notify(
     reply.body().deserialize()
 }
 
-fn hints(news: &Notification) -> zbus::Result<HashMap<&'static str, Value<'static>>> {
+fn hints(news: &Notification) -> HashMap<&'static str, Value<'static>> {
     let icon = if news.trouble {
         Icon::Attention
     } else {
         Icon::Good
     };
     let side = i32::from(PICTURE);
-    let picture = StructureBuilder::new()
-        .add_field(side)
-        .add_field(side)
-        .add_field(side * 4)
-        .add_field(true)
-        .add_field(8_i32)
-        .add_field(4_i32)
-        .add_field(rgba(icon, u32::from(PICTURE)))
-        .build()?;
+    let pixels = rgba(icon, u32::from(PICTURE));
+    let picture = (side, side, side * 4, true, 8_i32, 4_i32, pixels);
     // Normal, even for trouble: a critical notification stays on the screen until the user closes
     // it.
     let normal = 1_u8;
-    Ok(HashMap::from([
+    HashMap::from([
         ("urgency", Value::from(normal)),
         ("desktop-entry", Value::from("goroam-tray")),
         ("image-data", Value::from(picture)),
-    ]))
+    ])
 }

@@ -134,50 +134,25 @@ fn broken(text: &str, columns: usize, lead: usize) -> String {
     wrap(&clean(text), room, room).join("\n")
 }
 
-/// Passes only the lines from the first place to the last: a policy may be long, and the renderer
-/// reads everything that it gets.
+/// Shows the lines of all places.
 fn snippet<'a>(
     path: &'a str,
     text: &'a str,
     primary: &'a Label,
     related: &'a [Label],
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let spans = || {
-        std::iter::once(primary)
-            .chain(related)
-            .map(|label| within(text, &label.span))
-    };
-    let first = spans().map(|span| span.start).min().unwrap_or(0);
-    let last = spans().map(|span| span.end).max().unwrap_or(0);
-    let start = text
-        .get(..first)
-        .and_then(|t| t.rfind('\n'))
-        .map_or(0, |newline| newline + 1);
-    let end = text
-        .get(last..)
-        .and_then(|t| t.find('\n'))
-        .map_or(text.len(), |newline| last + newline);
-    let shift = |label: &Label| {
-        let span = within(text, &label.span);
-        span.start - start..span.end - start
-    };
     let annotation = |kind: AnnotationKind, label: &'a Label| {
-        let annotation = kind.span(shift(label));
-        if label.text.is_empty() {
-            annotation
-        } else {
-            annotation.label(clean(&label.text))
+        let annotation = kind.span(within(text, &label.span));
+        match label.text.as_str() {
+            "" => annotation,
+            remark => annotation.label(clean(remark)),
         }
     };
-    Snippet::source(text.get(start..end).unwrap_or_default())
-        .line_start(Position::of(text, start).line)
+    let related = related.iter();
+    Snippet::source(text)
         .path(path)
         .annotation(annotation(AnnotationKind::Primary, primary))
-        .annotations(
-            related
-                .iter()
-                .map(|label| annotation(AnnotationKind::Context, label)),
-        )
+        .annotations(related.map(|label| annotation(AnnotationKind::Context, label)))
 }
 
 /// Limits the span to the text and to whole characters.

@@ -82,24 +82,23 @@ fn write(text: &str) {
 /// as fits. The text is ASCII, because any terminal may show it.
 fn line(verb: &str, now: Reading, elapsed: Duration, columns: usize) -> String {
     let mut parts = Vec::new();
-    let of = |done: String, all: String| [done.as_str(), " of ", &all].concat();
     // More may be done than was known at the start.
     let (all, all_bytes) = (now.all_things.max(now.things), now.all_bytes.max(now.bytes));
     parts.push(match now.all_things {
         0 => now.things.to_string(),
-        _ => of(now.things.to_string(), all.to_string()),
+        _ => format!("{} of {all}", now.things),
     });
     match (now.all_bytes, now.bytes) {
         (0, 0) => {}
         (0, bytes) => parts.push(size(bytes)),
-        (_, bytes) => parts.push(of(size(bytes), size(all_bytes))),
+        (_, bytes) => parts.push(format!("{} of {}", size(bytes), size(all_bytes))),
     }
     let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     if now.bytes > 0 && elapsed >= RATE_FROM {
         let rate = now.bytes.saturating_mul(1000) / ms;
-        parts.push([size(rate), "/s".to_owned()].concat());
+        parts.push(format!("{}/s", size(rate)));
         if now.all_bytes > 0 && rate > 0 {
-            parts.push([left((all_bytes - now.bytes) / rate), " left".to_owned()].concat());
+            parts.push(format!("{} left", left((all_bytes - now.bytes) / rate)));
         }
     }
     let share = match (now.all_bytes, now.all_things) {
@@ -110,10 +109,7 @@ fn line(verb: &str, now: Reading, elapsed: Duration, columns: usize) -> String {
     let mut text = verb.to_owned();
     if let Some((done, all)) = share {
         let filled = usize::try_from(done.saturating_mul(20) / all.max(1)).unwrap_or(20);
-        text.push_str(" [");
-        text.push_str(&"=".repeat(filled.min(20)));
-        text.push_str(&".".repeat(20 - filled.min(20)));
-        text.push(']');
+        text.push_str(&format!(" [{:.<20}]", "=".repeat(filled.min(20))));
     }
     for (place, part) in parts.iter().enumerate() {
         let between = if place == 0 { " " } else { ", " };
@@ -121,8 +117,7 @@ fn line(verb: &str, now: Reading, elapsed: Duration, columns: usize) -> String {
         if width(&text) + between.len() + part.len() >= columns {
             break;
         }
-        text.push_str(between);
-        text.push_str(part);
+        text += &format!("{between}{part}");
     }
     text.chars().take(columns.saturating_sub(1)).collect()
 }

@@ -96,14 +96,18 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
     };
     let mut news = |news: &ExecEvent<'_>| say(&exec_news(news));
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
-    let told = || exec_summary(&summary, &course.command);
-    let text = match args.summary {
-        // No JSON field contains what a person has to do.
-        SummaryForm::Json if summary.is_for_a_person() => told() + &json(&summary),
-        SummaryForm::Json => json(&summary),
-        SummaryForm::Text => told(),
-        SummaryForm::None => String::new(),
-    };
+    let mut text = String::new();
+    // No JSON field contains what a person has to do.
+    if args.summary == SummaryForm::Text
+        || (args.summary == SummaryForm::Json && summary.is_for_a_person())
+    {
+        text = exec_summary(&summary, &course.command);
+    }
+    if args.summary == SummaryForm::Json {
+        // The values are only numbers and strings: this cannot fail.
+        text += &serde_json::to_string(&summary).unwrap_or_default();
+        text.push('\n');
+    }
     // First the remaining output of background processes, then the final message.
     leftovers
         .into_iter()
@@ -159,20 +163,13 @@ fn without_go(tier: Tier) -> TierPlan {
 
 async fn frozen(context: &Context) -> Option<FrozenSettings> {
     let folder = std::env::current_dir().ok()?;
-    let go = match find::find(None, &context.env).await {
-        Ok(go) => go,
-        Err(error) => {
-            tracing::debug!(%error, "no go, so nothing is frozen");
-            return None;
-        }
-    };
-    match usable::freeze(&go, &context.env, &folder).await {
-        Ok(frozen) => Some(frozen),
-        Err(error) => {
-            tracing::warn!(%error, "the settings of go cannot be read, so there is one step only");
-            None
-        }
-    }
+    let go = find::find(None, &context.env).await;
+    let go = go.inspect_err(|error| tracing::debug!(%error, "no go, so nothing is frozen"));
+    let frozen = usable::freeze(&go.ok()?, &context.env, &folder).await;
+    let frozen = frozen.inspect_err(|error| {
+        tracing::warn!(%error, "the settings of go cannot be read, so there is one step only");
+    });
+    frozen.ok()
 }
 
 /// Prints on standard error, on a separate line. If standard error is closed, the message is lost.
@@ -187,11 +184,6 @@ fn say(text: &str) {
     drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
 }
 
-fn json(summary: &ExecSummary) -> String {
-    // The values are only numbers and strings: this cannot fail.
-    serde_json::to_string(summary).unwrap_or_default() + "\n"
-}
-
 /// Formats an event: a step was left, or will be repeated.
 fn exec_news(news: &ExecEvent<'_>) -> String {
     let text = match news {
@@ -202,12 +194,12 @@ fn exec_news(news: &ExecEvent<'_>) -> String {
             format!("{}; asking again in {}", what(attempt), length(*wait))
         }
         ExecEvent::Patient(stuck, lacks) => {
-            let mut text =
-                format!("{stuck}; go is left running, since no other step could do better");
-            if !lacks.is_empty() {
-                text.push_str(&format!(" ({})", reasons(lacks)));
+            let text = format!("{stuck}; go is left running, since no other step could do better");
+            if lacks.is_empty() {
+                text
+            } else {
+                format!("{text} ({})", reasons(lacks))
             }
-            text
         }
     };
     said(ODD, &text)
@@ -221,7 +213,10 @@ fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
         if summary.signal.is_some() || summary.left_out.is_empty() {
             return String::new();
         }
-        return said(BAD, &format!("no step is possible: {}", left_out(summary)));
+        return said(
+            BAD,
+            &format!("no step is possible: {}", reasons(&summary.left_out)),
+        );
     };
     if last.ms == 0 && matches!(summary.exit, 126 | 127) && last.seen.is_none() {
         let name = command.first().map(|name| name.to_string_lossy());
@@ -233,25 +228,19 @@ fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
         return mismatch(last);
     }
     if last.class.is_of_the_network() {
-        let all: Vec<String> = summary.attempts.iter().map(self::tried).collect();
-        let mut text = format!("{}; no step is left: {}", what(last), all.join("; "));
-        if !summary.left_out.is_empty() {
-            text.push_str("; ");
-            text.push_str(&left_out(summary));
-        }
-        return said(BAD, &text);
+        let mut all: Vec<String> = summary.attempts.iter().map(self::tried).collect();
+        all.extend(summary.left_out.iter().map(reason));
+        let all = all.join("; ");
+        return said(BAD, &format!("{}; no step is left: {all}", what(last)));
     }
     if before.is_empty() {
         return String::new();
     }
-    if last.class == Class::Ok {
-        said(GOOD, &format!("built from the {} ({tried})", last.tier))
-    } else {
-        said(
-            BAD,
-            &format!("failed by itself on the {} ({tried})", last.tier),
-        )
-    }
+    let (style, did) = match last.class {
+        Class::Ok => (GOOD, "built from"),
+        _ => (BAD, "failed by itself on"),
+    };
+    said(style, &format!("{did} the {} ({tried})", last.tier))
 }
 
 fn said(style: anstyle::Style, text: &str) -> String {
@@ -259,20 +248,20 @@ fn said(style: anstyle::Style, text: &str) -> String {
 }
 
 fn tried(attempt: &AttemptReport) -> String {
-    let (tier, class, took) = (attempt.tier, attempt.class, milliseconds(attempt.ms));
+    let (tier, class, took) = (
+        attempt.tier,
+        attempt.class,
+        length(Duration::from_millis(attempt.ms)),
+    );
     format!("{tier}: {class} after {took}")
 }
 
-fn left_out(summary: &ExecSummary) -> String {
-    reasons(&summary.left_out)
+fn reasons(steps: &[(Tier, String)]) -> String {
+    steps.iter().map(reason).collect::<Vec<_>>().join("; ")
 }
 
-fn reasons(steps: &[(Tier, String)]) -> String {
-    let each: Vec<String> = steps
-        .iter()
-        .map(|(tier, why)| format!("{tier}: {}", clean(why)))
-        .collect();
-    each.join("; ")
+fn reason((tier, why): &(Tier, String)) -> String {
+    format!("{tier}: {}", clean(why))
 }
 
 /// Formats what happened, and what a person can fix.
@@ -313,10 +302,8 @@ fn what(attempt: &AttemptReport) -> String {
 
 /// Formats an authorization failure: no credentials, not enough rights, or an unrelated rule.
 fn auth(who: &str, blame: &Blame) -> String {
-    let words = blame.said.as_deref();
-    let words = words.map_or(String::new(), |words| {
-        format!(": \u{201c}{}\u{201d}", clean(words))
-    });
+    let quoted = |words: &String| format!(": \u{201c}{}\u{201d}", clean(words));
+    let words = blame.said.as_ref().map(quoted).unwrap_or_default();
     if blame.why == Some(BlameReason::Forbidden) {
         format!(
             "{who} refuses it with 403 (a rule of a filter, or credentials that do not suffice){words}"
@@ -440,10 +427,6 @@ fn mismatch(attempt: &AttemptReport) -> String {
          another network. Do not switch the check off.\n",
     );
     text
-}
-
-fn milliseconds(ms: u64) -> String {
-    length(Duration::from_millis(ms))
 }
 
 fn length(time: Duration) -> String {

@@ -70,8 +70,6 @@ fn report(seen: &[Observation]) -> Report<'_> {
 }
 
 const HEADINGS: [&str; 6] = ["", "verdict", "dns", "connect", "tls", "first byte"];
-/// The space between columns.
-const GAP: &str = "  ";
 
 /// Formats a row for each target, milliseconds by phase, and what to do about a login page.
 pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
@@ -80,18 +78,38 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
         sheet.paragraph("The policy has no targets.");
         return sheet.finish();
     }
-    let table = table(seen);
-    let mut lines = table.into_iter();
-    let heading = lines.next().unwrap_or_default();
-    let columns = width(&heading);
-    sheet.line(&format!("{heading}what it proved"));
-    for (line, seen) in lines.zip(seen) {
+    let cells = |seen: &Observation| {
+        let ms = &seen.phases;
+        let [name, verdict] = [clean(&seen.target), seen.verdict.to_string()];
+        let [dns, connect] = [cell(ms.dns), cell(ms.connect)];
+        let [tls, first_byte] = [cell(ms.tls), cell(ms.first_byte)];
+        [name, verdict, dns, connect, tls, first_byte]
+    };
+    let rows = std::iter::once(HEADINGS.map(str::to_owned)).chain(seen.iter().map(cells));
+    let rows: Vec<[String; 6]> = rows.collect();
+    let widths: [usize; 6] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| width(&row[column]));
+        cells.max().unwrap_or(0)
+    });
+    // The proof is to the right of the columns that are compared down the page.
+    let columns = widths.iter().map(|width| width + 2).sum();
+    let room = page.columns.saturating_sub(columns);
+    for (at, row) in rows.iter().enumerate() {
+        let Some(seen) = at.checked_sub(1).and_then(|at| seen.get(at)) else {
+            let heading = lead(row, widths, [Style::new(); 2]);
+            sheet.line(&format!("{heading}what it proved"));
+            continue;
+        };
+        let style = match seen.verdict {
+            Verdict::Up => GOOD,
+            Verdict::Portal | Verdict::Wrong => ODD,
+            Verdict::Down => BAD,
+        };
         let reason = clean(&seen.reason);
-        let room = page.columns.saturating_sub(columns);
         // A URL that is too long for its column starts on a new line.
         let fits = reason.split_whitespace().all(|word| width(word) <= room);
         let hang = if fits { columns } else { 4 };
-        sheet.hanging(&paint_row(&line, seen), &reason, hang);
+        sheet.hanging(&lead(row, widths, [BOLD, style]), &reason, hang);
     }
     for hint in hints(seen) {
         sheet.paragraph(&hint);
@@ -99,47 +117,17 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
     sheet.finish()
 }
 
-/// Formats the columns that are compared down the page, heading first. The proof is to the right of
-/// them and is wrapped separately.
-fn table(seen: &[Observation]) -> Vec<String> {
-    let heading = HEADINGS.map(str::to_owned);
-    let rows: Vec<[String; 6]> = std::iter::once(heading)
-        .chain(seen.iter().map(|seen| {
-            let ms = &seen.phases;
-            [
-                clean(&seen.target),
-                seen.verdict.to_string(),
-                cell(ms.dns),
-                cell(ms.connect),
-                cell(ms.tls),
-                cell(ms.first_byte),
-            ]
-        }))
-        .collect();
-    let widest = |column: usize| {
-        rows.iter()
-            .map(|row| width(&row[column]))
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(widest);
-    let line = |row: &[String; 6]| -> String {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .enumerate()
-            .map(|(column, (cell, wide))| {
-                let blank = " ".repeat(wide - width(cell));
-                // Words are aligned left, numbers right.
-                if column < 2 {
-                    format!("{cell}{blank}{GAP}")
-                } else {
-                    format!("{blank}{cell}{GAP}")
-                }
-            });
-        cells.collect()
-    };
-    rows.iter().map(line).collect()
+/// Formats the columns: words are aligned left and painted, numbers right.
+fn lead(row: &[String; 6], widths: [usize; 6], styles: [Style; 2]) -> String {
+    let mut lead = String::new();
+    for (column, (cell, wide)) in row.iter().zip(widths).enumerate() {
+        let blank = " ".repeat(wide - width(cell));
+        lead += &match styles.get(column) {
+            Some(style) => format!("{}{blank}  ", paint(*style, cell)),
+            None => format!("{blank}{cell}  "),
+        };
+    }
+    lead
 }
 
 /// Formats milliseconds without their unit, so that a column can be compared.
@@ -148,24 +136,6 @@ fn cell(ms: Option<f64>) -> String {
         Some(ms) if ms.is_finite() && ms >= 1.0 => format!("{ms:.0}"),
         Some(ms) if ms.is_finite() => "<1".to_owned(),
         Some(_) | None => "–".to_owned(),
-    }
-}
-
-/// Paints the verdict. It follows the name, which is never wrapped.
-fn paint_row(line: &str, seen: &Observation) -> String {
-    let name = clean(&seen.target);
-    let style: Style = match seen.verdict {
-        Verdict::Up => GOOD,
-        Verdict::Portal | Verdict::Wrong => ODD,
-        Verdict::Down => BAD,
-    };
-    match line.strip_prefix(&name) {
-        Some(rest) => {
-            let word = seen.verdict.to_string();
-            let rest = rest.replacen(&word, &paint(style, &word), 1);
-            format!("{}{rest}", paint(BOLD, &name))
-        }
-        None => line.to_owned(),
     }
 }
 

@@ -205,20 +205,13 @@ pub(in crate::cli) fn ready(report: &Report, page: &Page) -> String {
     if report.projects.len() > 1 {
         let ready = report.projects.iter().filter(|one| one.verdict.is_ready());
         let all = report.projects.len();
-        let says = format!(
-            "offline-ready {} %: {} of {all} projects",
-            report.percent,
-            ready.count()
-        );
+        let (percent, ready) = (report.percent, ready.count());
+        let says = format!("offline-ready {percent} %: {ready} of {all} projects");
         sheet.line(&paint(BOLD, &says));
     }
     if !report.command.is_empty() {
-        let words: Vec<String> = report
-            .command
-            .iter()
-            .map(|word| clean(&quoted(word)))
-            .collect();
-        sheet.entry("→ ", &words.join(" "));
+        let words: Vec<String> = report.command.iter().map(|word| quoted(word)).collect();
+        sheet.entry("→ ", &clean(&words.join(" ")));
     }
     sheet.finish()
 }

@@ -157,11 +157,8 @@ fn rollback(
     let (to, now) = (args.to.as_deref(), Timestamp::now());
     let done = vendoring::rollback(project, &repo, shelves, to, args.keep, now)?;
     context.show(args.format.json, &done, vendor_rollback)?;
-    Ok(if done.left_alone.is_empty() {
-        EXIT_DONE
-    } else {
-        EXIT_FAILED
-    })
+    let is_whole = done.left_alone.is_empty();
+    Ok(if is_whole { EXIT_DONE } else { EXIT_FAILED })
 }
 
 /// Opens the repository, and completes an interrupted rollback.
@@ -255,12 +252,10 @@ fn total(sheet: &mut Sheet, report: &VendorReport) {
             VendorCode::NoVendor | VendorCode::NotAFolder | VendorCode::NoModulesTxt
         )
     });
-    let verdict = if differs {
-        "vendor/ does NOT match the verified modules"
-    } else if absent {
-        "there is no vendor/ that go can use"
-    } else {
-        "vendor/ is inconsistent"
+    let verdict = match (differs, absent) {
+        (true, _) => "vendor/ does NOT match the verified modules",
+        (false, true) => "there is no vendor/ that go can use",
+        (false, false) => "vendor/ is inconsistent",
     };
     sheet.styled("", &format!("{verdict}; {compared}"), BOLD);
 }
@@ -268,17 +263,11 @@ fn total(sheet: &mut Sheet, report: &VendorReport) {
 /// Formats a new snapshot.
 pub(in crate::cli) fn vendor_snapshot(made: &NewSnapshot, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
-    let committed = if made.committed {
-        ", which was made for it"
-    } else {
-        ""
-    };
-    let text = format!(
-        "kept as {}: {} at commit {}{committed}",
-        clean(&made.tag),
-        plural(made.modules, "module"),
-        short(&made.commit),
-    );
+    let (tag, modules) = (clean(&made.tag), plural(made.modules, "module"));
+    let mut text = format!("kept as {tag}: {modules} at commit {}", short(&made.commit));
+    if made.committed {
+        text.push_str(", which was made for it");
+    }
     sheet.marked(Mark::Good, &text);
     sheet.entry("  ", &clean(&made.paths.join(", ")));
     sheet.hanging(
@@ -299,10 +288,10 @@ pub(in crate::cli) fn vendor_list(kept: &[KeptSnapshot], page: &Page) -> String 
     let names = kept.iter().map(|kept| width(&clean(&kept.name)));
     let name = names.max().unwrap_or_default();
     for kept in kept {
-        let (mark, style) = if kept.present {
-            ("●", GOOD)
+        let (style, mark) = if kept.present {
+            (GOOD, "●")
         } else {
-            ("·", DIM)
+            (DIM, "·")
         };
         let at = kept.at.map_or_else(|| "-".to_owned(), |at| page.moment(at));
         let modules = match kept.modules {
@@ -327,10 +316,7 @@ pub(in crate::cli) fn vendor_list(kept: &[KeptSnapshot], page: &Page) -> String 
 /// Formats the result of a rollback.
 pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
-    for skipped in &done.skipped {
-        sheet.marked(Mark::Odd, &clean(skipped));
-    }
-    for warning in &done.warnings {
+    for warning in done.skipped.iter().chain(&done.warnings) {
         sheet.marked(Mark::Odd, &clean(warning));
     }
     let to = format!("{} ({})", clean(&done.to), short(&done.commit));
@@ -357,11 +343,12 @@ pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String 
 pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let to = clean(&recovered.to);
-    let text = if recovered.finished {
-        format!("an interrupted rollback to {to} was completed")
+    let did = if recovered.finished {
+        "was completed"
     } else {
-        format!("an interrupted rollback to {to} had changed nothing; its files were removed")
+        "had changed nothing; its files were removed"
     };
+    let text = format!("an interrupted rollback to {to} {did}");
     sheet.marked(Mark::Odd, &text);
     if let Some(kept) = &recovered.kept {
         sheet.entry(
