@@ -13,7 +13,7 @@ use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use tokio::sync::mpsc;
 
-use crate::cli::render::Size;
+use crate::cli::render::{Size, width_of_painted};
 use crate::signals::Signals;
 pub(super) use os::{CAN_STOP, stop_until_continued};
 
@@ -99,8 +99,8 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal no longer exists.
-    pub(super) fn show(&mut self, size: Size, lines: Vec<String>, width: Width) -> io::Result<()> {
-        let update = update(self.shown.as_ref(), size, &lines, width);
+    pub(super) fn show(&mut self, size: Size, lines: Vec<String>) -> io::Result<()> {
+        let update = update(self.shown.as_ref(), size, &lines);
         self.shown = Some((size, lines));
         if update.is_empty() {
             Ok(())
@@ -116,16 +116,8 @@ impl Drop for Screen {
     }
 }
 
-/// Counts the columns of a painted line.
-pub(super) type Width = fn(&str) -> usize;
-
 /// Returns the bytes that turn one screen into the other; empty if they are equal.
-fn update(
-    before: Option<&(Size, Vec<String>)>,
-    size: Size,
-    lines: &[String],
-    width: Width,
-) -> Vec<u8> {
+fn update(before: Option<&(Size, Vec<String>)>, size: Size, lines: &[String]) -> Vec<u8> {
     let before = before.filter(|(last, _)| *last == size);
     let mut out = Vec::new();
     for (row, line) in lines.iter().enumerate() {
@@ -134,7 +126,7 @@ fn update(
         }
         out.extend_from_slice(format!("\x1b[{};1H{line}", row + 1).as_bytes());
         // Not after a full line: there the cursor is on the last character.
-        if width(line) < size.columns {
+        if width_of_painted(line) < size.columns {
             out.extend_from_slice(b"\x1b[K");
         }
     }
@@ -311,8 +303,7 @@ mod tests {
 
     fn told(before: Option<(Size, [&str; 2])>, after: [&str; 2]) -> String {
         let before = before.map(|(size, shown)| (size, lines(shown)));
-        let width = |line: &str| line.chars().count();
-        let bytes = update(before.as_ref(), SIZE, &lines(after), width);
+        let bytes = update(before.as_ref(), SIZE, &lines(after));
         String::from_utf8(bytes).unwrap()
     }
 

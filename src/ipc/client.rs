@@ -1,9 +1,14 @@
-//! Sends commands to the running agent.
+//! Sends commands to the running agent, and follows it through its end and the start of the next
+//! one.
 
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::endpoint::{ClientEnd, connect, server_pid};
@@ -17,9 +22,11 @@ use crate::paths::Paths;
 const CONNECT_TIME: Duration = Duration::from_secs(1);
 /// Time limit for answers that the agent has ready.
 const STATUS_TIME: Duration = Duration::from_secs(4);
-/// Time limit until the agent confirms that it has the command. Connecting and this take less than
-/// five seconds together.
-const FIRST_WORD: Duration = Duration::from_millis(3500);
+/// Time limit until the agent confirms that it has the command. Connecting, this and the check
+/// whether the agent is alive take less than five seconds together.
+const FIRST_WORD: Duration = Duration::from_millis(2000);
+/// Time limit for that check.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(1500);
 /// Longest time between two heartbeats; the agent sends one each second.
 const SILENCE: Duration = Duration::from_secs(4);
 /// Longest time for an answer: a turn with the slowest probes, each with retries, and another turn
@@ -146,16 +153,25 @@ impl Watching {
             .unwrap_or(Err(silent))
     }
 
-    /// Waits from heartbeat to heartbeat.
+    /// Waits from heartbeat to heartbeat. An older agent sends no heartbeats: a second connection
+    /// checks whether it is alive.
     async fn last_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let mut wait = FIRST_WORD;
+        let (silent, paths) = (self.silent(), self.paths.clone());
+        let (mut wait, mut beats) = (FIRST_WORD, false);
         loop {
-            let silent = self.silent();
-            let line = timeout(wait, self.line()).await.unwrap_or(Err(silent))?;
+            // The read continues across the waits: dropping it would lose half a line.
+            let mut next = pin!(self.line());
+            let line = loop {
+                match timeout(wait, &mut next).await {
+                    Ok(line) => break line?,
+                    Err(_) if beats || !is_alive(&paths).await => return Err(silent),
+                    Err(_) => {}
+                }
+            };
             if line.as_deref() != Some(HEARTBEAT) {
                 return Ok(line);
             }
-            wait = SILENCE;
+            (wait, beats) = (SILENCE, true);
         }
     }
 
@@ -164,6 +180,11 @@ impl Watching {
             pid: server_pid(self.stream.get_ref()),
         }
     }
+}
+
+async fn is_alive(paths: &Paths) -> bool {
+    let asked = async { request(paths, Command::Status, false).await?.line().await };
+    matches!(timeout(SIGN_OF_LIFE, asked).await, Ok(Ok(Some(_))))
 }
 
 fn reply(line: Option<Vec<u8>>) -> Result<Reply, Error> {
@@ -196,6 +217,98 @@ fn from_agent(message: String) -> Error {
     Error::FromAgent {
         message,
         exit: EXIT_FAILED,
+    }
+}
+
+/// The first wait after an agent has ended. A service manager needs about as long to restart it.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+/// An event of the agent that is followed.
+#[derive(Debug)]
+pub enum Followed {
+    /// The current status.
+    Status(Box<Status>),
+    /// The agent has ended. One that restarts is back in a moment.
+    Ended,
+    /// No agent runs, or its answer cannot be parsed.
+    Failed(Error),
+}
+
+/// Follows the running agent, and its successors, until this is dropped.
+#[derive(Debug)]
+pub struct Following {
+    seen: mpsc::Receiver<Followed>,
+    hurry: Arc<Notify>,
+    _task: JoinSet<()>,
+}
+
+impl Following {
+    /// Returns the next event, or `None` if the agent cannot be followed. Dropping the future loses
+    /// nothing.
+    pub async fn next(&mut self) -> Option<Followed> {
+        self.seen.recv().await
+    }
+
+    /// Looks for an agent now, if none is connected.
+    pub fn ask_now(&self) {
+        self.hurry.notify_one();
+    }
+}
+
+/// Follows the agent, starting with an open connection if there is one. While no agent runs, this
+/// looks for one after 250 ms, then after twice that time, up to `longest`. It runs in a task,
+/// because an answer that has half arrived must not be dropped for another event.
+pub fn follow(paths: Paths, watching: Option<Watching>, longest: Duration) -> Following {
+    let (tell, seen) = mpsc::channel(1);
+    let hurry = Arc::new(Notify::new());
+    let asked = Arc::clone(&hurry);
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let mut wait = FIRST_WAIT;
+        let mut found = watching.map(Ok);
+        loop {
+            let ended = match found.take() {
+                Some(watching) => hand_on(watching, true, &tell).await,
+                None => hand_on(watch(&paths).await, false, &tell).await,
+            };
+            if matches!(ended, Followed::Ended) {
+                wait = FIRST_WAIT;
+            }
+            let _ = tell.send(ended).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = longest.min(wait * 2),
+                () = asked.notified() => wait = FIRST_WAIT,
+            }
+        }
+    });
+    Following {
+        seen,
+        hurry,
+        _task: task,
+    }
+}
+
+/// Passes on each status of one agent and returns how that agent ended. `was_there`: an agent was
+/// connected before this one.
+async fn hand_on(
+    watching: Result<Watching, Error>,
+    mut was_there: bool,
+    tell: &mpsc::Sender<Followed>,
+) -> Followed {
+    let mut watching = match watching {
+        Ok(watching) => watching,
+        Err(error) => return Followed::Failed(error),
+    };
+    loop {
+        match watching.next().await {
+            Ok(Some(status)) => {
+                was_there = true;
+                let _ = tell.send(Followed::Status(Box::new(status))).await;
+            }
+            Ok(None) if was_there => return Followed::Ended,
+            Ok(None) => return Followed::Failed(Error::NoAgent),
+            Err(error) => return Followed::Failed(error),
+        }
     }
 }
 

@@ -12,7 +12,6 @@
 //! May import: model, agent, paths.
 
 pub mod client;
-mod follow;
 pub mod server;
 #[cfg(unix)]
 mod unix;
@@ -26,8 +25,7 @@ use unix as endpoint;
 #[cfg(windows)]
 use windows as endpoint;
 
-pub use client::{Watching, ask, watch};
-pub use follow::{Followed, Following, follow};
+pub use client::{Followed, Following, Watching, ask, follow, watch};
 pub use server::{Serving, serve};
 #[cfg(windows)]
 pub use windows::is_listening;

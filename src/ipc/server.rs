@@ -49,7 +49,7 @@ pub(super) struct Request {
     pub(super) goroam: u64,
     /// The command.
     pub(super) command: Command,
-    /// Whether the client understands [`HEARTBEAT`]. A script need not.
+    /// Whether the client understands [`HEARTBEAT`]. An older agent ignores this field.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) heartbeat: bool,
 }

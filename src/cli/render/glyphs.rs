@@ -4,6 +4,7 @@ use anstyle::Style;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::style::BAD;
+use super::text::width;
 use crate::environment::Environment;
 
 /// The characters of a live view.
@@ -99,7 +100,7 @@ impl Glyphs {
 
     /// Cuts the text in the same way, and marks the cut.
     pub(in crate::cli) fn cut(&self, text: &str, columns: usize) -> String {
-        if columns_of(text) <= columns {
+        if width(text) <= columns {
             return text.to_owned();
         }
         let Some(room) = columns.checked_sub(1) else {
@@ -107,18 +108,6 @@ impl Glyphs {
         };
         format!("{}{}", self.take(text, room).trim_end(), self.mark)
     }
-}
-
-/// Counts the terminal columns of a text; East Asian characters take two.
-pub(in crate::cli) fn columns_of(text: &str) -> usize {
-    // Counted by character, as `take` does: the width of a sequence can differ from the sum of its
-    // parts.
-    text.chars().map(|c| c.width().unwrap_or(0)).sum()
-}
-
-/// Counts the columns of a painted text.
-pub(in crate::cli) fn columns_of_painted(text: &str) -> usize {
-    columns_of(&anstream::adapter::strip_str(text).to_string())
 }
 
 /// The upper ends of all steps of a sparkline but the last, in milliseconds. They are the same for
@@ -168,7 +157,7 @@ fn step(ms: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASCII, Glyphs, UNICODE, columns_of, glyphs, scale, sparkline};
+    use super::{ASCII, Glyphs, UNICODE, glyphs, scale, sparkline};
     use crate::environment::Environment;
 
     fn joined(history: &[Option<f64>], columns: usize, glyphs: &Glyphs) -> (usize, String) {
@@ -214,7 +203,7 @@ mod tests {
         // Each character has two columns.
         assert_eq!(UNICODE.cut("会議室無線", 6), "会議…");
         for columns in 0..12 {
-            assert!(columns_of(&UNICODE.cut("会議室x無線", columns)) <= columns);
+            assert!(width(&UNICODE.cut("会議室x無線", columns)) <= columns);
         }
         assert_eq!(ASCII.cut("office", 5), "offi>");
     }
@@ -224,7 +213,7 @@ mod tests {
         let text = "● office · “corp” → 会 ✓ ✗ … – ×";
         let shown = ASCII.fit_for_terminal(text);
         assert_eq!(shown, "* office - \"corp\" > ? + x ~ - x");
-        assert!(columns_of(&shown) <= columns_of(text));
+        assert!(width(&shown) <= width(text));
         assert_eq!(UNICODE.fit_for_terminal(text), text);
     }
 

@@ -3,11 +3,11 @@
 
 use anstyle::Style;
 
-use super::glyphs::{Glyphs, columns_of, scale, sparkline};
+use super::glyphs::{Glyphs, scale, sparkline};
 use super::page::Page;
 use super::status::{Variable, mode, network, notes, variables, verdict};
 use super::style::{BOLD, DIM, GOOD, ODD, paint};
-use super::text::{clean, wrap};
+use super::text::{clean, width, wrap};
 use crate::model::status::{AgentState, Status, Switch, TargetStatus};
 use crate::model::text::duration;
 
@@ -288,12 +288,12 @@ fn head(view: &View<'_>) -> Line {
     let room = view
         .size
         .columns
-        .saturating_sub(lead.columns() + columns_of(&mode) + 2);
+        .saturating_sub(lead.columns() + width(&mode) + 2);
     let rest = rests
         .into_iter()
-        .find(|rest| columns_of(rest) <= room)
+        .find(|rest| width(rest) <= room)
         .unwrap_or_default();
-    let at = view.size.columns.saturating_sub(columns_of(&mode));
+    let at = view.size.columns.saturating_sub(width(&mode));
     lead.and(rest).to(at).and(mode)
 }
 
@@ -315,14 +315,14 @@ fn variable(view: &View<'_>, variable: &Variable, columns: usize) -> Line {
         .and(variable.value.as_str());
     let at = line.columns().max(columns + 3 + 34) + 2;
     match &variable.was {
-        Some(was) if at + columns_of(was) <= view.size.columns => line.to(at).with(DIM, was),
+        Some(was) if at + width(was) <= view.size.columns => line.to(at).with(DIM, was),
         Some(_) | None => line,
     }
 }
 
 /// Returns the width of a column with these names.
 fn name_columns<'a>(names: impl Iterator<Item = &'a String>) -> usize {
-    let widest = names.map(|name| columns_of(&clean(name)));
+    let widest = names.map(|name| width(&clean(name)));
     widest.fold(NAME_COLUMNS, usize::max).min(MOST_NAME_COLUMNS)
 }
 
@@ -345,7 +345,7 @@ fn target_lines(view: &View<'_>) -> Vec<Line> {
             .and(view.glyphs.cut(&clean(&target.name), name_columns))
             .to(2 + name_columns + 1)
             .with(style, format!("{symbol} {word}"))
-            .to(before - 2 - columns_of(&took))
+            .to(before - 2 - width(&took))
             .and(took)
             .to(before);
         // The newest round is at the right edge of its column.
@@ -370,37 +370,33 @@ fn switches(view: &View<'_>) -> Vec<Line> {
     let switches = &view.status.switches;
     let moments = switches.iter().map(|switch| view.page.moment(switch.at));
     let moments: Vec<String> = moments.collect();
-    let width = moments
+    let wide = moments
         .iter()
-        .map(|moment| columns_of(moment))
-        .fold(0, usize::max);
-    let lines = switches.iter().zip(moments).rev();
-    lines
-        .map(|(switch, moment)| switched(view, switch, &moment, width))
-        .collect()
-}
-
-fn switched(view: &View<'_>, switch: &Switch, moment: &str, width: usize) -> Line {
-    let from = switch.from.as_deref().map_or("none".to_owned(), clean);
-    let way = format!("{from} {} {}", view.glyphs.arrow, clean(&switch.to));
-    let line = Line::default()
-        .and("  ")
-        .with(DIM, moment)
-        .to(width + 4)
-        .and(way)
-        .to(width + 4 + 24);
-    let line = match switch.ms {
-        Some(ms) => {
-            let took = duration(ms);
-            let at = (width + 4 + 24 + MS_COLUMNS).saturating_sub(columns_of(&took));
-            line.to(at).and(took)
+        .map(|moment| width(moment))
+        .max()
+        .unwrap_or(0);
+    let took_end = wide + 4 + 24 + MS_COLUMNS;
+    let line = |(switch, moment): (&Switch, String)| {
+        let from = switch.from.as_deref().map_or("none".to_owned(), clean);
+        let took = switch.ms.map(duration).unwrap_or_default();
+        let line = Line::default()
+            .and("  ")
+            .with(DIM, moment)
+            .to(wide + 4)
+            .and(format!(
+                "{from} {} {}",
+                view.glyphs.arrow,
+                clean(&switch.to)
+            ))
+            .to(wide + 4 + 24)
+            .to(took_end - width(&took))
+            .and(took);
+        match &switch.why {
+            Some(why) => line.and("  ").with(DIM, clean(why)),
+            None => line,
         }
-        None => line.to(width + 4 + 24 + MS_COLUMNS),
     };
-    match &switch.why {
-        Some(why) => line.and("  ").with(DIM, clean(why)),
-        None => line,
-    }
+    switches.iter().zip(moments).rev().map(line).collect()
 }
 
 /// Returns the notes for the user; a missing agent comes first.
@@ -460,7 +456,7 @@ impl Line {
 
     /// Returns the width in columns.
     fn columns(&self) -> usize {
-        self.0.iter().map(|(_, text)| columns_of(text)).sum()
+        self.0.iter().map(|(_, text)| width(text)).sum()
     }
 
     /// Returns the text without styles.
@@ -481,7 +477,7 @@ impl Line {
         let mut spaces = 0;
         for (style, text) in &self.0 {
             let taken = glyphs.take(text, left);
-            left = left.saturating_sub(columns_of(taken));
+            left = left.saturating_sub(width(taken));
             let solid = taken.trim_end_matches(' ');
             if !solid.is_empty() {
                 out.push_str(&" ".repeat(std::mem::take(&mut spaces)));
@@ -509,7 +505,7 @@ impl Line {
 mod tests {
     use super::{Size, View, live};
     use crate::cli::render::fixtures::{at, office, page, plain};
-    use crate::cli::render::glyphs::{ASCII, Glyphs, UNICODE, columns_of};
+    use crate::cli::render::glyphs::{ASCII, Glyphs, UNICODE};
     use crate::model::status::{Shadow, Status, Switch, TargetStatus};
 
     fn at_work() -> Status {
@@ -607,7 +603,7 @@ mod tests {
                         let lines = shown(status, columns, rows, glyphs);
                         assert_eq!(lines.len(), rows, "{columns}x{rows}");
                         for line in &lines {
-                            assert!(columns_of(line) <= columns, "{columns}x{rows}: {line}");
+                            assert!(width(line) <= columns, "{columns}x{rows}: {line}");
                         }
                     }
                 }

@@ -14,13 +14,13 @@ mod text;
 
 pub(super) use crate::model::text::duration;
 pub(super) use findings::{MOST_FINDINGS, Position, Shown, findings};
-pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
+pub(super) use glyphs::glyphs;
 pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use progress::{Progress, size};
 pub(super) use status::{network, notes, status, status_line};
 pub(super) use style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
-pub(super) use text::{Sheet, clean, pad, width};
+pub(super) use text::{Sheet, clean, pad, width, width_of_painted};
 
 /// Values for the tests of this room.
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Lays out text in columns and lines.
 
 use anstyle::Style;
+use unicode_width::UnicodeWidthChar as _;
 
 use super::style::{DIM, Mark, paint};
 use crate::model::text::is_direction_mark;
@@ -17,18 +18,22 @@ pub(in crate::cli) fn clean(text: &str) -> String {
     text.chars().map(harmless).collect()
 }
 
-/// Counts the columns of a text: its characters, which is right for goroam's own output.
+/// Counts the terminal columns of a text; East Asian characters take two.
 pub(in crate::cli) fn width(text: &str) -> usize {
-    text.chars().count()
+    // Counted by character, as `Glyphs::take` does: the width of a sequence can differ from the sum
+    // of its parts.
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
-fn width_of_painted(text: &str) -> usize {
+/// Counts the columns of a painted text.
+pub(in crate::cli) fn width_of_painted(text: &str) -> usize {
     width(&anstream::adapter::strip_str(text).to_string())
 }
 
 /// Appends spaces to the text up to a width.
 pub(in crate::cli) fn pad(text: &str, columns: usize) -> String {
-    format!("{text:columns$}")
+    let blank = columns.saturating_sub(width(text));
+    format!("{text}{}", " ".repeat(blank))
 }
 
 /// Breaks at spaces so that the first line has `first` columns and the others `rest`. A longer word
