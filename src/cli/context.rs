@@ -2,12 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::render::Page;
+use super::render::{Page, Progress};
 use crate::agent::{self, Error};
 use crate::environment::Environment;
+use crate::meter::Meter;
 use crate::paths::Paths;
 use crate::policy::Policy;
 
@@ -57,6 +59,13 @@ impl Context {
         } else {
             self.out.text(&text(report, &self.page))
         }
+    }
+
+    /// Shows the progress of long work until it is dropped, and returns the meter to count with.
+    pub(super) fn progress(&self, verb: &'static str) -> (Progress, Arc<Meter>) {
+        let meter = Arc::new(Meter::default());
+        let progress = Progress::show(verb, &meter, self.page.columns, &self.env);
+        (progress, meter)
     }
 
     /// Returns the same directory for verbs that only read the mirror and also work without it. If

@@ -191,13 +191,9 @@ fn command(site: &Site) -> Result<String, ServiceError> {
 
 /// Returns `--config POLICY` if the policy was named.
 fn policy_args(site: &Site) -> Vec<String> {
-    let policy = site.paths.policy.display().to_string();
-    let args = ["--config".to_owned(), policy];
-    if site.paths.policy_named {
-        args.into()
-    } else {
-        Vec::new()
-    }
+    let policy = site.paths.policy_named.then_some(&site.paths.policy);
+    let args = policy.map(|policy| ["--config".to_owned(), policy.display().to_string()]);
+    args.into_iter().flatten().collect()
 }
 
 /// Quotes a path. A path contains no quotes; a backslash before the closing quote would count as an

@@ -14,8 +14,6 @@ mod log_file;
 #[cfg(windows)]
 mod menu;
 #[cfg(windows)]
-mod only;
-#[cfg(windows)]
 mod orders;
 #[cfg(windows)]
 mod run;

@@ -64,17 +64,24 @@ struct Place<'a> {
     line: Option<usize>,
     column: Option<usize>,
     /// In byte offsets.
-    span: Option<&'a Range<usize>>,
+    span: Option<Span>,
     label: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Span {
+    start: usize,
+    end: usize,
 }
 
 impl<'a> Place<'a> {
     fn of(text: &str, label: &'a Label) -> Place<'a> {
-        let Position { line, column } = Position::of(text, label.span.start);
+        let Range { start, end } = label.span;
+        let Position { line, column } = Position::of(text, start);
         Place {
             line: Some(line),
             column: Some(column),
-            span: Some(&label.span),
+            span: Some(Span { start, end }),
             label: Some(&label.text),
         }
     }

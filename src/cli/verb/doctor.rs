@@ -1,19 +1,17 @@
 //! `goroam doctor`
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::render::{BOLD, MOST_FINDINGS, Mark, Page, Progress, Sheet, Shown, clean, paint};
+use crate::cli::render::{BOLD, MOST_FINDINGS, Mark, Page, Sheet, Shown, clean, paint};
 use crate::cli::{Context, Failure};
 use crate::doctor::{
     Broken, CacheError, CacheReport, CacheWish, DoctorFinding, DoctorInput, Outcome, ServiceFacts,
     Severity, Sighting, check, examine, examine_cache, mend_cache,
 };
-use crate::meter::Meter;
 use crate::model::{plural, tally};
 use crate::service;
 use clap::{Args, ValueHint};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// `goroam doctor`
 #[derive(Debug, Clone, Args)]
@@ -83,8 +81,7 @@ fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
         hash: args.hash,
     };
     let refused = |error: CacheError| Failure::usage(error);
-    let meter = Arc::new(Meter::default());
-    let progress = Progress::show("looking", &meter, context.page.columns, &context.env);
+    let (progress, meter) = context.progress("looking");
     let looked = examine_cache(&wish, &meter);
     drop(progress);
     let mut report = looked.map_err(refused)?;

@@ -95,36 +95,36 @@ pub struct Logs {
 /// Installs, removes, starts or stops the service, or shows its state.
 pub(in crate::cli) async fn run(context: &Context, args: &Service) -> Result<u8, Failure> {
     let site = Site::find(context.paths()?, context.env.clone())?;
-    match &args.verb {
-        ServiceVerb::Install => install(context, &site).await,
-        ServiceVerb::Uninstall(args) => uninstall(context, &site, *args).await,
-        ServiceVerb::Start => grant(context, &site, ServiceRequest::Start).await,
-        ServiceVerb::Stop => grant(context, &site, ServiceRequest::Stop).await,
-        ServiceVerb::Restart => grant(context, &site, ServiceRequest::Restart).await,
-        ServiceVerb::Status(Json { json }) => status(context, &site, *json).await,
-        ServiceVerb::Logs(args) => logs(&site, *args),
-    }
-}
-
-async fn grant(context: &Context, site: &Site, wish: ServiceRequest) -> Result<u8, Failure> {
-    let steps = service::plan(wish, site)?;
-    do_all(context, site, &steps).await?;
-    Ok(EXIT_DONE)
-}
-
-async fn install(context: &Context, site: &Site) -> Result<u8, Failure> {
-    let steps = service::plan(ServiceRequest::Install, site)?;
-    do_all(context, site, &steps).await?;
-    let said = if steps
-        .iter()
-        .any(|step| !matches!(step, ServiceStep::Tell(_)))
-    {
-        "goroam runs, and will after every login; see: goroam status\n"
-    } else {
-        "goroam is installed and runs already; nothing to do\n"
+    let request = match &args.verb {
+        ServiceVerb::Install => ServiceRequest::Install,
+        ServiceVerb::Uninstall(args) => return uninstall(context, &site, *args).await,
+        ServiceVerb::Start => ServiceRequest::Start,
+        ServiceVerb::Stop => ServiceRequest::Stop,
+        ServiceVerb::Restart => ServiceRequest::Restart,
+        ServiceVerb::Status(Json { json }) => return status(context, &site, *json).await,
+        ServiceVerb::Logs(args) => return logs(&site, *args),
     };
-    context.out.text(said)?;
+    let steps = grant(context, &site, request).await?;
+    let did_something = |step: &ServiceStep| !matches!(step, ServiceStep::Tell(_));
+    if request == ServiceRequest::Install {
+        context.out.text(if steps.iter().any(did_something) {
+            "goroam runs, and will after every login; see: goroam status\n"
+        } else {
+            "goroam is installed and runs already; nothing to do\n"
+        })?;
+    }
     Ok(EXIT_DONE)
+}
+
+/// Plans the request and carries the plan out.
+async fn grant(
+    context: &Context,
+    site: &Site,
+    request: ServiceRequest,
+) -> Result<Vec<ServiceStep>, Failure> {
+    let steps = service::plan(request, site)?;
+    do_all(context, site, &steps).await?;
+    Ok(steps)
 }
 
 /// Carries out the steps one by one, so that completed steps are reported even if the next one
@@ -139,10 +139,10 @@ async fn do_all(context: &Context, site: &Site, steps: &[ServiceStep]) -> Result
 }
 
 async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8, Failure> {
-    let removed = remove(context, site).await;
+    let removed = grant(context, site, ServiceRequest::Uninstall).await;
     // The go env file is restored even if no service manager runs, or it fails.
     if removed.is_err() && !args.restore {
-        return removed.map(|()| EXIT_DONE);
+        return removed.map(|_| EXIT_DONE);
     }
     let has_set_something = agent::has_set_something(&site.paths);
     if has_set_something {
@@ -177,11 +177,6 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
         context.out.text(&service_step(&said, &context.page))?;
     }
     Ok(EXIT_DONE)
-}
-
-async fn remove(context: &Context, site: &Site) -> Result<(), Failure> {
-    let steps = service::plan(ServiceRequest::Uninstall, site)?;
-    do_all(context, site, &steps).await
 }
 
 /// Restores the go env file. The service's agent has ended, so this process does it; an agent that

@@ -1,18 +1,16 @@
 //! `goroam mirror export` and `goroam mirror import`
 
 use crate::agent::error::EXIT_DONE;
-use crate::cli::render::{Mark, Page, Progress, Sheet, clean, size};
+use crate::cli::render::{Mark, Page, Sheet, clean, size};
 use crate::cli::verb::mirror::args;
 use crate::cli::verb::mirror::site::{exit, failed, waits};
 use crate::cli::verb::mirror::verify::{findings, mirror_verify, unproven};
 use crate::cli::{Context, Failure};
-use crate::meter::Meter;
 use crate::mirror::archive::{self, ArchiveError, Exported, Imported};
 use crate::mirror::verify::Prover;
 use crate::mirror::{Layout, Trust, needed_by};
 use crate::model::plural;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Writes an archive. Exit code 6 when something was left out because its checksum does not match,
 /// 1 when something else is wrong or missing.
@@ -24,8 +22,7 @@ pub(super) fn export(context: &Context, root: &Path, args: &args::Export) -> Res
         [] => None,
         folders => Some(needed_by(folders).map_err(failed)?),
     };
-    let meter = Arc::new(Meter::default());
-    let progress = Progress::show("exporting", &meter, context.page.columns, &context.env);
+    let (progress, meter) = context.progress("exporting");
     let exported = archive::export(&layout, &args.archive, only.as_ref(), &prover, &meter);
     drop(progress);
     let exported = exported.map_err(|error| failure(context, root, &error))?;
@@ -45,8 +42,7 @@ pub(super) async fn import(
 ) -> Result<u8, Failure> {
     let trust = Trust::find(&context.env).map_err(failed)?;
     let layout = Layout::new(root);
-    let meter = Arc::new(Meter::default());
-    let progress = Progress::show("importing", &meter, context.page.columns, &context.env);
+    let (progress, meter) = context.progress("importing");
     let imported = Box::pin(archive::import(
         &layout,
         &args.archive,

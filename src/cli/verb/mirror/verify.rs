@@ -1,15 +1,13 @@
 //! `goroam mirror verify`
 
-use crate::cli::render::{BOLD, DIM, Mark, Page, Progress, Sheet, Shown, clean, duration, size};
+use crate::cli::render::{BOLD, DIM, Mark, Page, Sheet, Shown, clean, duration, size};
 use crate::cli::verb::mirror::args::Verify;
 use crate::cli::verb::mirror::site::{exit, failed, no_mirror};
 use crate::cli::{Context, Failure};
-use crate::meter::Meter;
 use crate::mirror::verify::{Asked, Finding, Kind, Prover, Report, Unproven, verify};
 use crate::mirror::{Layout, Trust};
 use crate::model::plural;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Verifies the mirror. Exit code 6 when a checksum does not match, 1 when something else is wrong.
 pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Failure> {
@@ -21,8 +19,7 @@ pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Fa
         jobs: args.jobs,
         ..Asked::default()
     };
-    let meter = Arc::new(Meter::default());
-    let progress = Progress::show("verifying", &meter, context.page.columns, &context.env);
+    let (progress, meter) = context.progress("verifying");
     let report = verify(&layout, &asked, &prover, &meter);
     drop(progress);
     let report = report.map_err(|error| no_mirror(root, &error))?;
