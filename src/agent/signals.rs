@@ -11,7 +11,6 @@ pub(crate) enum Signal {
     End,
     /// SIGHUP, SIGUSR1 or SIGUSR2, or a policy that changed while there was none that could be
     /// used: read it again.
-    #[cfg_attr(windows, allow(dead_code, reason = "Windows has no event for it"))]
     Reload,
 }
 

@@ -194,12 +194,14 @@ fn next_key() -> Event {
             // Windows also reports when a key is released.
             Ok(crossterm::event::Event::Key(key)) if key.kind == KeyEventKind::Release => {}
             Ok(crossterm::event::Event::Key(key)) => {
-                return Event::Key(match key.code {
-                    KeyCode::Char(c) if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                        char::from(c as u8 & 0x1f)
-                    }
-                    KeyCode::Char(c) => c,
-                    _ => '\0',
+                let KeyCode::Char(c) = key.code else {
+                    return Event::Key('\0');
+                };
+                let is_control = key.modifiers.contains(KeyModifiers::CONTROL) && c.is_ascii();
+                return Event::Key(if is_control {
+                    char::from(c as u8 & 0x1f)
+                } else {
+                    c
                 });
             }
             Ok(_) => return Event::Changed,

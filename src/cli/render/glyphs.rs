@@ -157,7 +157,7 @@ fn step(ms: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASCII, Glyphs, UNICODE, glyphs, scale, sparkline};
+    use super::{ASCII, Glyphs, UNICODE, glyphs, scale, sparkline, width};
     use crate::environment::Environment;
 
     fn joined(history: &[Option<f64>], columns: usize, glyphs: &Glyphs) -> (usize, String) {

@@ -185,7 +185,9 @@ fn lines(view: &View<'_>, blocks: &[Block]) -> Vec<Line> {
             Part::Network | Part::Why => first(&block.lines, block.most),
             Part::Variables | Part::Targets | Part::Notes => some(view, block),
             Part::WholeNotes => block.lines.clone(),
-            _ => block.lines.iter().take(block.most).cloned().collect(),
+            Part::Head | Part::Scale | Part::Switches | Part::Gaps | Part::Footer => {
+                block.lines.iter().take(block.most).cloned().collect()
+            }
         }
     };
     let is_shown = |part: Part| blocks[part as usize].most > 0;
@@ -503,7 +505,7 @@ impl Line {
 /// Tests the screen in all sizes.
 #[cfg(test)]
 mod tests {
-    use super::{Size, View, live};
+    use super::{Size, View, live, width};
     use crate::cli::render::fixtures::{at, office, page, plain};
     use crate::cli::render::glyphs::{ASCII, Glyphs, UNICODE};
     use crate::model::status::{Shadow, Status, Switch, TargetStatus};

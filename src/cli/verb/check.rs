@@ -171,12 +171,17 @@ fn trouble(path: &Path) -> Option<String> {
     let (judged, bytes) = match read {
         Ok(read) => read,
         Err(error) => {
-            let why = match error.kind() {
-                ErrorKind::NotFound => "is not there",
-                ErrorKind::IsADirectory | ErrorKind::InvalidInput => "is not a regular file",
-                ErrorKind::FileTooLarge => "is too long for a file of certificates",
-                _ => "cannot be read",
-            };
+            let words = [
+                (ErrorKind::NotFound, "is not there"),
+                (ErrorKind::IsADirectory, "is not a regular file"),
+                (ErrorKind::InvalidInput, "is not a regular file"),
+                (
+                    ErrorKind::FileTooLarge,
+                    "is too long for a file of certificates",
+                ),
+            ];
+            let known = words.iter().find(|(kind, _)| *kind == error.kind());
+            let why = known.map_or("cannot be read", |(_, why)| *why);
             return Some(why.to_owned());
         }
     };

@@ -236,9 +236,10 @@ fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
     if before.is_empty() {
         return String::new();
     }
-    let (style, did) = match last.class {
-        Class::Ok => (GOOD, "built from"),
-        _ => (BAD, "failed by itself on"),
+    let (style, did) = if last.class == Class::Ok {
+        (GOOD, "built from")
+    } else {
+        (BAD, "failed by itself on")
     };
     said(style, &format!("{did} the {} ({tried})", last.tier))
 }
