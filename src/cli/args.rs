@@ -15,8 +15,9 @@ macro_rules! after {
     };
 }
 
+mod common;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
@@ -37,6 +38,8 @@ pub use super::verb::service::{Logs, Service, ServiceVerb, Uninstall};
 pub use super::verb::status::StatusArgs;
 pub use super::verb::take_turn::{Once, Use};
 pub use super::verb::vendor::{Rollback, Snapshot, Vendor, VendorVerb};
+pub use common::Json;
+pub(in crate::cli) use common::{parse_limit, parse_span};
 
 /// The heading that separates the options of every verb from a verb's own.
 const EVERYWHERE: &str = "Options of every verb";
@@ -259,36 +262,11 @@ pub enum Verb {
     Man(Man),
 }
 
-/// `--json`
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Json {
-    /// Print JSON for scripts; fields are added, never renamed
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Parses `500ms`, `30s`, `1h 30min`. For other text humantime reports "expected number at 0" and
-/// the like, so the message also shows the format.
-pub(in crate::cli) fn parse_span(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it as 500ms, 30s, 5min, 2h or 30days"))
-}
-
-/// Parses a time limit. Zero is refused: it would end everything before it has begun.
-pub(in crate::cli) fn parse_limit(text: &str) -> Result<Duration, String> {
-    match parse_span(text)? {
-        Duration::ZERO => Err("a limit must be longer than nothing".to_owned()),
-        limit => Ok(limit),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, Verb, parse_limit, parse_span};
+    use super::{Cli, Verb};
 
     #[test]
     fn the_grammar_is_consistent() {
@@ -315,23 +293,5 @@ mod tests {
             command.get_subcommands().for_each(check);
         }
         check(&Cli::command());
-    }
-
-    #[test]
-    fn a_span_that_is_none_is_answered_with_the_form() {
-        assert_eq!(parse_span("1h 30min"), Ok(Duration::from_secs(5400)));
-        assert_eq!(parse_span("0s"), Ok(Duration::ZERO));
-        for bad in ["soon", "5", "", "2 fortnights"] {
-            let why = parse_span(bad).unwrap_err();
-            assert!(why.ends_with("500ms, 30s, 5min, 2h or 30days"), "{why}");
-        }
-    }
-
-    #[test]
-    fn a_limit_of_nothing_is_refused() {
-        assert_eq!(parse_limit("1ms"), Ok(Duration::from_millis(1)));
-        for bad in ["0s", "0ms", "soon"] {
-            assert!(parse_limit(bad).is_err(), "{bad}");
-        }
     }
 }
