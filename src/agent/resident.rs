@@ -15,7 +15,10 @@ use super::command::{Answer, Cause, Command, Reply};
 use super::error::Error;
 use super::policy_file::{self, is_gone, load_policy};
 use super::prefetch::MirrorPrefetch;
-use super::round::{Input, PreparedTurn, RoundInProgress, known_decision, prepare_known, round};
+use super::relay::AgentRelay;
+use super::round::{
+    Input, PreparedTurn, RoundInProgress, current_decision, known_decision, prepare_known, round,
+};
 use super::session::Session;
 use super::targets::LateTargets;
 use crate::model::status::{AgentState, Status};
@@ -60,6 +63,8 @@ pub(super) struct Agent {
     notes: Backoff,
     /// A report that another program keeps changing what goroam writes.
     fight: Option<String>,
+    relay: Option<AgentRelay>,
+    relay_trouble: Option<String>,
     policy_trouble: Option<String>,
     turn_trouble: Option<String>,
     blindness: Option<String>,
@@ -107,6 +112,8 @@ impl Agent {
             corrections: Backoff::default(),
             notes: Backoff::default(),
             fight: None,
+            relay: None,
+            relay_trouble: None,
             policy_trouble: None,
             turn_trouble: None,
             blindness: None,
@@ -131,6 +138,7 @@ impl Agent {
         );
         // If the program was replaced before its directory was watched, no event was sent.
         self.update.hint(Instant::now());
+        self.settle_relay();
         self.begin(Cause::Start);
         self.publish_status();
     }
@@ -200,7 +208,11 @@ impl Agent {
         let result = match ready {
             Ok(mut ready) => {
                 silent = std::mem::take(&mut ready.probed.silent);
-                self.session.finish(ready, work.dry_run).await
+                let result = self.session.finish(ready, work.dry_run).await;
+                if !work.dry_run {
+                    self.follow_with_relay(work.cause).await;
+                }
+                result
             }
             Err(error) => Err(error),
         };
@@ -324,9 +336,70 @@ impl Agent {
             self.session.finish(ready, false).await
         };
         match result.await {
-            Ok(_) => drop(self.publish_status()),
+            Ok(_) => {
+                self.follow_with_relay(Cause::Network).await;
+                drop(self.publish_status());
+            }
             Err(error) => debug!("the profile of last time: {error}"),
         }
+    }
+
+    /// Starts or ends the relay as the policy says.
+    fn settle_relay(&mut self) {
+        let settings = &self.session.loaded.policy.relay;
+        let is_right = self.relay.as_ref().is_some_and(|relay| relay.has(settings));
+        if is_right && settings.enabled {
+            return;
+        }
+        self.relay_trouble = None;
+        self.session.relay = None;
+        if let Some(relay) = self.relay.take() {
+            // The turn that follows takes its URL out of GOPROXY; what is under way is finished.
+            tokio::spawn(relay.end());
+        }
+        if settings.enabled {
+            match AgentRelay::start(&self.session.paths, settings) {
+                Ok(relay) => {
+                    self.session.relay = Some(relay.url().to_owned());
+                    self.relay = Some(relay);
+                }
+                Err(error) => {
+                    let trouble = format!("the relay cannot start: {error}");
+                    warn!("{trouble}");
+                    self.relay_trouble = Some(trouble);
+                }
+            }
+        }
+    }
+
+    async fn follow_with_relay(&mut self, cause: Cause) {
+        if let Some(relay) = &mut self.relay {
+            let is_new = matches!(cause, Cause::Start | Cause::Network | Cause::Wake);
+            relay.follow(&self.session, is_new).await;
+        }
+    }
+
+    /// Takes the relay's URL out of GOPROXY, finishes what is under way, and ends the relay.
+    pub(super) async fn end_relay(&mut self) {
+        let Some(relay) = self.relay.take() else {
+            return;
+        };
+        self.work = None;
+        self.session.relay = None;
+        let input = self.input(Cause::Asked);
+        let ready = input.map(|input| Some((current_decision(&input)?, input)));
+        if self.session.relayed.is_some()
+            && let Ok(Some((decision, input))) = ready
+        {
+            let result = match prepare_known(input, decision).await {
+                Ok(ready) => self.session.finish(ready, false).await.map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                warn!("the relay's URL stays in GOPROXY: {error}");
+            }
+        }
+        relay.end().await;
     }
 
     /// Notes since when the profile in force weakens verification without a round that proves it.
@@ -463,6 +536,8 @@ impl Agent {
         let present = self.session.present();
         let mut status = self.session.status_of(&self.snapshot, &present);
         status.agent = AgentState::Running;
+        let relay = self.relay.as_ref();
+        status.relay = relay.map(|relay| relay.status(&self.session));
         self.session.history.add_to(&mut status.targets);
         for target in &mut status.targets {
             if self.late.waiting.contains(&target.name) {
@@ -476,6 +551,7 @@ impl Agent {
             policy.cloned(),
             self.turn_trouble.clone(),
             self.fight.clone(),
+            self.relay_trouble.clone(),
             self.blindness.clone(),
             self.update.trouble.clone(),
             self.prefetch.trouble.clone(),
@@ -638,6 +714,7 @@ impl Agent {
                     session.loaded = loaded.into();
                     session.go = None;
                     self.late.drop_all();
+                    self.settle_relay();
                     self.begin(Cause::Policy);
                 }
             }

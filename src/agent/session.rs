@@ -20,6 +20,7 @@ use super::gofacts::{GoFacts, manner_of};
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::recall::{self, recall};
+use super::relay::Relayed;
 use super::round::{Input, Probed, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
@@ -59,6 +60,10 @@ pub struct Session {
     pub(crate) baseline_trouble: Option<String>,
     /// The targets' results in the rounds since this process began.
     pub(crate) history: TargetHistory,
+    /// The URL of the agent's relay.
+    pub(crate) relay: Option<String>,
+    /// What the relay does under the decision in force, if GOPROXY names it.
+    pub(crate) relayed: Option<Relayed>,
 }
 
 /// The last decision, and the reasons for it.
@@ -152,6 +157,8 @@ impl Session {
             given_up: None,
             last_good: None,
             history: TargetHistory::default(),
+            relay: None,
+            relayed: None,
         })
     }
 
@@ -412,6 +419,7 @@ impl Session {
             at_the_prompt: true,
             waiting: BTreeSet::new(),
             late: BTreeMap::new(),
+            relay: self.relay.clone(),
         })
     }
 
@@ -507,6 +515,13 @@ impl Session {
             ));
         }
         let goproxy = present.values.get("GOPROXY");
+        let relayed = self.relayed.as_ref().filter(|_| {
+            let through = |url: &String| goproxy.is_some_and(|value| value.starts_with(url));
+            self.relay.as_ref().is_some_and(through)
+        });
+        let goproxy = relayed
+            .map(Relayed::goproxy)
+            .or(goproxy.map(String::as_str));
         let chain = goproxy.and_then(|value| Chain::parse(value).ok());
         let mirror = policy.mirror.path.as_deref();
         let targets = policy.targets.iter().map(|(name, target)| TargetStatus {
@@ -541,6 +556,7 @@ impl Session {
             paused: memory.paused,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             notify: policy.agent.notify,
+            relay: None,
             last_good: self.last_good.clone(),
         }
     }
