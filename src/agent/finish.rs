@@ -596,6 +596,8 @@ mod tests {
             last_good: None,
             baseline_trouble: None,
             history: TargetHistory::default(),
+            relay: None,
+            relayed: None,
         }
     }
 

@@ -186,3 +186,11 @@ fn listen(wanted: u16, last: Option<u16>) -> io::Result<TcpListener> {
         (wanted, _) => on(wanted),
     }
 }
+
+/// Reports whether a GOPROXY value leads to this user's relay.
+pub(super) fn is_url_of(goproxy: &str, paths: &Paths) -> bool {
+    let identity = RelayIdentity::read(&paths.relay_token());
+    identity.is_some_and(|identity| {
+        goproxy.starts_with("http://127.0.0.1:") && goproxy.contains(&identity.token)
+    })
+}

@@ -20,8 +20,8 @@ use super::gofacts::{GoFacts, manner_of};
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::recall::{self, recall};
-use super::relay::Relayed;
-use super::round::{Input, Probed, millis, round};
+use super::relay::{self, Relayed};
+use super::round::{Input, Probed, ground, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, shadows};
@@ -305,6 +305,28 @@ impl Session {
             summary: self.memory.why.clone().unwrap_or_default(),
             ..WhyReport::default()
         })
+    }
+
+    /// Returns the managed variables as the go env file has them. `without_relay`: with the chain
+    /// of the decision in force in the place of the relay's URL.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or go is needed and cannot be run.
+    pub async fn values(&mut self, without_relay: bool) -> Result<BTreeMap<String, String>, Error> {
+        let mut values = self.present().values;
+        let is_relayed = values
+            .get("GOPROXY")
+            .is_some_and(|value| relay::is_url_of(value, &self.paths));
+        if without_relay && is_relayed {
+            let env = self.why().await?.decision.env;
+            let (snapshot, _) = self.look();
+            let (go, _) = ground(&self.input(Cause::Asked, snapshot)?).await?;
+            if let Some(text) = env.get("GOPROXY") {
+                let value = go.expand(text, &env).map_err(Error::state("GOPROXY"))?;
+                values.insert("GOPROXY".to_owned(), value);
+            }
+        }
+        Ok(values)
     }
 
     async fn why_by_looking(&mut self) -> Result<WhyReport, Error> {

@@ -75,21 +75,25 @@ pub struct RelayIdentity {
 }
 
 impl RelayIdentity {
+    /// Reads it; `None` if there is none, or it is damaged.
+    pub fn read(file: &Path) -> Option<RelayIdentity> {
+        let text = String::from_utf8(bounded::read(file, 1024).ok()?).ok()?;
+        let mut words = text.split_whitespace();
+        let token = words.next()?;
+        let is_whole = token.len() == 2 * TOKEN && token.bytes().all(|b| b.is_ascii_hexdigit());
+        is_whole.then(|| RelayIdentity {
+            token: token.to_owned(),
+            port: words.next().and_then(|port| port.parse().ok()),
+        })
+    }
+
     /// Reads it from this file, which only the user can read; a new one if there is none.
     ///
     /// # Errors
     /// When the file cannot be read or written.
     pub fn kept(file: &Path) -> io::Result<RelayIdentity> {
-        let read = bounded::if_any(bounded::read(file, 1024))?;
-        let text = read.and_then(|bytes| String::from_utf8(bytes).ok());
-        let text = text.unwrap_or_default();
-        let mut words = text.split_whitespace();
-        let token = words.next().unwrap_or_default();
-        if token.len() == 2 * TOKEN && token.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Ok(RelayIdentity {
-                token: token.to_owned(),
-                port: words.next().and_then(|port| port.parse().ok()),
-            });
+        if let Some(kept) = RelayIdentity::read(file) {
+            return Ok(kept);
         }
         let new = RelayIdentity {
             token: new_token()?,
