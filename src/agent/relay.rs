@@ -1,4 +1,4 @@
-//! The agent's relay: started and ended with the agent, and told of each new chain.
+//! The agent's relay: started and ended with the agent; each turn gives it the new chain.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::warn;
 
-use super::session::Session;
+use super::gofacts::GoFacts;
+use crate::environment::Environment;
 use crate::gocmd::run::values_in;
 use crate::model::mask::mask;
 use crate::model::status::RelayStatus;
-use crate::model::{Chain, Patterns, go_url};
+use crate::model::{Chain, Observation, Patterns, go_url};
 use crate::paths::Paths;
 use crate::policy::{Policy, RelaySettings};
 use crate::relay::rules::chain::{FormKind, KnownProxies, RelayChain};
@@ -58,9 +60,80 @@ impl Relayed {
     }
 }
 
-/// The relay of a running agent.
+/// What a turn gives to the relay.
 #[derive(Debug)]
-pub(super) struct AgentRelay {
+pub(super) struct RelayInput<'a> {
+    pub(super) relayed: Option<&'a Relayed>,
+    pub(super) go: Option<&'a GoFacts>,
+    pub(super) env: &'a Environment,
+    pub(super) policy: &'a Policy,
+    pub(super) seen: &'a BTreeMap<String, Observation>,
+    pub(super) paths: &'a Paths,
+}
+
+/// The relay of an agent, if the policy enables it.
+#[derive(Debug, Default)]
+pub(super) struct RelayControl {
+    running: Option<AgentRelay>,
+    /// Why it does not run although the policy enables it.
+    pub(super) trouble: Option<String>,
+}
+
+impl RelayControl {
+    /// Starts or ends it as the policy says. Returns its URL.
+    pub(super) fn settle(&mut self, settings: &RelaySettings, paths: &Paths) -> Option<String> {
+        if let Some(relay) = &self.running
+            && settings.enabled
+            && relay.settings == *settings
+        {
+            return Some(relay.url.clone());
+        }
+        self.trouble = None;
+        if let Some(relay) = self.running.take() {
+            // The turn that follows takes its URL out of GOPROXY; what is under way is finished.
+            tokio::spawn(relay.end());
+        }
+        if !settings.enabled {
+            return None;
+        }
+        match AgentRelay::start(paths, settings) {
+            Ok(relay) => self.running = Some(relay),
+            Err(error) => {
+                let trouble = format!("the relay cannot start: {error}");
+                warn!("{trouble}");
+                self.trouble = Some(trouble);
+            }
+        }
+        self.running.as_ref().map(|relay| relay.url.clone())
+    }
+
+    /// Hands the result of a turn to it.
+    pub(super) async fn follow(&mut self, now: RelayInput<'_>, is_new_network: bool) {
+        if let Some(relay) = &mut self.running {
+            relay.follow(&now, is_new_network).await;
+        }
+    }
+
+    /// What status shows.
+    pub(super) fn status(&self, relayed: Option<&Relayed>) -> Option<RelayStatus> {
+        Some(self.running.as_ref()?.status(relayed))
+    }
+
+    /// Reports whether it runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Finishes what is under way, and ends it.
+    pub(super) async fn end(&mut self) {
+        if let Some(relay) = self.running.take() {
+            relay.end().await;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct AgentRelay {
     engine: Arc<RelayEngine>,
     settings: RelaySettings,
     url: String,
@@ -72,7 +145,7 @@ pub(super) struct AgentRelay {
 
 impl AgentRelay {
     /// Listens, on the port of last time if it is free. Requests wait for the first chain.
-    pub(super) fn start(paths: &Paths, settings: &RelaySettings) -> io::Result<AgentRelay> {
+    fn start(paths: &Paths, settings: &RelaySettings) -> io::Result<AgentRelay> {
         let file = paths.relay_token();
         let mut identity = RelayIdentity::kept(&file)?;
         let listener = listen(settings.port, identity.port)?;
@@ -101,47 +174,37 @@ impl AgentRelay {
         })
     }
 
-    /// Its URL, with the token.
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Reports whether it was started with these settings.
-    pub(super) fn has(&self, settings: &RelaySettings) -> bool {
-        self.settings == *settings
-    }
-
     /// Uses the chain of the decision in force. What is known of the proxies is kept as long as
     /// neither the chain nor the network changes.
-    pub(super) async fn follow(&mut self, session: &Session, is_new_network: bool) {
-        let (Some(relayed), Some(go)) = (&session.relayed, &session.go) else {
+    async fn follow(&mut self, now: &RelayInput<'_>, is_new_network: bool) {
+        let (Some(relayed), Some(go)) = (now.relayed, now.go) else {
             return;
         };
-        let asked = values_in(&go.command, &session.env, Path::new("/"), &VARIABLES).await;
+        let asked = values_in(&go.command, now.env, Path::new("/"), &VARIABLES).await;
         let mut values = match asked {
             Ok(values) => values,
             Err(error) => {
-                tracing::warn!("the relay keeps its chain: {error}");
+                warn!("the relay keeps its chain: {error}");
                 return;
             }
         };
         values.insert("GOPROXY".to_owned(), relayed.goproxy.clone());
         if is_new_network || values != self.values {
-            if let Some(setup) = self.setup(session, &values) {
-                self.engine.switch(&session.env, setup);
+            if let Some(setup) = self.setup(now, &values) {
+                self.engine.switch(now.env, setup);
             }
             self.values = values;
         }
-        for (name, target) in &session.loaded.policy.targets {
-            if let (Some(url), Some(seen)) = (target.goproxy_url(), session.memory.seen.get(name)) {
+        for (name, target) in &now.policy.targets {
+            if let (Some(url), Some(seen)) = (target.goproxy_url(), now.seen.get(name)) {
                 self.engine.probed(url, seen.is_up());
             }
         }
     }
 
-    fn setup(&self, session: &Session, values: &BTreeMap<String, String>) -> Option<RelaySetup> {
+    fn setup(&self, now: &RelayInput<'_>, values: &BTreeMap<String, String>) -> Option<RelaySetup> {
         let value = |name: &str| values.get(name).map_or("", String::as_str);
-        let known = KnownProxies::of(session.loaded.policy.targets.values());
+        let known = KnownProxies::of(now.policy.targets.values());
         let usual = HopLimits::default();
         let limits = HopLimits {
             connect: self.settings.connect,
@@ -150,7 +213,7 @@ impl AgentRelay {
             stall: self.settings.stall,
             retries: self.settings.retries,
         };
-        let spool = session.paths.relay_spool();
+        let spool = now.paths.relay_spool();
         let setup = RelaySetup::of_go_env(value, &known, limits, spool);
         // The plan has parsed the same value.
         let mut setup = setup.ok()?;
@@ -158,10 +221,8 @@ impl AgentRelay {
         Some(setup)
     }
 
-    /// What status shows.
-    pub(super) fn status(&self, session: &Session) -> RelayStatus {
+    fn status(&self, relayed: Option<&Relayed>) -> RelayStatus {
         let stats = self.engine.stats();
-        let relayed = session.relayed.as_ref();
         RelayStatus {
             url: mask(&self.url),
             form: relayed.map(|relayed| relayed.form.to_string()),
@@ -173,7 +234,7 @@ impl AgentRelay {
     }
 
     /// Finishes what is under way, and ends.
-    pub(super) async fn end(self) {
+    async fn end(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;
     }

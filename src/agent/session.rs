@@ -20,7 +20,7 @@ use super::gofacts::{GoFacts, manner_of};
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::recall::{self, recall};
-use super::relay::{self, Relayed};
+use super::relay::{self, RelayInput, Relayed};
 use super::round::{Input, Probed, ground, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
@@ -327,6 +327,18 @@ impl Session {
             }
         }
         Ok(values)
+    }
+
+    /// What the agent's relay works with.
+    pub(super) fn for_relay(&self) -> RelayInput<'_> {
+        RelayInput {
+            relayed: self.relayed.as_ref(),
+            go: self.go.as_ref(),
+            env: &self.env,
+            policy: &self.loaded.policy,
+            seen: &self.memory.seen,
+            paths: &self.paths,
+        }
     }
 
     async fn why_by_looking(&mut self) -> Result<WhyReport, Error> {
