@@ -124,39 +124,34 @@ fn failure(unfetched: Unfetched) -> Failure {
 /// Why what came cannot be the file, whatever its hash.
 fn misfit(request: &ProxyRequest, content: &Content) -> Option<Failure> {
     let bytes = content.bytes();
+    let start = content.piece(0, 512).unwrap_or_default();
     let why = match request {
+        // A tile is hashes, of which one in 256 begins as a page does.
+        ProxyRequest::SumDb {
+            rest: SumDbFile::Tile(_),
+            ..
+        } => None,
+        _ if form::is_web_page(&start) => Some("holds an HTML page".to_owned()),
         ProxyRequest::Module { module, file } => match file {
             ModuleFile::Mod(_) => form::go_mod(&bytes).err(),
-            ModuleFile::Info(version) => {
-                let named = form::info_version(&bytes);
+            ModuleFile::Info(version) => match form::info_version(&bytes) {
+                Err(why) => Some(why),
                 // A branch or a commit is resolved by the proxy.
-                match named {
-                    Err(why) => Some(why),
-                    Ok(_) if is_canonical(version) => {
-                        let version = ModuleVersion::new(module.as_str(), version.as_str());
-                        form::info(&bytes, &version).err()
-                    }
-                    Ok(_) => None,
+                Ok(_) if !is_canonical(version) => None,
+                Ok(_) => {
+                    let version = ModuleVersion::new(module.as_str(), version.as_str());
+                    form::info(&bytes, &version).err()
                 }
-            }
+            },
             ModuleFile::Latest => form::info_version(&bytes).err(),
-            ModuleFile::List => page(&bytes),
-            ModuleFile::Zip(_) => page(&content.piece(0, 512).unwrap_or_default()),
+            ModuleFile::List | ModuleFile::Zip(_) => None,
         },
-        ProxyRequest::SumDb { rest, .. } => match rest {
-            SumDbFile::Supported | SumDbFile::Latest | SumDbFile::Lookup(..) => page(&bytes),
-            // A tile is hashes, of which one in 256 begins as a page does.
-            SumDbFile::Tile(_) => None,
-        },
+        ProxyRequest::SumDb { .. } => None,
     }?;
     Some(Failure::new(
         FailureKind::Down,
         format!("sends a file that {why}"),
     ))
-}
-
-fn page(bytes: &[u8]) -> Option<String> {
-    form::is_web_page(bytes).then(|| "holds an HTML page".to_owned())
 }
 
 /// A file of a tree on this machine. go's own rule: what is not there is a 404.

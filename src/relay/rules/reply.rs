@@ -8,8 +8,10 @@ use super::hop::RelayHop;
 /// Lines and bytes that go prints at most.
 const MOST_LINES: usize = 8;
 const MOST_BYTES: usize = 640;
-/// Characters of one line; go prefixes each with a tab.
-const LONGEST_LINE: usize = 79;
+/// Characters of one line; go prefixes each with a tab. Of a longer one (a redirect's URL) both ends
+/// are kept: the proxy's name and the reason.
+const LONGEST_LINE: usize = 76;
+const LINE_START: usize = 50;
 
 /// A response without a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +42,11 @@ impl Refusal {
             )),
             Verdict::Failed(failures) => {
                 let name = |hop: usize| hops.get(hop).map_or("?", |hop| hop.name.as_str());
-                let each = failures
-                    .iter()
-                    .map(|(hop, failure)| format!("{}: {}", name(*hop), failure.why));
+                let each = failures.iter().map(|(hop, failure)| match name(*hop) {
+                    // "connection refused by proxy.example"
+                    name if failure.why.contains(name) => failure.why.clone(),
+                    name => format!("{name}: {}", failure.why),
+                });
                 Some(Refusal {
                     status: 502,
                     text: lines(each),
@@ -57,7 +61,7 @@ fn lines(each: impl IntoIterator<Item = String>) -> String {
     let mut text = String::new();
     for line in each.into_iter().take(MOST_LINES) {
         let printable = line.chars().map(|c| if c.is_control() { ' ' } else { c });
-        let line: String = printable.take(LONGEST_LINE).collect();
+        let line = shortened(printable.collect());
         if line.trim().is_empty() {
             continue;
         }
@@ -68,6 +72,15 @@ fn lines(each: impl IntoIterator<Item = String>) -> String {
         text.push('\n');
     }
     text
+}
+
+fn shortened(line: String) -> String {
+    let Some(too_long) = line.chars().count().checked_sub(LONGEST_LINE + 1) else {
+        return line;
+    };
+    let (start, end) = (line.chars().take(LINE_START), line.chars());
+    let end = end.skip(LINE_START + too_long + 2);
+    start.chain(['…']).chain(end).collect()
 }
 
 #[cfg(test)]
@@ -88,7 +101,7 @@ mod tests {
         };
         let hops: Vec<RelayHop> = (0..12).map(|n| hop(&format!("proxy{n}.example"))).collect();
         let failure = |n: usize| {
-            let why = format!("\x1b[31mbroken\r\n\r\n {}", "long ".repeat(n * 10));
+            let why = format!("\x1b[31mbroken\r\n\r\n {}end", "long ".repeat(n * 10));
             Failure::new(FailureKind::Fast, why)
         };
         let failures = (0..12).map(|n| (n, failure(n))).collect();
@@ -97,7 +110,8 @@ mod tests {
         assert!(refusal.text.len() <= 648, "{}", refusal.text.len());
         let lines: Vec<&str> = refusal.text.lines().collect();
         assert_eq!(lines.len(), 8);
-        assert_eq!(lines[0], "proxy0.example:  [31mbroken");
+        assert_eq!(lines[0], "proxy0.example:  [31mbroken     end");
+        assert!(lines.iter().all(|line| line.ends_with("end")), "{lines:?}");
         for line in lines {
             assert!(!line.trim().is_empty() && line.chars().count() < 80);
             assert!(!line.chars().any(char::is_control));
