@@ -22,7 +22,6 @@ mod panic_log;
 mod policy_file;
 mod prefetch;
 mod recall;
-mod relay;
 mod resident;
 mod round;
 mod run;

@@ -29,6 +29,4 @@ pub use evaluate::{DecisionFacts, TargetState, Trace};
 pub use finding::{Label, PolicyFinding, Severity};
 pub use goflags::{without_mod, words as goflags_words};
 pub use grammar::check_value;
-pub use profile::{
-    AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, RelaySettings,
-};
+pub use profile::{AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile};

@@ -21,5 +21,4 @@ mod drift;
 #[cfg(target_os = "linux")]
 mod evidence;
 mod places;
-mod relay;
 mod safety;

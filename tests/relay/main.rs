@@ -1,0 +1,20 @@
+//! `goroam relay` with real go commands, proxies that misbehave, and clients that do.
+#![cfg(unix)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../support/cli.rs"]
+mod cli;
+#[path = "../support/go.rs"]
+mod go;
+#[path = "../support/probe_server.rs"]
+mod server;
+
+mod faults;
+mod hostile;
+mod literal;
+mod scene;

@@ -1,0 +1,382 @@
+//! A fault server and a checksum database of the test's own, a relay in front of them, and go.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::cli::User;
+use crate::go;
+
+/// The checksum database's name.
+pub(crate) const SUMDB: &str = "sum.lab.test";
+
+/// The modules of the project, of which the first two are private.
+const MODULES: &str = "\
+    git.corp.test/Team/Tools v0.3.0\n\
+    git.corp.test/team/hello v1.1.0\n\
+    github.com/BurntSushi/toml v1.2.0\n\
+    github.com/Masterminds/semver/v3 v3.2.0\n\
+    github.com/cespare/xxhash/v2 v2.1.1\n\
+    github.com/davecgh/go-spew v1.1.1\n\
+    github.com/fatih/color v1.7.0\n\
+    github.com/google/go-cmp v0.5.9\n\
+    github.com/google/uuid v1.3.0\n\
+    github.com/kr/pretty v0.3.0\n\
+    github.com/kr/text v0.2.0\n\
+    github.com/mattn/go-colorable v0.1.13\n\
+    github.com/mattn/go-isatty v0.0.17\n\
+    github.com/pkg/errors v0.9.1\n\
+    github.com/pmezard/go-difflib v1.0.0\n\
+    github.com/stretchr/objx v0.5.0\n\
+    github.com/stretchr/testify v1.8.1\n\
+    golang.org/x/mod v0.7.0\n\
+    golang.org/x/sync v0.1.0\n\
+    gopkg.in/yaml.v3 v3.0.1\n";
+const PROGRAM: &str = "package main\n\nimport (\n\
+    \t_ \"github.com/BurntSushi/toml\"\n\
+    \t_ \"github.com/Masterminds/semver/v3\"\n\
+    \t_ \"github.com/cespare/xxhash/v2\"\n\
+    \t_ \"github.com/davecgh/go-spew/spew\"\n\
+    \t_ \"github.com/fatih/color\"\n\
+    \t_ \"github.com/kr/pretty\"\n\
+    \t_ \"github.com/pkg/errors\"\n\
+    \t_ \"github.com/pmezard/go-difflib/difflib\"\n\
+    \t_ \"golang.org/x/mod/semver\"\n\
+    \t_ \"golang.org/x/sync/errgroup\"\n\
+    \t_ \"gopkg.in/yaml.v3\"\n)\n\nfunc main() {}\n";
+
+/// The servers.
+pub(crate) struct Scene {
+    lab: tempfile::TempDir,
+    servers: Vec<Child>,
+    bad: u16,
+    good: u16,
+    expired: u16,
+}
+
+impl Scene {
+    /// Starts them; `None`, and said so, where go or the modules cannot be had.
+    pub(crate) fn start() -> Option<Scene> {
+        let built = Command::new(script("sumdb")).arg("build").output().unwrap();
+        let ca = Command::new(script("ca")).output().unwrap();
+        if !built.status.success() || !ca.status.success() {
+            println!("skipped: tests/lab/sumdb build: {built:?} {ca:?}");
+            return None;
+        }
+        let real = real_lab();
+        let lab = tempfile::tempdir_in("/tmp").unwrap();
+        for own in ["run", "log", "state"] {
+            std::fs::create_dir(lab.path().join(own)).unwrap();
+        }
+        for shared in ["tree", "ca"] {
+            std::os::unix::fs::symlink(real.join(shared), lab.path().join(shared)).unwrap();
+        }
+        let [bad, good, expired] = free_ports();
+        let database = Command::new(real.join("bin/sumdb"))
+            .arg("-state")
+            .arg(lab.path().join("state"))
+            .arg("-listen")
+            .arg(format!(
+                "unix:{}",
+                lab.path().join("run/sumdb.sock").display()
+            ))
+            .arg(format!("{SUMDB}={}", real.join("tree/corp").display()))
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let faults = Command::new(script("faultd"))
+            .args(["serve", "relay"])
+            .arg(format!("bad=127.0.0.1:{bad}"))
+            .arg(format!("good=127.0.0.1:{good}"))
+            .arg(format!("expired=127.0.0.1:{expired},cert=expired"))
+            .env("LAB", lab.path())
+            .stdin(Stdio::null())
+            .spawn();
+        let scene = Scene {
+            servers: vec![database.unwrap(), faults.unwrap()],
+            lab,
+            bad,
+            good,
+            expired,
+        };
+        let is_up = || {
+            let sockets = [bad, good, expired].map(|port| TcpStream::connect(("127.0.0.1", port)));
+            sockets.iter().all(Result::is_ok) && scene.lab.path().join("run/sumdb.sock").exists()
+        };
+        wait_until("the fault server and the database", is_up);
+        Some(scene)
+    }
+
+    /// The base URL of a proxy with this fault.
+    pub(crate) fn bad(&self, mode: &str) -> String {
+        match mode {
+            "expired" => format!("https://127.0.0.1:{}", self.expired),
+            mode => format!("http://127.0.0.1:{}/_m/{mode}", self.bad),
+        }
+    }
+
+    /// The base URL of a proxy that works; its requests are found by this name.
+    pub(crate) fn good(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/_m/ok:{name}", self.good)
+    }
+
+    /// The paths that were asked below a base URL, in order.
+    pub(crate) fn asked(&self, base: &str) -> Vec<String> {
+        let log = std::fs::read_to_string(self.lab.path().join("log/fault-relay.jsonl"));
+        let log = log.unwrap_or_default();
+        let port = base.split('/').nth(2).unwrap();
+        let listener = match port.rsplit(':').next().unwrap().parse::<u16>().unwrap() {
+            port if port == self.bad => "bad",
+            port if port == self.good => "good",
+            _ => "expired",
+        };
+        let below = base.splitn(4, '/').nth(3).unwrap_or_default();
+        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines
+            .filter(|line: &serde_json::Value| line["listener"] == listener)
+            .filter_map(|line| {
+                let path = line["uri"]
+                    .as_str()?
+                    .strip_prefix('/')?
+                    .strip_prefix(below)?;
+                path.starts_with('/').then(|| path.to_owned())
+            })
+            .collect()
+    }
+
+    /// GOSUMDB with the database's key and no URL.
+    pub(crate) fn gosumdb(&self) -> String {
+        let key = self.lab.path().join(format!("state/{SUMDB}.vkey"));
+        std::fs::read_to_string(key).unwrap().trim().to_owned()
+    }
+
+    /// Somebody with the project, in an empty home.
+    pub(crate) fn client(&self, version: &str) -> Option<Client> {
+        let Client { user, go, .. } = local(version)?;
+        let requires = MODULES.replace('\n', "\n\t");
+        let go_mod = format!("module app.test\n\ngo 1.21\n\nrequire (\n\t{requires})\n");
+        user.write("app/go.mod", go_mod);
+        user.write("app/main.go", PROGRAM);
+        let gosumdb = self.gosumdb();
+        Some(Client { user, go, gosumdb })
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+/// Somebody in an empty home, who needs no server.
+pub(crate) fn local(version: &str) -> Option<Client> {
+    let go = go::go(version)?;
+    let user = User::new();
+    std::fs::create_dir(user.path("app")).unwrap();
+    let gosumdb = "off".to_owned();
+    Some(Client { user, go, gosumdb })
+}
+
+/// Somebody who runs go and the relay.
+pub(crate) struct Client {
+    pub(crate) user: User,
+    go: PathBuf,
+    gosumdb: String,
+}
+
+impl Client {
+    /// Says in the policy which proxies are public and which private: base URLs.
+    pub(crate) fn knows(&self, public: &[&str], private: &[&str]) {
+        let mut policy = "version = 1\n".to_owned();
+        for (number, url) in public.iter().chain(private).enumerate() {
+            let is_private = number >= public.len();
+            let target =
+                format!("[target.t{number}]\ngoproxy = \"{url}\"\nprivate = {is_private}\n");
+            policy.push_str(&target);
+        }
+        policy.push_str("[[profile]]\nname = \"any\"\nenv = { GOPROXY = \"off\" }\n");
+        self.user.write(".config/goroam/goroam.toml", policy);
+    }
+
+    fn prepared(&self, program: &Path) -> Command {
+        let mut command = self.user.run(program.to_str().unwrap()).command();
+        let folder = self.go.parent().unwrap().display();
+        command
+            .current_dir(self.user.path("app"))
+            .env("PATH", format!("{folder}:/usr/bin:/bin"))
+            .envs([
+                ("GOENV", "off"),
+                ("GOFLAGS", "-mod=mod -modcacherw"),
+                ("GOTOOLCHAIN", "local"),
+                ("GOTELEMETRY", "off"),
+                ("GOSUMDB", &self.gosumdb),
+            ])
+            .env("GOCACHE", real_lab().join("gocache"));
+        command
+    }
+
+    /// `goroam relay --chain CHAIN WORDS`.
+    pub(crate) fn relay(&self, chain: &str, words: &str) -> Relay {
+        self.relay_with(chain, words, &[])
+    }
+
+    pub(crate) fn relay_with(&self, chain: &str, words: &str, env: &[(&str, &str)]) -> Relay {
+        let mut command = self.prepared(Path::new(env!("CARGO_BIN_EXE_goroam")));
+        command
+            .args(["relay", "--chain", chain])
+            .args(words.split_whitespace())
+            .envs(env.iter().copied());
+        Relay::start(command)
+    }
+
+    /// `go WORDS` with the relay alone as GOPROXY.
+    pub(crate) fn go(&self, relay: &Relay, words: &str) -> Ran {
+        self.go_with(&relay.url, words, &[])
+    }
+
+    pub(crate) fn go_with(&self, goproxy: &str, words: &str, env: &[(&str, &str)]) -> Ran {
+        let start = Instant::now();
+        let mut command = self.prepared(&self.go);
+        command
+            .args(words.split_whitespace())
+            .env("GOPROXY", goproxy)
+            .envs(env.iter().copied());
+        Ran {
+            output: command.output().unwrap(),
+            took: start.elapsed(),
+        }
+    }
+}
+
+/// What a go command did.
+pub(crate) struct Ran {
+    output: Output,
+    pub(crate) took: Duration,
+}
+
+impl Ran {
+    pub(crate) fn is_right(&self) -> bool {
+        self.output.status.success()
+    }
+
+    pub(crate) fn said(&self) -> String {
+        let [out, err] = [&self.output.stdout, &self.output.stderr];
+        String::from_utf8_lossy(out).into_owned() + &String::from_utf8_lossy(err)
+    }
+}
+
+/// A relay that runs; it is ended when this is dropped.
+pub(crate) struct Relay {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+}
+
+impl Relay {
+    fn start(mut command: Command) -> Relay {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        let out = child.stdout.take().unwrap();
+        BufReader::new(out).read_line(&mut url).unwrap();
+        let url = url.trim().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url:?}");
+        Relay { child, url }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        let port = self.url.split([':', '/']).nth(4).unwrap();
+        port.parse().unwrap()
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.url.rsplit('/').next().unwrap()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port whose connections are never accepted, and whose SYN packets Linux drops: its queue is full.
+pub(crate) struct BlackHole {
+    pub(crate) port: u16,
+    _listener: TcpListener,
+    _queue: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    pub(crate) fn new() -> BlackHole {
+        use std::os::fd::AsRawFd as _;
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // SAFETY: the descriptor is open, and listen(2) may be repeated to shorten the queue.
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        let address = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            queue.push(stream);
+        }
+        BlackHole {
+            port: address.port(),
+            _listener: listener,
+            _queue: queue,
+        }
+    }
+}
+
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "not within 30 s: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+fn script(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    root.join("tests/lab").join(name)
+}
+
+fn real_lab() -> PathBuf {
+    std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), PathBuf::from)
+}
+
+/// One request of the relay, below its token: the whole response.
+pub(crate) fn get(relay: &Relay, path: &str) -> String {
+    let (port, token) = (relay.port(), relay.token());
+    let request = format!(
+        "GET /{token}{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+    );
+    String::from_utf8_lossy(&send(port, request.as_bytes())).into_owned()
+}
+
+/// Sends bytes and reads until the other end has had enough, for 5 s at most.
+pub(crate) fn send(port: u16, bytes: &[u8]) -> Vec<u8> {
+    use std::io::{Read as _, Write as _};
+
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    // A server that refuses closes its end before it has read everything.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    answer
+}
