@@ -42,6 +42,7 @@ impl Session {
             probed,
             mut present,
             plan,
+            relayed,
             prepared,
             mut ms,
         } = ready;
@@ -63,6 +64,9 @@ impl Session {
             }
         };
         ms.insert("apply".to_owned(), millis(began.elapsed()));
+        if !dry_run {
+            self.relayed = relayed;
+        }
         // The work after the swap only checks for other writers; no go command waits for it.
         let took = millis(visible.saturating_duration_since(input.began));
         ms.insert("all".to_owned(), took);
@@ -592,6 +596,8 @@ mod tests {
             last_good: None,
             baseline_trouble: None,
             history: TargetHistory::default(),
+            relay: None,
+            relayed: None,
         }
     }
 

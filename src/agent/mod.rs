@@ -22,6 +22,7 @@ mod panic_log;
 mod policy_file;
 mod prefetch;
 mod recall;
+mod relay;
 mod resident;
 mod round;
 mod run;

@@ -1,5 +1,7 @@
 //! The state of the running agent, and how it handles each event.
 
+mod foreign_writes;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -15,12 +17,14 @@ use super::command::{Answer, Cause, Command, Reply};
 use super::error::Error;
 use super::policy_file::{self, is_gone, load_policy};
 use super::prefetch::MirrorPrefetch;
-use super::round::{Input, PreparedTurn, RoundInProgress, known_decision, prepare_known, round};
+use super::relay::RelayControl;
+use super::round::{
+    Input, PreparedTurn, RoundInProgress, current_decision, known_decision, prepare_known, round,
+};
 use super::session::Session;
 use super::targets::LateTargets;
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
-use crate::policy::OnDrift;
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
 use crate::watch::{Hint, WatchPaths, Watcher, survey};
@@ -60,6 +64,7 @@ pub(super) struct Agent {
     notes: Backoff,
     /// A report that another program keeps changing what goroam writes.
     fight: Option<String>,
+    relay: RelayControl,
     policy_trouble: Option<String>,
     turn_trouble: Option<String>,
     blindness: Option<String>,
@@ -107,6 +112,7 @@ impl Agent {
             corrections: Backoff::default(),
             notes: Backoff::default(),
             fight: None,
+            relay: RelayControl::default(),
             policy_trouble: None,
             turn_trouble: None,
             blindness: None,
@@ -131,6 +137,7 @@ impl Agent {
         );
         // If the program was replaced before its directory was watched, no event was sent.
         self.update.hint(Instant::now());
+        self.settle_relay();
         self.begin(Cause::Start);
         self.publish_status();
     }
@@ -200,7 +207,11 @@ impl Agent {
         let result = match ready {
             Ok(mut ready) => {
                 silent = std::mem::take(&mut ready.probed.silent);
-                self.session.finish(ready, work.dry_run).await
+                let result = self.session.finish(ready, work.dry_run).await;
+                if !work.dry_run {
+                    self.follow_with_relay(work.cause).await;
+                }
+                result
             }
             Err(error) => Err(error),
         };
@@ -324,9 +335,44 @@ impl Agent {
             self.session.finish(ready, false).await
         };
         match result.await {
-            Ok(_) => drop(self.publish_status()),
+            Ok(_) => {
+                self.follow_with_relay(Cause::Network).await;
+                drop(self.publish_status());
+            }
             Err(error) => debug!("the profile of last time: {error}"),
         }
+    }
+
+    fn settle_relay(&mut self) {
+        let settings = &self.session.loaded.policy.relay;
+        self.session.relay = self.relay.settle(settings, &self.session.paths);
+    }
+
+    async fn follow_with_relay(&mut self, cause: Cause) {
+        let is_new = matches!(cause, Cause::Start | Cause::Network | Cause::Wake);
+        self.relay.follow(self.session.for_relay(), is_new).await;
+    }
+
+    /// Takes the relay's URL out of GOPROXY, finishes what is under way, and ends the relay.
+    pub(super) async fn end_relay(&mut self) {
+        if !self.relay.is_running() {
+            return;
+        }
+        self.work = None;
+        self.session.relay = None;
+        if self.session.relayed.is_some()
+            && let Ok(input) = self.input(Cause::Asked)
+            && let Some(decision) = current_decision(&input)
+        {
+            let bare = async {
+                let ready = prepare_known(input, decision).await?;
+                self.session.finish(ready, false).await
+            };
+            if let Err(error) = bare.await {
+                warn!("the relay's URL stays in GOPROXY: {error}");
+            }
+        }
+        self.relay.end().await;
     }
 
     /// Notes since when the profile in force weakens verification without a round that proves it.
@@ -463,6 +509,7 @@ impl Agent {
         let present = self.session.present();
         let mut status = self.session.status_of(&self.snapshot, &present);
         status.agent = AgentState::Running;
+        status.relay = self.relay.status(self.session.relayed.as_ref());
         self.session.history.add_to(&mut status.targets);
         for target in &mut status.targets {
             if self.late.waiting.contains(&target.name) {
@@ -476,6 +523,7 @@ impl Agent {
             policy.cloned(),
             self.turn_trouble.clone(),
             self.fight.clone(),
+            self.relay.trouble.clone(),
             self.blindness.clone(),
             self.update.trouble.clone(),
             self.prefetch.trouble.clone(),
@@ -638,6 +686,7 @@ impl Agent {
                     session.loaded = loaded.into();
                     session.go = None;
                     self.late.drop_all();
+                    self.settle_relay();
                     self.begin(Cause::Policy);
                 }
             }
@@ -701,89 +750,5 @@ impl Agent {
         memory.waited.insert(seen.target.clone());
         memory.seen.insert(seen.target.clone(), seen);
         self.publish_status();
-    }
-
-    /// Handles a write to the go env file by another program. goroam recognises its own writes by
-    /// their content.
-    async fn look_for_drift(&mut self, now: Instant) {
-        if let Some(again) = self.env_file_settles(now) {
-            self.put_off_drift(again);
-            self.publish_status();
-            return;
-        }
-        let status = self.publish_status();
-        if self.session.memory.paused {
-            return;
-        }
-        if status.drift.is_empty() {
-            if self.corrections.holds_back(now).is_none() {
-                self.fight = None;
-            }
-            return;
-        }
-        let drift = status.drift.iter();
-        let names: Vec<&str> = drift.map(|drift| drift.name.as_str()).collect();
-        let names = names.join(", ");
-        // A round under way will write what is needed.
-        let restore = self.session.loaded.policy.agent.on_drift == OnDrift::Restore;
-        if restore && self.work.is_none() {
-            match self.corrections.take(now) {
-                Ok(()) => {
-                    info!("another program changed {names}; setting it again");
-                    self.note_fight(&names, now);
-                    self.begin(Cause::Drift);
-                    return;
-                }
-                Err(again) => self.put_off_drift(again),
-            }
-        }
-        match self.session.let_go(&self.snapshot).await {
-            Ok(ended) if ended.is_empty() => {}
-            Ok(ended) => {
-                let ended = ended.join(", ");
-                info!("{names} was set by hand; {ended} is as it was before goroam");
-                // A round under way is based on the file as it was before.
-                if let Some(stale) = self.work.take() {
-                    self.begin_for(stale.cause, stale.dry_run, stale.answers);
-                }
-                self.publish_status();
-                return;
-            }
-            Err(error) => {
-                warn!("{error}");
-                self.turn_trouble = Some(error.to_string());
-            }
-        }
-        match self.notes.take(now) {
-            Ok(()) => {
-                info!("another program changed {names}");
-                self.session.note_drift(&self.snapshot, status.drift);
-            }
-            Err(again) => self.put_off_drift(again),
-        }
-        self.publish_status();
-    }
-
-    fn put_off_drift(&mut self, again: Instant) {
-        let timer = &mut self.timers.env_file;
-        *timer = Some(timer.map_or(again, |at| at.min(again)));
-    }
-
-    /// Reports that goroam and another program keep overwriting each other.
-    fn note_fight(&mut self, names: &str, now: Instant) {
-        let Some(wait) = self.corrections.holds_back(now) else {
-            self.fight = None;
-            return;
-        };
-        let what = format!(
-            "another program keeps changing {names}; goroam waits at least {} s before it sets it again, and longer each time",
-            wait.as_secs()
-        );
-        if self.fight.is_none() {
-            warn!("{what}");
-            let (what, major) = (what.clone(), true);
-            Change::add(vec![Change { what, major }], &mut self.changes);
-        }
-        self.fight = Some(what);
     }
 }

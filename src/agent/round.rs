@@ -15,6 +15,7 @@ use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::GoFacts;
 use super::policy_file::Loaded;
+use super::relay::Relayed;
 use super::targets;
 use crate::environment::Environment;
 use crate::gocmd::run::RunError;
@@ -52,6 +53,8 @@ pub(crate) struct Input {
     pub(crate) waiting: BTreeSet<String>,
     /// What those targets have answered since the last round.
     pub(crate) late: BTreeMap<String, Observation>,
+    /// The URL of the agent's relay.
+    pub(crate) relay: Option<String>,
 }
 
 /// The result of a round's probes.
@@ -74,6 +77,8 @@ pub(crate) struct PreparedTurn {
     pub(crate) probed: Probed,
     pub(crate) present: Present,
     pub(crate) plan: Plan,
+    /// What the relay is to do, if GOPROXY names it.
+    pub(crate) relayed: Option<Relayed>,
     pub(crate) prepared: Option<Prepared>,
     pub(crate) ms: BTreeMap<String, f64>,
 }
@@ -88,7 +93,7 @@ impl PreparedTurn {
         write: bool,
     ) -> Result<PreparedTurn, Error> {
         let present = now_present(&input)?;
-        let plan = plan(&input, &go, &present, &probed.decision)?;
+        let (plan, relayed) = plan(&input, &go, &present, &probed.decision)?;
         let prepared = if write {
             prepare_write(&input, &go, &plan).await?
         } else {
@@ -100,6 +105,7 @@ impl PreparedTurn {
             probed,
             present,
             plan,
+            relayed,
             prepared,
             ms: BTreeMap::new(),
         })
@@ -351,8 +357,9 @@ fn plan(
     go: &GoFacts,
     present: &Present,
     decision: &Decision,
-) -> Result<Plan, Error> {
+) -> Result<(Plan, Option<Relayed>), Error> {
     let baseline = input.baseline.as_ref();
+    let mut relayed = None;
     let by_hand = respected(input, present, decision);
     let (mut wants, mut ours) = (BTreeMap::new(), BTreeMap::new());
     for name in managed(&input.loaded.policy, baseline) {
@@ -363,6 +370,14 @@ fn plan(
                     let command = format!("{name}={text}");
                     ApplyError::Go(RunError { command, why })
                 })?;
+                let value = match (&input.relay, name.as_str()) {
+                    (Some(url), "GOPROXY") => {
+                        let (through, what) = Relayed::of(&input.loaded.policy, url, value);
+                        relayed = what;
+                        through
+                    }
+                    (Some(_) | None, _) => value,
+                };
                 ours.insert(name.clone(), Some(value.clone()));
                 Want::Value(value)
             }
@@ -376,7 +391,7 @@ fn plan(
     }
     let ended = drift::ended(&by_hand, &ours, present, baseline).into_iter();
     wants.extend(ended.map(|(name, own)| (name, Want::Baseline(own))));
-    Ok(diff(&present.values, &wants))
+    Ok((diff(&present.values, &wants), relayed))
 }
 
 /// Returns the variables that another program or the user has changed since goroam wrote them, and
@@ -402,6 +417,21 @@ fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<
 /// Milliseconds, rounded to a hundredth.
 pub(crate) fn millis(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+/// Returns the decision for the profile in force, without a probe; `None` if the fastest target has
+/// to be found.
+pub(crate) fn current_decision(input: &Input) -> Option<Decision> {
+    let name = input.memory.profile.as_deref()?;
+    let facts = DecisionFacts {
+        snapshot: &input.snapshot,
+        seen: &BTreeMap::new(),
+        env: &input.env,
+        present: &BTreeMap::new(),
+    };
+    let mut decision = decide(&input.loaded.policy, facts, Some(name))?;
+    decision.pinned = input.pinned.is_some();
+    Some(decision)
 }
 
 /// Returns the last decision on this network, if it differs from the one in force and may be used

@@ -108,6 +108,7 @@ pub async fn run(
         if agent.work.is_none()
             && let Some(program) = agent.update.take_over()
         {
+            agent.end_relay().await;
             if signals::hand_over(signals).await {
                 info!(
                     "shutting down instead of re-executing {}",
@@ -146,6 +147,7 @@ pub async fn run(
         match event {
             Event::Signal(Signal::End) => {
                 info!("shutting down");
+                agent.end_relay().await;
                 heartbeat.tell(Life::Ending, &agent);
                 return Ok(Ended::Asked);
             }
@@ -159,6 +161,7 @@ pub async fn run(
                 agent.asked(command, answer).await;
                 if ends {
                     info!("shutting down on request");
+                    agent.end_relay().await;
                     heartbeat.tell(Life::Ending, &agent);
                     return Ok(Ended::Asked);
                 }

@@ -20,7 +20,8 @@ use super::gofacts::{GoFacts, manner_of};
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::recall::{self, recall};
-use super::round::{Input, Probed, millis, round};
+use super::relay::{self, RelayInput, Relayed};
+use super::round::{Input, Probed, ground, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, shadows};
@@ -59,6 +60,10 @@ pub struct Session {
     pub(crate) baseline_trouble: Option<String>,
     /// The targets' results in the rounds since this process began.
     pub(crate) history: TargetHistory,
+    /// The URL of the agent's relay.
+    pub(crate) relay: Option<String>,
+    /// What the relay does under the decision in force, if GOPROXY names it.
+    pub(crate) relayed: Option<Relayed>,
 }
 
 /// The last decision, and the reasons for it.
@@ -152,6 +157,8 @@ impl Session {
             given_up: None,
             last_good: None,
             history: TargetHistory::default(),
+            relay: None,
+            relayed: None,
         })
     }
 
@@ -300,6 +307,40 @@ impl Session {
         })
     }
 
+    /// Returns the managed variables as the go env file has them. `without_relay`: with the chain
+    /// of the decision in force in the place of the relay's URL.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or go is needed and cannot be run.
+    pub async fn values(&mut self, without_relay: bool) -> Result<BTreeMap<String, String>, Error> {
+        let mut values = self.present().values;
+        let is_relayed = values
+            .get("GOPROXY")
+            .is_some_and(|value| relay::is_url_of(value, &self.paths));
+        if without_relay && is_relayed {
+            let env = self.why().await?.decision.env;
+            let (snapshot, _) = self.look();
+            let (go, _) = ground(&self.input(Cause::Asked, snapshot)?).await?;
+            if let Some(text) = env.get("GOPROXY") {
+                let value = go.expand(text, &env).map_err(Error::state("GOPROXY"))?;
+                values.insert("GOPROXY".to_owned(), value);
+            }
+        }
+        Ok(values)
+    }
+
+    /// What the agent's relay works with.
+    pub(super) fn for_relay(&self) -> RelayInput<'_> {
+        RelayInput {
+            relayed: self.relayed.as_ref(),
+            go: self.go.as_ref(),
+            env: &self.env,
+            policy: &self.loaded.policy,
+            seen: &self.memory.seen,
+            paths: &self.paths,
+        }
+    }
+
     async fn why_by_looking(&mut self) -> Result<WhyReport, Error> {
         let began = Instant::now();
         let (snapshot, changes) = self.look();
@@ -412,6 +453,7 @@ impl Session {
             at_the_prompt: true,
             waiting: BTreeSet::new(),
             late: BTreeMap::new(),
+            relay: self.relay.clone(),
         })
     }
 
@@ -507,6 +549,13 @@ impl Session {
             ));
         }
         let goproxy = present.values.get("GOPROXY");
+        let relayed = self.relayed.as_ref().filter(|_| {
+            let through = |url: &String| goproxy.is_some_and(|value| value.starts_with(url));
+            self.relay.as_ref().is_some_and(through)
+        });
+        let goproxy = relayed
+            .map(Relayed::goproxy)
+            .or(goproxy.map(String::as_str));
         let chain = goproxy.and_then(|value| Chain::parse(value).ok());
         let mirror = policy.mirror.path.as_deref();
         let targets = policy.targets.iter().map(|(name, target)| TargetStatus {
@@ -541,6 +590,7 @@ impl Session {
             paused: memory.paused,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             notify: policy.agent.notify,
+            relay: None,
             last_good: self.last_good.clone(),
         }
     }

@@ -24,6 +24,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 pub use super::verb::check::Check;
 pub use super::verb::completions::Completions;
 pub use super::verb::doctor::Doctor;
+pub use super::verb::env::Env;
 pub use super::verb::exec::{Exec, Step, SummaryForm};
 pub use super::verb::history::History;
 pub use super::verb::init::{Init, TemplateName};
@@ -171,6 +172,15 @@ pub enum Verb {
          stopped in the last step"
     ))]
     Exec(Exec),
+    /// Print the variables that goroam manages, as they are
+    ///
+    /// With `--no-relay`, GOPROXY is the chain that the agent's relay walks: in a
+    /// container or on another machine, 127.0.0.1 is not this machine.
+    #[command(after_help = after!(
+        "goroam env",
+        "docker build --build-arg GOPROXY=\"$(goroam env --no-relay GOPROXY)\" ."
+    ))]
+    Env(Env),
     /// Serve a local module proxy that fails over by itself
     ///
     /// Walks the chain of GOPROXY for each request of go: a proxy that fails or is silent

@@ -80,6 +80,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Exec(args) => block_on(Box::pin(verb::exec::run(context, args))),
         Verb::Mirror(args) => block_on(Box::pin(verb::mirror::run(context, args))),
         Verb::Ready(args) => block_on(Box::pin(verb::ready::run(context, args))),
+        Verb::Env(args) => block_on(Box::pin(verb::env::run(context, &args))),
         Verb::Relay(args) => block_on(Box::pin(verb::relay::run(context, args))),
         Verb::Vendor(args) => verb::vendor::run(context, &args),
         Verb::Doctor(args) => block_on(Box::pin(verb::doctor::run(context, args))),

@@ -45,7 +45,12 @@ pub fn has_credentials(text: &str) -> bool {
 
 /// Returns the first secret: its offset, its length in bytes, and the text to show instead of it.
 fn next_secret(text: &str) -> Option<(usize, usize, String)> {
-    let found = [next_userinfo(text), next_parameter(text), next_token(text)];
+    let found = [
+        next_userinfo(text),
+        next_parameter(text),
+        next_token(text),
+        next_relay_token(text),
+    ];
     // Of two at the same offset the longer one wins: a token may be a user's name.
     let first = |(start, length, _): &(usize, usize, String)| (*start, usize::MAX - *length);
     found.into_iter().flatten().min_by_key(first)
@@ -128,6 +133,20 @@ fn next_token(text: &str) -> Option<(usize, usize, String)> {
         whole.next()
     });
     found.min_by_key(|(start, ..)| *start)
+}
+
+/// Finds the token of goroam's relay: `http://127.0.0.1:PORT/` and 32 hexadecimal digits.
+fn next_relay_token(text: &str) -> Option<(usize, usize, String)> {
+    const HOST: &str = "://127.0.0.1:";
+    text.match_indices(HOST).find_map(|(at, _)| {
+        let port = at + HOST.len();
+        let slash = port + text.get(port..)?.find('/')?;
+        let digits = text.get(port..slash)?.bytes().all(|b| b.is_ascii_digit());
+        let token = text.get(slash + 1..)?;
+        let length = token.find(|c: char| !c.is_ascii_hexdigit());
+        let length = length.unwrap_or(token.len());
+        (digits && length == 32).then(|| (slash + 1, length, STARS.to_owned()))
+    })
 }
 
 /// Returns the first userinfo: its offset, its length in bytes up to its `@` (not counted), and the

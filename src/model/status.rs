@@ -52,6 +52,23 @@ pub struct TargetStatus {
     pub history: Vec<Option<f64>>,
 }
 
+/// The agent's relay as status shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayStatus {
+    /// Its URL, without the token.
+    pub url: String,
+    /// How GOPROXY names it: `open`, `guarded` or `gatekeeper`; null while GOPROXY does not.
+    pub form: Option<String>,
+    /// The chain that it walks, credentials removed.
+    pub chain: Option<String>,
+    /// Requests that it has answered.
+    pub requests: u64,
+    /// Those that another proxy served because one failed.
+    pub fail_overs: u64,
+    /// Files whose hash was wrong.
+    pub incidents: u64,
+}
+
 /// A switch from one profile to another, as status shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Switch {
@@ -240,6 +257,9 @@ pub struct Status {
     /// Set if the policy file is refused; null: it is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGood>,
+    /// The agent's relay; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<RelayStatus>,
     /// `[agent] notify`: whether the user wants notifications of switches and problems.
     #[serde(default = "yes")]
     pub notify: bool,

@@ -29,4 +29,6 @@ pub use evaluate::{DecisionFacts, TargetState, Trace};
 pub use finding::{Label, PolicyFinding, Severity};
 pub use goflags::{without_mod, words as goflags_words};
 pub use grammar::check_value;
-pub use profile::{AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile};
+pub use profile::{
+    AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, RelaySettings,
+};

@@ -16,6 +16,8 @@ pub struct Policy {
     pub agent: AgentSettings,
     /// `[mirror]`.
     pub mirror: MirrorSettings,
+    /// `[relay]`.
+    pub relay: RelaySettings,
     /// `[target.NAME]`, by name.
     pub targets: BTreeMap<String, Target>,
     /// `[[profile]]`, in the order in which they are tried. The last one always holds.
@@ -64,6 +66,39 @@ pub struct MirrorSettings {
     pub keep_ready: bool,
     /// The maximum number of bytes that these downloads may take.
     pub max_size: u64,
+}
+
+/// `[relay]`: the local module proxy of the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelaySettings {
+    /// Whether the agent runs it, and writes its URL into GOPROXY.
+    pub enabled: bool,
+    /// The port of 127.0.0.1; 0: any free one.
+    pub port: u16,
+    /// The limit for a connection.
+    pub connect: Duration,
+    /// The limit for a first byte; `None`: 3 s where another proxy can answer, else 60 s.
+    pub first_byte: Option<Duration>,
+    /// The limit for silence within a file.
+    pub stall: Duration,
+    /// Further attempts after a fast failure.
+    pub retries: u32,
+    /// The limit for one request.
+    pub deadline: Duration,
+}
+
+impl Default for RelaySettings {
+    fn default() -> RelaySettings {
+        RelaySettings {
+            enabled: false,
+            port: 0,
+            connect: Duration::from_secs(3),
+            first_byte: None,
+            stall: Duration::from_secs(10),
+            retries: 2,
+            deadline: Duration::from_secs(600),
+        }
+    }
 }
 
 /// In bytes: the default of `[mirror] max_size`.

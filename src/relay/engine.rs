@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, sleep_until};
 
 use super::checksum::{Checksums, DatabaseSource, Fetch};
@@ -33,6 +33,8 @@ use crate::probe::Fetcher;
 
 /// Connections that stay open between requests.
 const MOST_OPEN: usize = 16;
+/// How long a request waits for the first chain.
+const START_LIMIT: Duration = Duration::from_secs(10);
 /// A verification waits this long for the checksum database.
 const PROOF_LIMIT: Duration = Duration::from_secs(10);
 
@@ -70,7 +72,9 @@ pub enum Reply {
 /// The relay's engine.
 #[derive(Debug)]
 pub struct RelayEngine {
-    epoch: Mutex<Arc<Epoch>>,
+    /// `None` until the first chain is known.
+    epoch: Mutex<Option<Arc<Epoch>>>,
+    ready: Notify,
     joined: Mutex<HashMap<ProxyRequest, WeakShared<Answer>>>,
     stats: Mutex<RelayStats>,
 }
@@ -124,11 +128,18 @@ impl Epoch {
 impl RelayEngine {
     /// Starts with this setup.
     pub fn new(env: &Environment, setup: RelaySetup) -> RelayEngine {
-        let stats = RelayStats::new(&setup.chain);
+        let engine = RelayEngine::waiting();
+        engine.switch(env, setup);
+        engine
+    }
+
+    /// Starts without a chain: requests wait a while for the first [`RelayEngine::switch`].
+    pub fn waiting() -> RelayEngine {
         RelayEngine {
-            epoch: Mutex::new(Arc::new(Epoch::new(env, setup))),
+            epoch: Mutex::default(),
+            ready: Notify::new(),
             joined: Mutex::default(),
-            stats: Mutex::new(stats),
+            stats: Mutex::default(),
         }
     }
 
@@ -137,8 +148,29 @@ impl RelayEngine {
     pub fn switch(&self, env: &Environment, setup: RelaySetup) {
         self.stats().switch(&setup.chain);
         let epoch = Arc::new(Epoch::new(env, setup));
-        *lock(&self.epoch) = epoch;
+        *lock(&self.epoch) = Some(epoch);
         lock(&self.joined).clear();
+        self.ready.notify_waiters();
+    }
+
+    /// Takes over what a probe has found out about the hop with this base URL.
+    pub fn probed(&self, url: &str, is_up: bool) {
+        if let Some(epoch) = lock(&self.epoch).clone() {
+            for hop in epoch.setup.chain.at(url) {
+                epoch.health().probed(hop, is_up, Instant::now());
+            }
+        }
+    }
+
+    async fn epoch(&self) -> Option<Arc<Epoch>> {
+        let ready = self.ready.notified();
+        tokio::pin!(ready);
+        ready.as_mut().enable();
+        if let Some(epoch) = lock(&self.epoch).clone() {
+            return Some(epoch);
+        }
+        let _ = tokio::time::timeout(START_LIMIT, ready).await;
+        lock(&self.epoch).clone()
     }
 
     /// What was served from where since the start.
@@ -148,12 +180,15 @@ impl RelayEngine {
 
     /// Answers a request. `path` is the path of the request as go sent it, without the token.
     pub async fn serve(self: &Arc<Self>, request: ProxyRequest, path: &str) -> Reply {
+        let Some(epoch) = self.epoch().await else {
+            let why = "goroam's relay does not know the network yet";
+            return Reply::Refused(Refusal::new(502, why));
+        };
         let answer = {
             let mut joined = lock(&self.joined);
             match joined.get(&request).and_then(WeakShared::upgrade) {
                 Some(answer) => answer,
                 None => {
-                    let epoch = Arc::clone(&lock(&self.epoch));
                     let (engine, path) = (Arc::clone(self), path.to_owned());
                     let asked = request.clone();
                     let answer = async move { engine.answer(&epoch, &asked, &path).await };

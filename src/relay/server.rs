@@ -24,7 +24,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::engine::{RelayEngine, Reply};
 use super::page;
@@ -42,6 +42,8 @@ const MOST_HEAD: usize = 16 << 10;
 const PIECE: usize = 128 << 10;
 /// How long requests that are under way have at the end.
 const DRAIN: Duration = Duration::from_secs(5);
+/// After this time without a connection no go is under way.
+const QUIET: Duration = Duration::from_millis(300);
 /// After an error of accept(2), such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -77,6 +79,18 @@ impl RelayServer {
         engine: Arc<RelayEngine>,
     ) -> io::Result<RelayServer> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        RelayServer::on(listener, token, engine)
+    }
+
+    /// Serves on a port that listens already.
+    ///
+    /// # Errors
+    /// When the address of the port cannot be read.
+    pub fn on(
+        listener: TcpListener,
+        token: String,
+        engine: Arc<RelayEngine>,
+    ) -> io::Result<RelayServer> {
         let address = listener.local_addr()?;
         let shared = Arc::new(Served {
             address,
@@ -116,13 +130,21 @@ impl RelayServer {
                 },
             }
         }
-        drop(self.listener);
+        // Idle connections close; a go that is under way comes back on new ones, each for one
+        // request, until it has been quiet for a moment.
         let _ = ending.send(true);
-        let drained = timeout(DRAIN, async {
-            while connections.join_next().await.is_some() {}
-        });
-        if drained.await.is_err() {
-            tracing::warn!("the relay ends although requests are under way");
+        let until = Instant::now() + DRAIN;
+        let mut quiet = Instant::now() + QUIET;
+        while Instant::now() < until && (!connections.is_empty() || Instant::now() < quiet) {
+            tokio::select! {
+                () = sleep_until(quiet.min(until)), if connections.is_empty() => {}
+                () = sleep_until(until) => {}
+                Some(_) = connections.join_next() => quiet = Instant::now() + QUIET,
+                Ok((stream, peer)) = self.listener.accept() => {
+                    let (shared, ended) = (Arc::clone(&self.shared), ended.clone());
+                    connections.spawn(connection(shared, stream, peer, ended));
+                }
+            }
         }
     }
 }
@@ -143,7 +165,9 @@ async fn connection(
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(answer(&shared, &request).await) }
     });
+    let is_last = *ended.borrow();
     let serving = http1::Builder::new()
+        .keep_alive(!is_last)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(MOST_HEAD)
@@ -151,7 +175,7 @@ async fn connection(
     tokio::pin!(serving);
     let result = tokio::select! {
         result = &mut serving => result,
-        () = async { drop(ended.wait_for(|ended| *ended).await) } => {
+        () = async { drop(ended.wait_for(|ended| *ended).await) }, if !is_last => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -65,26 +65,60 @@ pub fn new_token() -> io::Result<String> {
     Ok(hex(&bytes))
 }
 
-/// The token that is kept in this file, which only the user can read; a new one if there is none.
-///
-/// # Errors
-/// When the file cannot be read or written.
-pub fn kept_token(file: &Path) -> io::Result<String> {
-    let read = bounded::if_any(bounded::read(file, 1024))?;
-    let token = read.and_then(|bytes| String::from_utf8(bytes).ok());
-    let is_whole =
-        |text: &str| text.len() == 2 * TOKEN && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if let Some(token) = token.filter(|token| is_whole(token.trim())) {
-        return Ok(token.trim().to_owned());
+/// What a relay keeps over restarts, so that a GOPROXY that was read before still leads to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayIdentity {
+    /// The random part of its URL.
+    pub token: String,
+    /// The port it had last.
+    pub port: Option<u16>,
+}
+
+impl RelayIdentity {
+    /// Reads it; `None` if there is none, or it is damaged.
+    pub fn read(file: &Path) -> Option<RelayIdentity> {
+        let text = String::from_utf8(bounded::read(file, 1024).ok()?).ok()?;
+        let mut words = text.split_whitespace();
+        let token = words.next()?;
+        let is_whole = token.len() == 2 * TOKEN && token.bytes().all(|b| b.is_ascii_hexdigit());
+        is_whole.then(|| RelayIdentity {
+            token: token.to_owned(),
+            port: words.next().and_then(|port| port.parse().ok()),
+        })
     }
-    let token = new_token()?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // tempfile makes it readable for this user only.
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(token.as_bytes())?;
-    new.persist(file)?;
-    Ok(token)
+
+    /// Reads it from this file, which only the user can read; a new one if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn kept(file: &Path) -> io::Result<RelayIdentity> {
+        if let Some(kept) = RelayIdentity::read(file) {
+            return Ok(kept);
+        }
+        let new = RelayIdentity {
+            token: new_token()?,
+            port: None,
+        };
+        new.keep(file)?;
+        Ok(new)
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep(&self, file: &Path) -> io::Result<()> {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        // tempfile makes it readable for this user only.
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        write!(new, "{}", self.token)?;
+        if let Some(port) = self.port {
+            write!(new, " {port}")?;
+        }
+        new.persist(file)?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -95,9 +129,11 @@ mod tests {
     fn a_token_is_kept_and_a_damaged_one_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("state").join("relay-token");
-        let token = kept_token(&file).unwrap();
-        assert_eq!(token.len(), 32);
-        assert_eq!(kept_token(&file).unwrap(), token);
+        let mut first = RelayIdentity::kept(&file).unwrap();
+        assert_eq!((first.token.len(), first.port), (32, None));
+        first.port = Some(7777);
+        first.keep(&file).unwrap();
+        assert_eq!(RelayIdentity::kept(&file).unwrap(), first);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -105,9 +141,9 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         fs::write(&file, "short").unwrap();
-        let other = kept_token(&file).unwrap();
-        assert_ne!(other, token);
-        assert_eq!(kept_token(&file).unwrap(), other);
+        let other = RelayIdentity::kept(&file).unwrap();
+        assert_ne!(other.token, first.token);
+        assert_eq!(RelayIdentity::kept(&file).unwrap(), other);
     }
 
     #[test]

@@ -48,12 +48,6 @@ pub struct Incident {
 }
 
 impl RelayStats {
-    pub(super) fn new(chain: &RelayChain) -> RelayStats {
-        let mut stats = RelayStats::default();
-        stats.switch(chain);
-        stats
-    }
-
     pub(super) fn switch(&mut self, chain: &RelayChain) {
         for hop in &chain.hops {
             self.hops.entry(hop.name.clone()).or_default();

@@ -21,4 +21,5 @@ mod drift;
 #[cfg(target_os = "linux")]
 mod evidence;
 mod places;
+mod relay;
 mod safety;

@@ -44,6 +44,7 @@ fn policy(profiles: Vec<Profile>) -> Policy {
     let targets = ["a", "b", "c", "d"].map(|name| (name.to_owned(), target(name)));
     Policy {
         agent: AgentSettings::default(),
+        relay: Default::default(),
         mirror: Default::default(),
         targets: targets.into(),
         profiles,

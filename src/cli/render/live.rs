@@ -141,7 +141,10 @@ fn blocks(view: &View<'_>) -> [Block; 11] {
     let status = view.status;
     let variables = variables(status);
     let columns = name_columns(variables.iter().map(|variable| &variable.name));
-    let named = |name: &str, text: &str| named(view, columns, name, text);
+    let named = |name: &str, text: &str| {
+        let lead = Line::default().and("  ").with(DIM, name).to(columns + 3);
+        paragraph(view, &lead, text)
+    };
     let why = status.why.as_deref().map(|why| named("why", &clean(why)));
     let shown = variables.iter().map(|one| variable(view, one, columns));
     let scale = format!("last rounds: {}", scale(view.glyphs));
@@ -244,17 +247,14 @@ fn first(paragraph: &[Line], most: usize) -> Vec<Line> {
     shown
 }
 
-/// Formats a name, and a text over as many lines as it needs.
-fn named(view: &View<'_>, columns: usize, name: &str, text: &str) -> Vec<Line> {
-    let room = view.size.columns.saturating_sub(columns + 3).max(1);
-    let lead = |i| match i {
-        0 => Line::default().and("  ").with(DIM, name),
-        _ => Line::default().and("  "),
-    };
-    let lines = wrap(text, room, room).into_iter().enumerate();
-    lines
-        .map(|(i, text)| lead(i).to(columns + 3).and(text))
-        .collect()
+/// Formats a text over as many lines as it needs; later lines start below its start.
+fn paragraph(view: &View<'_>, lead: &Line, text: &str) -> Vec<Line> {
+    let hang = lead.columns();
+    let room = view.size.columns.saturating_sub(hang).max(1);
+    let blank = Line::default().and(" ".repeat(hang));
+    let leads = std::iter::once(lead).chain(std::iter::repeat(&blank));
+    let lines = wrap(text, room, room).into_iter().zip(leads);
+    lines.map(|(text, lead)| lead.clone().and(text)).collect()
 }
 
 /// Formats the profile, its start and who chose it, in as many words as the line has room for.
@@ -403,18 +403,9 @@ fn switches(view: &View<'_>) -> Vec<Line> {
 
 /// Returns the notes for the user; a missing agent comes first.
 fn all_notes(view: &View<'_>) -> Vec<Vec<Line>> {
-    let mut all: Vec<String> = view.away.map(clean).into_iter().collect();
-    all.extend(notes(view.status));
-    let room = view.size.columns.saturating_sub(2).max(1);
-    let lines = |note: &String| {
-        let text = wrap(note, room, room).into_iter().enumerate();
-        text.map(|(i, text)| match i {
-            0 => Line::default().with(ODD, "!").and(" ").and(text),
-            _ => Line::default().and("  ").and(text),
-        })
-        .collect()
-    };
-    all.iter().map(lines).collect()
+    let lead = Line::default().with(ODD, "!").and(" ");
+    let all = view.away.map(clean).into_iter().chain(notes(view.status));
+    all.map(|note| paragraph(view, &lead, &note)).collect()
 }
 
 fn footer(view: &View<'_>) -> Line {

@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
-use crate::model::status::{AgentState, NetworkStatus, Status, TargetStatus};
+use crate::model::status::{AgentState, NetworkStatus, RelayStatus, Status, TargetStatus};
 use crate::model::text::duration;
 use crate::model::{Verdict, plural};
 
@@ -25,6 +25,7 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         ("network", Some(network(&status.network))),
         ("why", status.why.as_deref().map(clean)),
         ("from", status.from.as_deref().map(clean)),
+        ("relay", status.relay.as_ref().map(relay)),
         ("mirror", ready(status, page)),
     ];
     for (name, text) in rows {
@@ -47,6 +48,22 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         sheet.marked(Mark::Odd, &note);
     }
     sheet.finish()
+}
+
+/// Formats the agent's relay: "open: 48 requests, 3 after a fail-over".
+fn relay(relay: &RelayStatus) -> String {
+    let Some(form) = &relay.form else {
+        return "not used: the chain names no proxy".to_owned();
+    };
+    let mut text = format!("{}: {}", clean(form), plural(relay.requests, "request"));
+    if relay.fail_overs > 0 {
+        text.push_str(&format!(", {} after a fail-over", relay.fail_overs));
+    }
+    if relay.incidents > 0 {
+        let files = plural(relay.incidents, "file");
+        text.push_str(&format!(", {files} with wrong content"));
+    }
+    text
 }
 
 /// Formats how ready the remembered projects are: "offline-ready 98 % (2 projects, 3 modules

@@ -4,6 +4,7 @@ pub(super) mod agent;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod doctor;
+pub(super) mod env;
 pub(super) mod exec;
 pub(super) mod history;
 pub(super) mod init;

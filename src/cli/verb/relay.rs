@@ -15,7 +15,7 @@ use crate::gocmd::{find, run::values_in};
 use crate::model::mask;
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
-use crate::relay::setup::{VARIABLES, kept_token};
+use crate::relay::setup::{RelayIdentity, VARIABLES};
 use crate::relay::{RelayEngine, RelayServer, RelaySetup};
 
 /// `goroam relay`
@@ -94,7 +94,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
         let message = "the chain names no proxy that a relay could ask; give one with --chain";
         return Err(Failure::said(message, EXIT_USAGE));
     }
-    let token = kept(&paths.relay_token())?;
+    let token = kept(&paths.relay_token())?.token;
     let engine = Arc::new(RelayEngine::new(&context.env, setup));
     let server = RelayServer::bind(args.listen.port(), token, engine);
     let server = server.await.map_err(|error| {
@@ -107,8 +107,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
     Ok(EXIT_DONE)
 }
 
-fn kept(file: &Path) -> Result<String, Failure> {
-    kept_token(file)
+fn kept(file: &Path) -> Result<RelayIdentity, Failure> {
+    RelayIdentity::kept(file)
         .map_err(|error| Failure::said(format!("{}: {error}", file.display()), EXIT_FAILED))
 }
 

@@ -1,5 +1,6 @@
-//! Reads `[agent]`, `[mirror]` and `[probe]`.
+//! Reads `[agent]`, `[mirror]`, `[probe]` and `[relay]`.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::reader::{Section, Value};
@@ -7,7 +8,7 @@ use super::values::{duration, expand_path};
 use crate::model::Limits;
 use crate::model::text::parse_size;
 use crate::policy::finding::{PolicyFinding, nearest, quoted};
-use crate::policy::profile::{AgentSettings, MirrorSettings, OnDrift};
+use crate::policy::profile::{AgentSettings, MirrorSettings, OnDrift, RelaySettings};
 
 /// The keys of `[probe]`, which every target may also have.
 pub(super) const LIMIT_KEYS: [&str; 5] = ["connect", "first_byte", "patience", "total", "retries"];
@@ -137,6 +138,50 @@ pub(super) fn mirror(root: &Section<'_>) -> MirrorSettings {
         mirror.max_size = size(&value).unwrap_or(mirror.max_size);
     }
     mirror
+}
+
+/// A request may fetch a zip of 500 MB over a slow line.
+const DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// Reads `[relay]`.
+pub(super) fn relay(root: &Section<'_>) -> RelaySettings {
+    let mut relay = RelaySettings::default();
+    let keys = [
+        "enabled",
+        "listen",
+        "connect",
+        "first_byte",
+        "stall",
+        "retries",
+        "deadline",
+    ];
+    let Some(table) = section(root, "relay", "[relay]", &keys) else {
+        return relay;
+    };
+    relay.enabled = table.boolean("enabled").unwrap_or(false);
+    if let Some(value) = table.get("listen", "listen = \"127.0.0.1:7777\"") {
+        relay.port = listen(&value).unwrap_or(relay.port);
+    }
+    relay.connect = duration(&table, "connect", "3s", LIMIT).unwrap_or(relay.connect);
+    relay.first_byte = duration(&table, "first_byte", "3s", LIMIT);
+    relay.stall = duration(&table, "stall", "10s", LIMIT).unwrap_or(relay.stall);
+    relay.retries = table.number("retries", 0..=10).unwrap_or(relay.retries);
+    relay.deadline = duration(&table, "deadline", "10m", DEADLINE).unwrap_or(relay.deadline);
+    relay
+}
+
+/// Reads `127.0.0.1:PORT`.
+fn listen(value: &Value<'_>) -> Option<u16> {
+    let text = value.string()?;
+    match text.value.parse() {
+        Ok(SocketAddr::V4(address)) if *address.ip() == Ipv4Addr::LOCALHOST => Some(address.port()),
+        Ok(_) | Err(_) => {
+            let message = format!("`listen` cannot be {}", quoted(text.value));
+            let help = "write \"127.0.0.1:PORT\": the relay has your credentials, so it listens on \
+                        this machine only";
+            text.refuse("bad-value", message, help.to_owned())
+        }
+    }
 }
 
 /// Parses a size in words, `5GB`; it must be greater than zero.

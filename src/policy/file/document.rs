@@ -120,7 +120,9 @@ fn read(text: &str, location: PolicyLocation<'_>) -> (Policy, Parsed, Vec<Policy
 
 fn whole(root: &Section<'_>) -> Policy {
     let reader = root.reader;
-    root.only(&["version", "agent", "probe", "mirror", "target", "profile"]);
+    root.only(&[
+        "version", "agent", "probe", "mirror", "relay", "target", "profile",
+    ]);
     version(root);
     let agent = agent::agent(root);
     let limits = agent::probe(root);
@@ -128,6 +130,7 @@ fn whole(root: &Section<'_>) -> Policy {
     let targets = root.get("target", example);
     let targets = targets.and_then(|value| value.table("`target`"));
     let mirror = agent::mirror(root);
+    let relay = agent::relay(root);
     let mut places = Places::default();
     let targets = targets.map(|table| {
         let names = table.keys().map(|name| (name.value.to_owned(), name.span));
@@ -140,6 +143,7 @@ fn whole(root: &Section<'_>) -> Policy {
     let mut policy = Policy {
         agent,
         mirror,
+        relay,
         targets,
         profiles,
     };

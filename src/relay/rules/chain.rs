@@ -1,12 +1,44 @@
 //! The relay's chain: the hops of a GOPROXY value, the operator of each, and which paths are
 //! private.
 
+use std::fmt;
+
 use url::Url;
 
 use super::hop::{ChainEnd, HopClass, HopLimits, RelayHop, is_well_known};
 use crate::model::Target;
 use crate::model::chain::{Chain, HopKind, Separator};
 use crate::model::pattern::Patterns;
+
+/// How GOPROXY names the relay: it decides what a relay that is gone costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormKind {
+    /// `R|CHAIN`: every hop is public. Without the relay go walks the chain itself.
+    Open,
+    /// `R,direct`: without the relay go stops.
+    Guarded,
+    /// `R|file:///mirror,off`: without the relay go uses the mirror, and nothing leaks.
+    Gatekeeper,
+}
+
+impl fmt::Display for FormKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FormKind::Open => "open",
+            FormKind::Guarded => "guarded",
+            FormKind::Gatekeeper => "gatekeeper",
+        })
+    }
+}
+
+/// A GOPROXY value with the relay in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayForm {
+    /// Which form.
+    pub kind: FormKind,
+    /// The value.
+    pub goproxy: String,
+}
 
 /// What a policy says about proxies: base URLs, as in GOPROXY.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,6 +134,36 @@ impl RelayChain {
         RelayChain { hops, end, private }
     }
 
+    /// The numbers of the hops with this base URL.
+    pub fn at(&self, url: &str) -> Vec<usize> {
+        let is_it = |hop: &RelayHop| match &hop.kind {
+            HopKind::Proxy(own) => bare(own) == bare(url),
+            HopKind::File(_) | HopKind::Direct | HopKind::Off => false,
+        };
+        let hops = self.hops.iter().enumerate();
+        hops.filter_map(|(number, hop)| is_it(hop).then_some(number))
+            .collect()
+    }
+
+    /// The GOPROXY that goes through the relay at `url`; `None` if there is no proxy to relay.
+    /// `goproxy` is the chain's own value, `mirror` a `file://` URL.
+    pub fn form(&self, url: &str, goproxy: &str, mirror: Option<&str>) -> Option<RelayForm> {
+        let is_remote = |hop: &RelayHop| hop.class != HopClass::Local;
+        if !self.hops.iter().any(is_remote) {
+            return None;
+        }
+        let is_open = |hop: &RelayHop| matches!(hop.class, HopClass::Public | HopClass::Local);
+        let (kind, goproxy) = if self.hops.iter().all(is_open) {
+            (FormKind::Open, format!("{url}|{goproxy}"))
+        } else if self.end == ChainEnd::Direct {
+            (FormKind::Guarded, format!("{url},direct"))
+        } else {
+            let mirror = mirror.map_or_else(String::new, |mirror| format!("{mirror},"));
+            (FormKind::Gatekeeper, format!("{url}|{mirror}off"))
+        };
+        Some(RelayForm { kind, goproxy })
+    }
+
     /// Reports whether only private hops may see this module path.
     pub fn is_private(&self, module: &str) -> bool {
         self.private.matches(module)
@@ -184,5 +246,43 @@ mod tests {
         let database = chain.with_database("sum.golang.org");
         assert_eq!(database.len(), 6);
         assert_eq!(database[4].then, comma);
+    }
+
+    #[test]
+    fn the_form_depends_on_the_operators_of_the_hops() {
+        let known = KnownProxies {
+            public: Vec::new(),
+            private: vec!["https://corp.example".to_owned()],
+        };
+        let form = |value: &str, mirror| {
+            let chain = Chain::parse(value).unwrap();
+            let limits = HopLimits::default();
+            let chain = RelayChain::new(&chain, &known, Patterns::parse(""), limits);
+            chain.form("R", value, mirror).map(|form| form.goproxy)
+        };
+        for (value, mirror, expected) in [
+            (
+                "https://proxy.golang.org,direct",
+                None,
+                Some("R|https://proxy.golang.org,direct"),
+            ),
+            (
+                "https://corp.example,https://proxy.golang.org",
+                Some("file:///m"),
+                Some("R|file:///m,off"),
+            ),
+            ("https://corp.example", None, Some("R|off")),
+            (
+                "https://corp.example,direct",
+                Some("file:///m"),
+                Some("R,direct"),
+            ),
+            ("https://unknown.example|direct", None, Some("R,direct")),
+            ("off", None, None),
+            ("direct", None, None),
+            ("file:///m,off", None, None),
+        ] {
+            assert_eq!(form(value, mirror).as_deref(), expected, "{value}");
+        }
     }
 }
