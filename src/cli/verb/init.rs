@@ -543,7 +543,9 @@ impl Wizard<'_> {
         };
         let done = installed.await.map_err(|error| match error {
             ServiceError::Agent(error) => error.into(),
-            error => {
+            error @ (ServiceError::Failed(_)
+            | ServiceError::Refused(_)
+            | ServiceError::Command { .. }) => {
                 let is_refused = matches!(error, ServiceError::Refused(_));
                 let exit = if is_refused {
                     EXIT_REFUSED

@@ -122,9 +122,9 @@ fn forget(context: &Context, paths: &Paths, args: &Ready) -> Result<u8, Failure>
             .iter()
             .map(|one| dunce::canonicalize(one).or_else(|_| std::path::absolute(one)))
             .collect::<Result<_, _>>()
-            .map_err(|error| Failure::usage(error))?,
+            .map_err(Failure::usage)?,
     };
-    let gone = ready::forget(paths, &folders).map_err(|error| Failure::failed(error))?;
+    let gone = ready::forget(paths, &folders).map_err(Failure::failed)?;
     let report = serde_json::json!({ "forgotten": gone });
     context.show(args.format.json, &report, |_, _| {
         format!("forgot {}\n", plural(gone, "project"))

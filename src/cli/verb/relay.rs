@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use crate::agent::error::EXIT_DONE;
 use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -17,6 +17,9 @@ use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
 use crate::relay::{RelayEngine, RelayServer, RelaySetup};
+use crate::signals::Signals;
+#[cfg(windows)]
+use crate::signals::Source;
 
 /// `goroam relay`
 #[derive(Debug, Clone, Args)]
@@ -73,10 +76,10 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
         .await
         .map_err(crate::agent::Error::from)?;
     let folder = std::env::current_dir()
-        .map_err(|error| Failure::said(format!("the working directory: {error}"), EXIT_FAILED))?;
+        .map_err(|error| Failure::failed(format!("the working directory: {error}")))?;
     let mut values = values_in(&go, &context.env, &folder, &VARIABLES)
         .await
-        .map_err(|error| Failure::said(format!("go env failed: {error}"), EXIT_FAILED))?;
+        .map_err(|error| Failure::failed(format!("go env failed: {error}")))?;
     if let Some(chain) = args.chain {
         values.insert("GOPROXY".to_owned(), chain);
     }
@@ -87,49 +90,39 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
     let setup = RelaySetup::of_go_env(value, &known, args.limits.limits(), spool);
     let mut setup = setup.map_err(|error| {
         let message = format!("the chain {}: {error}", mask(value("GOPROXY")));
-        Failure::said(message, EXIT_USAGE)
+        Failure::usage(message)
     })?;
     setup.deadline = args.deadline;
     if setup.chain.hops.is_empty() {
         let message = "the chain names no proxy that a relay could ask; give one with --chain";
-        return Err(Failure::said(message, EXIT_USAGE));
+        return Err(Failure::usage(message));
     }
     let token = kept(&paths.relay_token())?.token;
     let engine = Arc::new(RelayEngine::new(&context.env, setup));
     let server = RelayServer::bind(args.listen.port(), token, engine);
     let server = server.await.map_err(|error| {
         let message = format!("cannot listen on {}: {error}", args.listen);
-        Failure::said(message, EXIT_FAILED)
+        Failure::failed(message)
     })?;
-    let stop = interrupted()?;
+    let mut signals = interruption()?;
     context.out.text(&format!("{}\n", server.url()))?;
-    server.run(stop).await;
+    server.run(signals.next()).await;
     Ok(EXIT_DONE)
 }
 
 fn kept(file: &Path) -> Result<RelayIdentity, Failure> {
     RelayIdentity::kept(file)
-        .map_err(|error| Failure::said(format!("{}: {error}", file.display()), EXIT_FAILED))
+        .map_err(|error| Failure::failed(format!("{}: {error}", file.display())))
 }
 
-/// Ready at Ctrl-C or SIGTERM.
-fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+/// Listens to Ctrl-C, and to SIGTERM or the end of the console.
+fn interruption() -> Result<Signals<()>, Failure> {
     #[cfg(unix)]
-    let mut terminate = {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate()).map_err(|error| {
-            Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
-        })?
-    };
-    Ok(async move {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-    })
+    let sources = [libc::SIGINT, libc::SIGTERM];
+    #[cfg(windows)]
+    let sources = [Source::CtrlC, Source::CtrlBreak, Source::Close];
+    Signals::listen(sources.map(|source| (source, ())))
+        .map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddrV4, String> {
