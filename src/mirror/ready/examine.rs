@@ -1,14 +1,14 @@
 //! Examines one project (its files, its needs, what is there) or all of them. Also remembers the
 //! known projects and their last result, in private files in the state directory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::ask::{Answers, ask};
-use super::judge::{Have, Held, Toolchain, Verdict, judge, percent};
+use super::judge::{Held, Verdict, What, judge, percent};
 use super::need::{Need, Project, Source, need};
 use super::shelf::{ReadyTools, read};
 use crate::environment::Environment;
@@ -96,7 +96,11 @@ pub async fn examine(folder: &Path, tools: &ReadyTools, answers: &mut Answers) -
     let mains = folders(folder, &project);
     let mut need = needed(&project, &mains, tools);
     need.troubles.extend(trouble);
-    let mut verdict = judge(&need, &have(&need, tools));
+    let held = |what, module: &ModuleVersion, sum: &str| match what {
+        What::Zip => tools.shelf.zip(module, Some(sum)),
+        _ => tools.shelf.go_mod(module, sum),
+    };
+    let mut verdict = judge(&need, &held, lack_of_toolchain(&need, tools));
     if verdict.is_ready() {
         let asked = ask(folder, &mains, &project, &need, tools, answers).await;
         verdict.troubled(asked);
@@ -166,39 +170,22 @@ fn sums(path: &Path, lines: &mut Vec<GoSumLine>, troubles: &mut Vec<String>) {
     }
 }
 
-fn have(need: &Need, tools: &ReadyTools) -> Have {
-    let shelf = &tools.shelf;
-    let zips = need.zips.iter();
-    let mods = need.mods.iter();
-    Have {
-        zips: BTreeMap::from_iter(
-            zips.map(|(module, sum)| (module.clone(), shelf.zip(module, Some(sum)))),
-        ),
-        mods: BTreeMap::from_iter(
-            mods.map(|(module, sum)| (module.clone(), shelf.go_mod(module, sum))),
-        ),
-        toolchain: match &need.toolchain {
-            Some((module, name)) => toolchain(module, name, tools),
-            None => Toolchain::Ready,
-        },
-    }
-}
-
-/// As in `toolchain.Exec`: PATH comes before the module cache.
-fn toolchain(module: &ModuleVersion, name: &str, tools: &ReadyTools) -> Toolchain {
+/// Returns why go cannot use the toolchain without a network, if it cannot. As in `toolchain.Exec`:
+/// PATH comes before the module cache.
+fn lack_of_toolchain(need: &Need, tools: &ReadyTools) -> Option<(What, Option<String>)> {
+    let (module, name) = need.toolchain.as_ref()?;
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let path = tools.env.get("PATH").unwrap_or_default();
     let in_path = std::env::split_paths(path).any(|folder| folder.join(&file).is_file());
     if in_path || tools.shelf.is_unpacked(module) {
-        return Toolchain::Ready;
+        return None;
     }
     if tools.shelf.zip(module, None) != Held::Here {
-        return Toolchain::Absent;
+        return Some((What::Toolchain, None));
     }
-    match tools.database.proves(tools.shelf.mirror(), module) {
-        Ok(()) => Toolchain::Proven,
-        Err(why) => Toolchain::Unproven(why),
-    }
+    // No go.sum names toolchains, so go needs the proof.
+    let proven = tools.database.proves(tools.shelf.mirror(), module);
+    Some((What::Proof, Some(proven.err()?)))
 }
 
 /// Fetches what the project in this directory lacks, as `goroam mirror add --from` does, with the

@@ -8,40 +8,14 @@ use super::need::Need;
 use crate::gomod::ModuleVersion;
 
 /// The state of one file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Held {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
     /// It is there and has the hash in go.sum.
     Here,
     /// It is in none of the places.
-    #[default]
     Absent,
     /// The module cache, which go reads first, holds other content.
     Other,
-}
-
-/// The state of everything that is needed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Have {
-    /// Each needed zip.
-    pub zips: BTreeMap<ModuleVersion, Held>,
-    /// Each needed go.mod.
-    pub mods: BTreeMap<ModuleVersion, Held>,
-    /// The toolchain.
-    pub toolchain: Toolchain,
-}
-
-/// The state of the toolchain that is needed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Toolchain {
-    /// It can be started without a download.
-    Ready,
-    /// Its zip is there, and the proof that go needs: no go.sum names toolchains.
-    Proven,
-    /// Its zip is there, but go would reject it for this reason.
-    Unproven(String),
-    /// It is not there.
-    #[default]
-    Absent,
 }
 
 /// Which part of a module is missing.
@@ -101,15 +75,6 @@ impl Verdict {
         missing.any(|one| matches!(one.what, What::Toolchain | What::Proof))
     }
 
-    fn lacks(&mut self, module: &ModuleVersion, what: What, why: Option<&str>) {
-        self.missing.push(Missing {
-            module: module.path.clone(),
-            version: module.version.clone(),
-            what,
-            why: why.map(str::to_owned),
-        });
-    }
-
     /// Adds go's complaint, if there is one.
     pub(super) fn troubled(&mut self, trouble: Option<String>) {
         self.troubles.extend(trouble);
@@ -117,18 +82,20 @@ impl Verdict {
     }
 }
 
-/// Compares what is needed with what is there.
-pub fn judge(need: &Need, have: &Have) -> Verdict {
+/// Compares what is needed with what is there. `held` is the state of a zip or a go.mod that must
+/// have this hash. `toolchain`: why the needed one cannot be used, if it cannot.
+pub(super) fn judge(
+    need: &Need,
+    held: &dyn Fn(What, &ModuleVersion, &str) -> Held,
+    toolchain: Option<(What, Option<String>)>,
+) -> Verdict {
     // A module whose zip and go.mod are missing counts as one missing module.
     let mut doubles: BTreeSet<&ModuleVersion> = BTreeSet::new();
     let mut units: BTreeMap<&ModuleVersion, Option<(What, Held)>> = BTreeMap::new();
-    for (modules, held, what) in [
-        (&need.zips, &have.zips, What::Zip),
-        (&need.mods, &have.mods, What::GoMod),
-    ] {
-        for module in modules.keys() {
+    for (modules, what) in [(&need.zips, What::Zip), (&need.mods, What::GoMod)] {
+        for (module, sum) in modules {
             let unit = units.entry(module).or_default();
-            let held = held.get(module).copied().unwrap_or_default();
+            let held = held(what, module, sum);
             if held == Held::Other && need.doubles.contains(module) {
                 doubles.insert(module);
             } else if unit.is_none() && held != Held::Here {
@@ -142,33 +109,35 @@ pub fn judge(need: &Need, have: &Have) -> Verdict {
         troubles: need.troubles.clone(),
         ..Verdict::default()
     };
-    for module in doubles {
-        out.troubles.push(format!(
+    out.troubles.extend(doubles.into_iter().map(|module| {
+        format!(
             "go.sum has two hashes for {module}, and go takes the first, which is not the module's: \
              a merge has kept both; remove the line that is wrong"
-        ));
-    }
-    for (module, lack) in units {
-        if let Some((what, held)) = lack {
-            let other = "the module cache holds another content under its name: \
-                         `goroam doctor --cache` looks closer";
-            out.lacks(module, what, (held == Held::Other).then_some(other));
-        }
-    }
-    match (&need.toolchain, &have.toolchain) {
-        (Some((module, _)), Toolchain::Absent) => out.lacks(module, What::Toolchain, None),
-        (Some((module, _)), Toolchain::Unproven(why)) => {
-            out.lacks(module, What::Proof, Some(why));
-        }
-        _ => {}
-    }
+        )
+    }));
+    let other = "the module cache holds another content under its name: \
+                 `goroam doctor --cache` looks closer";
+    let lacks = units.into_iter().filter_map(|(module, lack)| {
+        let (what, held) = lack?;
+        let why = (held == Held::Other).then(|| other.to_owned());
+        Some((module, what, why))
+    });
+    let named = need.toolchain.as_ref().zip(toolchain);
+    let toolchain = named.map(|((module, _), (what, why))| (module, what, why));
+    let missing = lacks.chain(toolchain).map(|(module, what, why)| Missing {
+        module: module.path.clone(),
+        version: module.version.clone(),
+        what,
+        why,
+    });
+    out.missing = missing.collect();
     out.here = out.needed - out.missing.len();
     out.percent = percent(out.here, out.needed, out.is_ready());
     out
 }
 
 /// Returns the percentage, rounded down; 100 only if everything is there.
-pub fn percent(here: usize, needed: usize, ready: bool) -> u8 {
+pub(super) fn percent(here: usize, needed: usize, ready: bool) -> u8 {
     if ready {
         return 100;
     }
@@ -193,41 +162,43 @@ mod tests {
         }
     }
 
-    fn have(count: usize) -> Have {
-        let all = || (0..count).map(|n| (module(n), Held::Here)).collect();
-        Have {
-            zips: all(),
-            mods: all(),
-            ..Have::default()
-        }
+    /// The verdict if the first `there` modules are there.
+    fn judged(need: &Need, there: usize) -> Verdict {
+        let first: Vec<ModuleVersion> = (0..there).map(module).collect();
+        let held = |_, module: &ModuleVersion, _: &str| match first.contains(module) {
+            true => Held::Here,
+            false => Held::Absent,
+        };
+        judge(need, &held, None)
     }
 
     #[test]
     fn a_hundred_is_said_of_what_is_whole_only() {
-        let full = judge(&need(300), &have(300));
+        let full = judged(&need(300), 300);
         assert_eq!(
             (full.percent, full.is_ready(), full.needed),
             (100, true, 300)
         );
-        let most = judge(&need(300), &have(299));
+        let most = judged(&need(300), 299);
         assert_eq!(
             (most.percent, most.is_ready(), most.missing.len()),
             (99, false, 1)
         );
-        assert_eq!(judge(&need(0), &have(0)).percent, 100);
-        assert_eq!(judge(&need(3), &have(0)).percent, 0);
+        assert_eq!(judged(&need(0), 0).percent, 100);
+        assert_eq!(judged(&need(3), 0).percent, 0);
         let mut broken = need(2);
         broken.troubles.push("go.mod: line 1: x".to_owned());
-        assert_eq!(judge(&broken, &have(2)).percent, 99);
+        assert_eq!(judged(&broken, 2).percent, 99);
     }
 
     #[test]
     fn what_is_missing_is_named_once_with_why() {
-        let mut there = have(3);
-        there.zips.insert(module(0), Held::Other);
-        there.mods.remove(&module(0));
-        there.mods.remove(&module(1));
-        let found = judge(&need(3), &there);
+        let held = |what, one: &ModuleVersion, _: &str| match what {
+            What::Zip if *one == module(0) => Held::Other,
+            What::GoMod if *one != module(2) => Held::Absent,
+            _ => Held::Here,
+        };
+        let found = judge(&need(3), &held, None);
         assert_eq!(found.here, 1);
         let said: Vec<_> = found
             .missing
@@ -250,20 +221,15 @@ mod tests {
             ModuleVersion::new("golang.org/toolchain", "v0.0.1-x"),
             "go9".into(),
         ));
-        for (toolchain, lack) in [
-            (Toolchain::Ready, None),
-            (Toolchain::Proven, None),
-            (Toolchain::Absent, Some(What::Toolchain)),
-            (Toolchain::Unproven("why".to_owned()), Some(What::Proof)),
+        let held = |_, _: &ModuleVersion, _: &str| Held::Here;
+        for lack in [
+            None,
+            Some((What::Toolchain, None)),
+            Some((What::Proof, Some("why".to_owned()))),
         ] {
-            let found = judge(
-                &wants,
-                &Have {
-                    toolchain,
-                    ..have(1)
-                },
-            );
-            assert_eq!(found.missing.first().map(|one| one.what), lack);
+            let found = judge(&wants, &held, lack.clone());
+            let missing = found.missing.into_iter().next();
+            assert_eq!(missing.map(|one| (one.what, one.why)), lack);
             assert_eq!(found.needed, 2);
         }
     }

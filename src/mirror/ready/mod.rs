@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! projects (I/O) → folders → examine (I/O): Project → need (pure) → Need
-//!                                           Shelf → Have → judge (pure) → Verdict
+//!                                           Shelf → judge → Verdict
 //! ask: if nothing is missing, go says whether it would build it
 //! ```
 //!
@@ -21,6 +21,6 @@ pub use ask::Answers;
 pub use examine::{
     Examined, Report, bring, examine, forget, note, remember, remembered, step_back,
 };
-pub use judge::{Have, Held, Missing, Toolchain, Verdict, What, judge, percent};
+pub use judge::{Missing, Verdict, What};
 pub use need::{Builder, Need, Project, Source, need};
 pub use shelf::{ProofStore, ReadyTools, Shelf, tally, tools};

@@ -70,7 +70,7 @@ impl Shelf {
 
     /// Reports whether the zip is there, by its name and the hash stored with it. Only `goroam
     /// mirror verify` and go itself hash the whole zip.
-    pub fn zip(&self, module: &ModuleVersion, sum: Option<&str>) -> Held {
+    pub(super) fn zip(&self, module: &ModuleVersion, sum: Option<&str>) -> Held {
         let there = |tree: &Layout, file: VersionFile| {
             let path = tree.file(module, file).ok()?;
             fs::metadata(&path).ok()?.is_file().then_some(path)
@@ -99,7 +99,7 @@ impl Shelf {
 
     /// Reports whether the go.mod is there, with this hash. If the module cache has another one, go
     /// does not look further; if the mirror has another one, go rejects it in the same way.
-    pub fn go_mod(&self, module: &ModuleVersion, sum: &str) -> Held {
+    pub(super) fn go_mod(&self, module: &ModuleVersion, sum: &str) -> Held {
         match self.text(module) {
             Some(text) if hash_go_mod(text.as_bytes()) == sum => Held::Here,
             Some(_) => Held::Other,
