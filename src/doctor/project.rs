@@ -15,7 +15,7 @@ use crate::gocmd::job::{Job, without_requests};
 use crate::gocmd::{EnvText, GoCommand};
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::go_sum::{self, Flaw, FlawKind};
-use crate::gomod::{At, Newcomer, Replace, go_version, go_work, is_conflict_marker, refusals};
+use crate::gomod::{At, Newcomer, Replace, go_version, go_work, is_conflict_marker};
 use crate::vendoring::{self, VendorCode};
 use Severity::{Error, Note, Warning};
 
@@ -138,7 +138,7 @@ impl Look<'_> {
         for path in modules {
             if let Some(text) = self.text(&path) {
                 let module = go_mod::parse(&text);
-                self.module_file(&path, &module, false);
+                self.module_file(&path, &module);
                 self.sums_of(&path, &module);
                 self.read.push((self.short(&path), module));
             }
@@ -169,18 +169,7 @@ impl Look<'_> {
             return module.into_iter().collect();
         };
         let work = go_work::parse(&text);
-        // The parts that a go.work shares with a go.mod.
-        let file = GoMod {
-            go: work.go,
-            toolchain: work.toolchain,
-            godebug: work.godebug,
-            replace: work.replace,
-            unknown: work.unknown,
-            faults: work.faults,
-            ..GoMod::default()
-        };
-        self.module_file(path, &file, true);
-        self.read.push((self.short(path), file));
+        self.module_file(path, &work);
         let folder = path.parent().unwrap_or(path);
         let sums = folder.join("go.work.sum");
         if let Some(text) = self.text(&sums) {
@@ -200,20 +189,21 @@ impl Look<'_> {
             let fix = "run `go work use .` there, or set GOWORK=off for it";
             self.add(Code::GomodInvalid, Warning, &module, says, why, fix);
         }
+        self.read.push((self.short(path), work));
         used
     }
 
     /// Reports what every go refuses in a go.mod or go.work.
-    fn module_file(&mut self, path: &Path, file: &GoMod, is_work: bool) {
+    fn module_file(&mut self, path: &Path, file: &GoMod) {
         let place = self.short(path);
         let start = self.found.len();
         for replace in &file.replace {
             let mut required = file.require.iter();
             let is_required = required.any(|one| one.module.path == replace.old.path);
             let place = format!("{place}:{}", replace.line);
-            self.replace(&place, path, replace, is_work || is_required);
+            self.replace(&place, path, replace, file.is_work || is_required);
         }
-        for fault in refusals(&file.faults, &file.unknown) {
+        for fault in file.refusals() {
             let place = format!("{place}:{}", fault.line);
             // One finding for each line: the finding about the replacement says what to write.
             let mut replaces = self.found.iter().skip(start);

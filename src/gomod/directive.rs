@@ -41,22 +41,6 @@ pub fn is_conflict_marker(line: &str) -> bool {
     marks.iter().any(|mark| line.starts_with(mark))
 }
 
-/// Returns the reasons why every go refuses a go.mod or go.work, in the order of the lines: the
-/// faults, and git's conflict markers among the unknown directives. The other unknown directives
-/// may belong to a newer go.
-pub fn refusals(faults: &[Fault], unknown: &[At<String>]) -> Vec<Fault> {
-    let mut all = faults.to_vec();
-    for verb in unknown
-        .iter()
-        .filter(|verb| is_conflict_marker(&verb.value))
-    {
-        let message = format!("unknown directive: {}", verb.value);
-        all.push(Fault::new(verb.line, message));
-    }
-    all.sort_by_key(|fault| fault.line);
-    all
-}
-
 /// One directive: a separate line, or a line of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
@@ -267,43 +251,6 @@ pub(super) fn lax_go(statement: &Statement) -> Result<(), String> {
         [version] if super::go_version::is_lax_directive(version) => Ok(()),
         _ => go(statement).map(|_| ()),
     }
-}
-
-/// A directive that older go commands refuse in a main module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Newcomer {
-    /// The line's number, from 1.
-    pub line: usize,
-    /// `toolchain`, `tool` …
-    pub verb: &'static str,
-    /// The first go that accepts it: `1.21`.
-    pub since: &'static str,
-}
-
-/// Returns those that go.mod and go.work have in common.
-pub(super) fn newcomers(
-    go: Option<&At<String>>,
-    toolchain: Option<&At<String>>,
-    godebug: &[At<(String, String)>],
-) -> Vec<Newcomer> {
-    // `go 1.21.0`, `go 1.21rc1`: before 1.21 a version had two numbers.
-    let long = go.filter(|go| {
-        go.value.matches('.').count() > 1 || go.value.contains(|c: char| c.is_ascii_lowercase())
-    });
-    let mut all = lines_since(long, "go", "1.21");
-    all.extend(lines_since(toolchain, "toolchain", "1.21"));
-    all.extend(lines_since(godebug, "godebug", "1.23"));
-    all
-}
-
-/// Returns these lines of a directive, with the version since which go accepts it.
-pub(super) fn lines_since<'a, T: 'a>(
-    lines: impl IntoIterator<Item = &'a At<T>>,
-    verb: &'static str,
-    since: &'static str,
-) -> Vec<Newcomer> {
-    let lines = lines.into_iter().map(|at| at.line);
-    lines.map(|line| Newcomer { line, verb, since }).collect()
 }
 
 /// Parses `toolchain NAME`.

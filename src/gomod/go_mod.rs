@@ -1,18 +1,23 @@
 //! go.mod (`golang.org/x/mod/modfile`), read as tolerantly as `ParseLax` and more: parts that go
 //! refuses are kept too, with their line and go's reason.
 
-use super::directive::{self, At, Fault, Newcomer, Replace, Statement, statements};
+use super::directive::{self, At, Fault, Replace, Statement, is_conflict_marker, statements};
+use super::go_work;
 use super::semver::ModuleVersion;
 
 /// `gover.DefaultGoModVersion`: the version of a go.mod without a `go` line.
 pub const DEFAULT_GO: &str = "1.16";
 
-/// Directives that may be written as a block.
-const BLOCKS: [&str; 8] = [
-    "module", "godebug", "require", "exclude", "replace", "retract", "tool", "ignore",
-];
+/// The directives that may be written as a block, and those that may not.
+pub(super) type Directives = (&'static [&'static str], &'static [&'static str]);
+const DIRECTIVES: Directives = (
+    &[
+        "module", "godebug", "require", "exclude", "replace", "retract", "tool", "ignore",
+    ],
+    &["go", "toolchain"],
+);
 
-/// A go.mod.
+/// A go.mod, or a go.work: that has `use` and some of the same directives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GoMod {
     /// `module PATH`.
@@ -35,6 +40,10 @@ pub struct GoMod {
     pub tool: Vec<At<String>>,
     /// `ignore DIRECTORY`.
     pub ignore: Vec<At<String>>,
+    /// `use DIRECTORY`, as written: with `/` on every system, relative to go.work or absolute.
+    pub r#use: Vec<At<String>>,
+    /// Whether it is a go.work.
+    pub is_work: bool,
     /// Directives that no supported go knows. Go refuses them in a main module and ignores them in
     /// a dependency.
     pub unknown: Vec<At<String>>,
@@ -65,53 +74,102 @@ pub struct Retract {
     pub high: String,
 }
 
+/// A directive that older go commands refuse in a main module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newcomer {
+    /// The line's number, from 1.
+    pub line: usize,
+    /// `toolchain`, `tool` …
+    pub verb: &'static str,
+    /// The first go that accepts it: `1.21`.
+    pub since: &'static str,
+}
+
 impl GoMod {
-    /// Returns the go version that the module requires; [`DEFAULT_GO`] if it does not say.
+    /// Returns the go version that it requires; if it does not say, [`DEFAULT_GO`], or
+    /// [`go_work::DEFAULT_GO`].
     pub fn go_version(&self) -> &str {
-        self.go.as_ref().map_or(DEFAULT_GO, |go| &go.value)
+        let default = if self.is_work {
+            go_work::DEFAULT_GO
+        } else {
+            DEFAULT_GO
+        };
+        self.go.as_ref().map_or(default, |go| &go.value)
     }
 
     /// Returns the replacement that go uses for this version: a line for this version has priority
     /// over a line for all versions.
     pub fn replacement(&self, module: &ModuleVersion) -> Option<&Replace> {
-        replacement(&self.replace, module)
+        let of = |version: &str| {
+            // Of several equal lines the last one counts (`modload.toReplaceMap`).
+            self.replace.iter().rev().find(|replace| {
+                replace.error.is_none()
+                    && replace.old.path == module.path
+                    && replace.old.version == version
+            })
+        };
+        of(&module.version).or_else(|| of(""))
+    }
+
+    /// Returns the reasons why every go refuses it, in the order of the lines: the faults, and git's
+    /// conflict markers among the unknown directives. The other unknown directives may belong to a
+    /// newer go.
+    pub fn refusals(&self) -> Vec<Fault> {
+        let mut all = self.faults.clone();
+        let markers = self.unknown.iter();
+        let markers = markers.filter(|verb| is_conflict_marker(&verb.value));
+        all.extend(
+            markers.map(|verb| Fault::new(verb.line, format!("unknown directive: {}", verb.value))),
+        );
+        all.sort_by_key(|fault| fault.line);
+        all
     }
 
     /// Returns what older go commands refuse in it: line, directive, and the first go that accepts
     /// it.
     pub fn newcomers(&self) -> Vec<Newcomer> {
-        let mut all =
-            directive::newcomers(self.go.as_ref(), self.toolchain.as_ref(), &self.godebug);
-        all.extend(directive::lines_since(&self.tool, "tool", "1.24"));
-        all.extend(directive::lines_since(&self.ignore, "ignore", "1.25"));
-        all.extend(directive::lines_since(&self.retract, "retract", "1.16"));
+        fn since<'a, T: 'a>(
+            lines: impl IntoIterator<Item = &'a At<T>>,
+            verb: &'static str,
+            since: &'static str,
+        ) -> impl Iterator<Item = Newcomer> {
+            let lines = lines.into_iter().map(|at| at.line);
+            lines.map(move |line| Newcomer { line, verb, since })
+        }
+        // `go 1.21.0`, `go 1.21rc1`: before 1.21 a version had two numbers.
+        let long = self.go.as_ref().filter(|go| {
+            go.value.matches('.').count() > 1 || go.value.contains(|c: char| c.is_ascii_lowercase())
+        });
+        let mut all: Vec<Newcomer> = since(long, "go", "1.21").collect();
+        all.extend(since(&self.toolchain, "toolchain", "1.21"));
+        all.extend(since(&self.godebug, "godebug", "1.23"));
+        all.extend(since(&self.tool, "tool", "1.24"));
+        all.extend(since(&self.ignore, "ignore", "1.25"));
+        all.extend(since(&self.retract, "retract", "1.16"));
         all.sort_by_key(|one| one.line);
         all
     }
 }
 
-pub(super) fn replacement<'a>(all: &'a [Replace], module: &ModuleVersion) -> Option<&'a Replace> {
-    let of = |version: &str| {
-        // Of several equal lines the last one counts (`modload.toReplaceMap`).
-        all.iter().rev().find(|replace| {
-            replace.error.is_none()
-                && replace.old.path == module.path
-                && replace.old.version == version
-        })
-    };
-    of(&module.version).or_else(|| of(""))
-}
-
 /// Reads a go.mod. Never fails: see [`GoMod::faults`].
 pub fn parse(text: &str) -> GoMod {
-    let read = statements(text, &BLOCKS);
+    parse_as(text, DIRECTIVES)
+}
+
+/// Reads a file that may have these directives.
+pub(super) fn parse_as(text: &str, (blocks, lines): Directives) -> GoMod {
+    let read = statements(text, blocks);
     let mut out = GoMod {
         unknown: read.unknown,
         faults: read.faults,
         ..GoMod::default()
     };
     for statement in &read.all {
-        if let Err(message) = add(&mut out, statement) {
+        let verb = statement.verb.as_str();
+        if !blocks.contains(&verb) && !lines.contains(&verb) {
+            let (value, line) = (verb.to_owned(), statement.line);
+            out.unknown.push(At { value, line });
+        } else if let Err(message) = add(&mut out, statement) {
             out.faults.push(Fault::new(statement.line, message));
         }
     }
@@ -154,7 +212,10 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
             push(&mut out.tool, line, directive::only(statement, usage))
         }
         "ignore" => push(&mut out.ignore, line, directive::only(statement, IGNORE)),
-        verb => push(&mut out.unknown, line, Ok(verb.to_owned())),
+        _ => {
+            let folder = directive::only(statement, "usage: use local/dir");
+            push(&mut out.r#use, line, folder)
+        }
     }
 }
 
@@ -169,7 +230,7 @@ const IGNORE: &str = "ignore directive expects exactly one argument";
 /// Why go refuses it: the first fault, or that it names no module.
 pub fn dependency(bytes: &[u8]) -> Result<String, Fault> {
     // go reads bytes that are not UTF-8 as letters.
-    let read = statements(&String::from_utf8_lossy(bytes), &BLOCKS);
+    let read = statements(&String::from_utf8_lossy(bytes), DIRECTIVES.0);
     if let Some(fault) = read.faults.into_iter().next() {
         return Err(fault);
     }
@@ -207,7 +268,7 @@ pub fn dependency(bytes: &[u8]) -> Result<String, Fault> {
 pub const NO_MODULE: &str = "missing module line";
 
 /// Sets a directive that may occur only once.
-pub(super) fn once(
+fn once(
     place: &mut Option<At<String>>,
     statement: &Statement,
     read: impl Fn(&Statement) -> Result<String, String>,
@@ -223,11 +284,7 @@ pub(super) fn once(
 }
 
 /// Adds a directive that may occur several times.
-pub(super) fn push<T>(
-    list: &mut Vec<At<T>>,
-    line: usize,
-    value: Result<T, String>,
-) -> Result<(), String> {
+fn push<T>(list: &mut Vec<At<T>>, line: usize, value: Result<T, String>) -> Result<(), String> {
     let value = value?;
     list.push(At { value, line });
     Ok(())

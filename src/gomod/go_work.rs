@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::directive::{self, At, Fault, Newcomer, Replace, Statement, statements};
-use super::go_mod::{once, push, replacement};
-use super::semver::ModuleVersion;
+use super::go_mod::{Directives, GoMod, parse_as};
 
 /// `gover.DefaultGoWorkVersion`: the version of a go.work without a `go` line.
 pub const DEFAULT_GO: &str = "1.18";
@@ -27,83 +25,20 @@ pub fn find(
     }
 }
 
-/// A go.work.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GoWork {
-    /// `go 1.21`.
-    pub go: Option<At<String>>,
-    /// `toolchain go1.21.3`, or `default`.
-    pub toolchain: Option<At<String>>,
-    /// `godebug KEY=VALUE`.
-    pub godebug: Vec<At<(String, String)>>,
-    /// `use DIRECTORY`, as written: with `/` on every system, relative to go.work or absolute.
-    pub r#use: Vec<At<String>>,
-    /// `replace`; it has priority over those of the modules. Those that go refuses have an error.
-    pub replace: Vec<Replace>,
-    /// Directives that no supported go knows; go refuses them.
-    pub unknown: Vec<At<String>>,
-    /// Everything in it that go refuses, in the order of the lines.
-    pub faults: Vec<Fault>,
-}
-
-impl GoWork {
-    /// Returns the go version that the workspace requires; [`DEFAULT_GO`] if it does not say.
-    pub fn go_version(&self) -> &str {
-        self.go.as_ref().map_or(DEFAULT_GO, |go| &go.value)
-    }
-
-    /// Returns what older go commands refuse in it.
-    pub fn newcomers(&self) -> Vec<Newcomer> {
-        directive::newcomers(self.go.as_ref(), self.toolchain.as_ref(), &self.godebug)
-    }
-
-    /// Returns the replacement that go uses for this version: a line for this version has priority
-    /// over a line for all versions.
-    pub fn replacement(&self, module: &ModuleVersion) -> Option<&Replace> {
-        replacement(&self.replace, module)
-    }
-}
-
-/// Reads a go.work. Never fails: see [`GoWork::faults`].
-pub fn parse(text: &str) -> GoWork {
-    let read = statements(text, &["godebug", "use", "replace"]);
-    let mut out = GoWork {
-        unknown: read.unknown,
-        faults: read.faults,
-        ..GoWork::default()
-    };
-    for statement in &read.all {
-        if let Err(message) = add(&mut out, statement) {
-            out.faults.push(Fault::new(statement.line, message));
-        }
-    }
-    out.faults.sort_by_key(|fault| fault.line);
-    out
-}
-
-fn add(out: &mut GoWork, statement: &Statement) -> Result<(), String> {
-    let line = statement.line;
-    match statement.verb.as_str() {
-        "go" => once(&mut out.go, statement, directive::go),
-        "toolchain" => once(&mut out.toolchain, statement, directive::toolchain),
-        "godebug" => push(&mut out.godebug, line, directive::godebug(statement)),
-        "use" => {
-            let folder = directive::only(statement, "usage: use local/dir");
-            push(&mut out.r#use, line, folder)
-        }
-        "replace" => {
-            let replace = directive::replace(statement);
-            let error = replace.error.clone();
-            out.replace.push(replace);
-            error.map_or(Ok(()), Err)
-        }
-        verb => push(&mut out.unknown, line, Ok(verb.to_owned())),
+/// Reads a go.work. Never fails: see [`GoMod::faults`]. A `replace` in it has priority over those of
+/// the modules.
+pub fn parse(text: &str) -> GoMod {
+    let directives: Directives = (&["godebug", "use", "replace"], &["go", "toolchain"]);
+    GoMod {
+        is_work: true,
+        ..parse_as(text, directives)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gomod::ModuleVersion;
 
     #[test]
     fn go_takes_the_go_work_that_gowork_names_or_the_nearest() {

@@ -18,5 +18,6 @@ pub mod stored;
 pub mod sum;
 pub mod zip;
 
-pub use directive::{At, Fault, Newcomer, Replace, is_conflict_marker, is_directory, refusals};
+pub use directive::{At, Fault, Replace, is_conflict_marker, is_directory};
+pub use go_mod::Newcomer;
 pub use semver::ModuleVersion;

@@ -28,7 +28,7 @@ use super::layout::{Layout, VersionFile};
 use super::proof::Trust;
 use super::store::{Staged, Store, unverified_folder};
 use super::sumdb::{ProofError, Route};
-use super::verify::{Asked, Prover, Report, Unproven, verify};
+use super::verify::{Asked, Hashes, Prover, Report, Unproven, verify};
 use crate::bounded;
 use crate::gomod::form::{MOST_INFO, MOST_MOD};
 use crate::gomod::sum::{escape_path, hash_go_mod};
@@ -103,13 +103,8 @@ struct Manifest {
 struct Version {
     module: String,
     version: String,
-    /// `h1:` of its zip; `None` if only go.mod is there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    zip: Option<String>,
-    /// `h1:` of its go.mod.
-    go_mod: String,
-    /// Whether its `.info` is there.
-    info: bool,
+    #[serde(flatten)]
+    hashes: Hashes,
 }
 
 /// One database.
@@ -128,9 +123,9 @@ impl Version {
     /// The files of the version, in the order in which they are moved into place.
     fn parts(&self) -> impl Iterator<Item = VersionFile> {
         let parts = [
-            self.zip.as_ref().map(|_| VersionFile::Zip),
+            self.hashes.zip.as_ref().map(|_| VersionFile::Zip),
             Some(VersionFile::Mod),
-            self.info.then_some(VersionFile::Info),
+            self.hashes.info.then_some(VersionFile::Info),
         ];
         parts.into_iter().flatten()
     }
@@ -223,9 +218,15 @@ pub fn export(
     }
     let report = verify(layout, &Asked::default(), prover, meter)
         .map_err(|error| ArchiveError::io(layout.root(), &error))?;
-    let wanted = |module: &&ModuleVersion| only.is_none_or(|only| only.contains(*module));
-    let modules: Vec<ModuleVersion> = report.sound.keys().filter(wanted).cloned().collect();
-    if modules.is_empty() {
+    let sound = report.sound.iter();
+    let wanted = sound.filter(|(module, _)| only.is_none_or(|only| only.contains(module)));
+    let versions = wanted.map(|(module, hashes)| Version {
+        module: module.path.clone(),
+        version: module.version.clone(),
+        hashes: hashes.clone(),
+    });
+    let versions: Vec<Version> = versions.collect();
+    if versions.is_empty() {
         let root = layout.root().display();
         return Err(ArchiveError::Failed(format!(
             "nothing to export: {root} holds no sound version that is asked for"
@@ -233,20 +234,11 @@ pub fn export(
     }
     let is_missing = |module: &&ModuleVersion| !report.sound.contains_key(module);
     let missing = only.into_iter().flatten().filter(is_missing);
-    let mut versions = Vec::new();
-    for module in &modules {
-        versions.extend(report.sound.get(module).map(|hashes| Version {
-            module: module.path.clone(),
-            version: module.version.clone(),
-            zip: hashes.zip.clone(),
-            go_mod: hashes.go_mod.clone(),
-            info: hashes.info,
-        }));
-    }
     let (mut databases, mut files) = (Vec::new(), BTreeSet::new());
     if let Some(kept) = prover.proofs()
         && let Some(head) = kept.head()
     {
+        let modules: Vec<ModuleVersion> = versions.iter().map(Version::of).collect();
         files = kept.files_of(&modules)?;
         databases.push(Database {
             name: kept.name().to_owned(),
@@ -258,7 +250,8 @@ pub fn export(
         let path = |part| layout.file(&version.of(), part).unwrap_or_default();
         files.extend(version.parts().map(path));
     }
-    let with_zip = versions.iter().filter(|one| one.zip.is_some()).count() as u64;
+    let with_zip = versions.iter().filter(|one| one.hashes.zip.is_some());
+    let with_zip = with_zip.count() as u64;
     let manifest = Manifest {
         format: FORMAT,
         made_by: format!("goroam {}", env!("CARGO_PKG_VERSION")),
@@ -372,7 +365,7 @@ pub async fn import(
         without_index: true,
         // The hash of the `.mod` that it was stored with, also if the zip holds another go.mod.
         go_mods: BTreeMap::from_iter(
-            versions.map(|one| (one.of().to_string(), one.go_mod.clone())),
+            versions.map(|one| (one.of().to_string(), one.hashes.go_mod.clone())),
         ),
         ..Asked::default()
     };
@@ -553,17 +546,15 @@ fn agree(manifest: &Manifest, report: &Report) -> Result<(), ArchiveError> {
         let Some(hashes) = report.sound.get(&version.of()) else {
             continue;
         };
-        let same = hashes.zip == version.zip
-            && hashes.go_mod == version.go_mod
-            && hashes.info == version.info;
-        if !same {
+        let named = &version.hashes;
+        if hashes != named {
             let why = format!(
                 "{} is not what the archive's list says: zip {} instead of {}, go.mod {} instead of {}",
                 version.of(),
                 hashes.zip.as_deref().unwrap_or("none"),
-                version.zip.as_deref().unwrap_or("none"),
+                named.zip.as_deref().unwrap_or("none"),
                 hashes.go_mod,
-                version.go_mod
+                named.go_mod
             );
             return Err(ArchiveError::Differs(why));
         }
@@ -583,12 +574,12 @@ fn fresh<'m>(
         let module = version.of();
         let path = |part| layout.file(&module, part).unwrap_or_default();
         let (zip, go_mod) = (path(VersionFile::Zip), path(VersionFile::Mod));
-        let held = match &version.zip {
+        let held = match &version.hashes.zip {
             Some(wanted) if zip.exists() => zip::h1_of(&zip).ok().map(|held| (held, wanted)),
             Some(_) => None,
             None => bounded::read_named(&go_mod, MOST_MOD)
                 .ok()
-                .map(|bytes| (hash_go_mod(&bytes), &version.go_mod)),
+                .map(|bytes| (hash_go_mod(&bytes), &version.hashes.go_mod)),
         };
         let is_unproven =
             |one: &Unproven| one.module == module.path && one.version == module.version;
@@ -618,10 +609,11 @@ fn stage(version: &Version, staging: &Layout) -> io::Result<Staged> {
     let module = version.of();
     let path = |part| staging.file(&module, part).unwrap_or_default();
     let info = version
+        .hashes
         .info
         .then(|| bounded::read_named(&path(VersionFile::Info), MOST_INFO));
     Ok(Staged {
-        zip: version.zip.clone().map(|h1| (path(VersionFile::Zip), h1)),
+        zip: (version.hashes.zip.clone()).map(|h1| (path(VersionFile::Zip), h1)),
         go_mod: bounded::read_named(&path(VersionFile::Mod), MOST_MOD)?,
         info: info.transpose()?,
         module,

@@ -7,8 +7,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::bounded;
-use crate::gomod::go_work::{self, GoWork};
-use crate::gomod::{ModuleVersion, go_mod, go_sum};
+use crate::gomod::go_mod::{self, GoMod};
+use crate::gomod::{ModuleVersion, go_sum, go_work};
 
 /// The files that list hashes.
 const SUMS: [&str; 2] = ["go.sum", "go.work.sum"];
@@ -162,7 +162,7 @@ fn folders_below(top: &Path) -> (Vec<PathBuf>, bool) {
 
 /// Copies a go.work and its go.work.sum into this directory, with the same meaning. Returns the
 /// path.
-pub(super) fn copy_work(work: &GoWork, file: &Path, into: &Path) -> io::Result<PathBuf> {
+pub(super) fn copy_work(work: &GoMod, file: &Path, into: &Path) -> io::Result<PathBuf> {
     let copy = into.join("go.work");
     let text = elsewhere(work, file.parent().unwrap_or(file));
     bounded::create_new(&copy)?.write_all(text.as_bytes())?;
@@ -187,7 +187,7 @@ pub(super) fn sums_of(work: &Path) -> PathBuf {
 }
 
 /// Formats the same go.work for another directory; omits lines that go does not know.
-fn elsewhere(work: &GoWork, folder: &Path) -> String {
+fn elsewhere(work: &GoMod, folder: &Path) -> String {
     // go compares these paths with its working directory byte by byte.
     let path = |path: &str| {
         let path = folder.join(path.replace('\\', "/"));

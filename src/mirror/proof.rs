@@ -41,27 +41,30 @@ pub(super) async fn records(go: &Go<'_>, mirror: &Layout, wanted: &[&ModuleVersi
     let covered = wanted.iter().copied().cloned();
     let covered = covered.filter(|module| is_toolchain(module) || !spared.matches(&module.path));
     let mut covered: Vec<ModuleVersion> = covered.collect();
-    let db = match SumDb::parse(go.value("GOSUMDB")) {
-        Ok(SumDb::Off) => {
-            covered.retain(is_toolchain);
-            let why = "GOSUMDB=off, and go takes no toolchain without its checksum";
-            return all_without(covered, why);
-        }
-        Ok(db) => db,
-        Err(error) => return all_without(covered, &error.to_string()),
-    };
-    if covered.is_empty() {
-        return Records::default();
+    let db = SumDb::parse(go.value("GOSUMDB"));
+    if let Ok(SumDb::Off) = db {
+        covered.retain(is_toolchain);
     }
-    let proofs = match Proofs::open(mirror, &db) {
-        Ok(proofs) => proofs,
-        Err(error) => return all_without(covered, &error.to_string()),
-    };
-    let route = match route(go) {
-        Ok(route) => route,
-        Err(why) => return all_without(covered, &why),
-    };
     let mut records = Records::default();
+    if covered.is_empty() {
+        return records;
+    }
+    let opened = db.map_err(|error| error.to_string()).and_then(|db| {
+        if db == SumDb::Off {
+            let why = "GOSUMDB=off, and go takes no toolchain without its checksum";
+            return Err(why.to_owned());
+        }
+        let proofs = Proofs::open(mirror, &db).map_err(|error| error.to_string())?;
+        Ok((proofs, route(go)?))
+    });
+    let (proofs, route) = match opened {
+        Ok(opened) => opened,
+        Err(why) => {
+            let absent = |module| (module, DatabaseAnswer::Absent(why.clone()));
+            records.of = covered.into_iter().map(absent).collect();
+            return records;
+        }
+    };
     let (brought, failed) = match Box::pin(proofs.bring(&route, &covered)).await {
         Ok(brought) => (brought, None),
         Err(error) => {
@@ -102,16 +105,6 @@ fn said(brought: Brought) -> BTreeMap<ModuleVersion, String> {
         (module, why)
     });
     BTreeMap::from_iter(unknown.chain(brought.failed))
-}
-
-fn all_without(modules: Vec<ModuleVersion>, why: &str) -> Records {
-    let records = modules.into_iter();
-    Records {
-        of: BTreeMap::from_iter(
-            records.map(|module| (module, DatabaseAnswer::Absent(why.to_owned()))),
-        ),
-        fork: None,
-    }
 }
 
 /// The checksum database, and the modules that are not checked with it.

@@ -85,7 +85,8 @@ struct Candidate {
     since: Option<Timestamp>,
     /// Whether it stays: it is pinned, or a project needs it.
     stays: bool,
-    unfinished: bool,
+    /// Why it is removed all the same, or because it need not stay.
+    why: Option<Why>,
 }
 
 /// Removes the chosen versions.
@@ -121,80 +122,74 @@ pub fn prune(
                 bytes: files.bytes(),
                 since: since(&store.layout, version),
                 stays: is_pinned || is_needed,
-                unfinished: files.zip.is_some() && files.info.is_none(),
+                why: (files.zip.is_some() && files.info.is_none()).then_some(Why::Unfinished),
             });
         }
     }
-    let go = chosen(&candidates, what, now);
-    let mut removed = Vec::new();
-    for (one, why) in candidates.iter().zip(&go) {
-        removed.extend(why.map(|why| Removed {
-            module: one.module.path.clone(),
-            version: one.module.version.clone(),
-            bytes: one.bytes,
-            why,
-        }));
-    }
+    choose(&mut candidates, what, now);
     let all: u64 = candidates.iter().map(|one| one.bytes).sum();
-    let removed_bytes = removed.iter().map(|one| one.bytes).sum();
+    let count = candidates.len();
+    candidates.retain(|one| one.why.is_some());
+    let removed_bytes = candidates.iter().map(|one| one.bytes).sum();
     if !what.dry_run {
-        take_out(&mut store, &removed).map_err(failed)?;
+        let versions: Vec<&ModuleVersion> = candidates.iter().map(|one| &one.module).collect();
+        take_out(&mut store, &versions).map_err(failed)?;
     }
+    let removed = candidates.into_iter().filter_map(|one| {
+        Some(Removed {
+            module: one.module.path,
+            version: one.module.version,
+            bytes: one.bytes,
+            why: one.why?,
+        })
+    });
+    let removed: Vec<Removed> = removed.collect();
     Ok(Pruned {
         mirror: root.to_owned(),
         dry_run: what.dry_run,
-        kept: candidates.len() - removed.len(),
+        kept: count - removed.len(),
         kept_bytes: all - removed_bytes,
         removed,
         removed_bytes,
     })
 }
 
-/// Returns for each candidate why it is removed, or `None` if it stays. Pure.
-fn chosen(candidates: &[Candidate], what: &Prune, now: Timestamp) -> Vec<Option<Why>> {
+/// Decides which of the candidates are removed. Pure.
+fn choose(candidates: &mut [Candidate], what: &Prune, now: Timestamp) {
     let oldest_kept = what.older_than.and_then(|age| now.checked_sub(age).ok());
-    let mut go: Vec<Option<Why>> = candidates
-        .iter()
-        .map(|one| {
-            let times = one.since.zip(oldest_kept);
-            match (one.unfinished, one.stays) {
-                (true, _) => Some(Why::Unfinished),
-                (_, true) => None,
-                (_, false) if !what.needed_by.is_empty() => Some(Why::NotNeeded),
-                (_, false) => times.filter(|(at, kept)| at < kept).map(|_| Why::Old),
-            }
-        })
-        .collect();
-    let Some(most) = what.max_size else { return go };
-    let kept = candidates.iter().zip(&go).filter(|(_, why)| why.is_none());
-    let mut left: u64 = kept.map(|(one, _)| one.bytes).sum();
-    let mut by_age: Vec<usize> = (0..candidates.len()).collect();
-    by_age.sort_by_key(|n| candidates.get(*n).and_then(|one| one.since));
-    for n in by_age {
+    let spared = |one: &&mut Candidate| one.why.is_none() && !one.stays;
+    for one in candidates.iter_mut().filter(spared) {
+        let is_old = one
+            .since
+            .zip(oldest_kept)
+            .is_some_and(|(at, kept)| at < kept);
+        one.why = if what.needed_by.is_empty() {
+            is_old.then_some(Why::Old)
+        } else {
+            Some(Why::NotNeeded)
+        };
+    }
+    let kept = candidates.iter().filter(|one| one.why.is_none());
+    let mut left: u64 = kept.map(|one| one.bytes).sum();
+    let most = what.max_size.unwrap_or(u64::MAX);
+    let mut by_age: Vec<&mut Candidate> = candidates.iter_mut().filter(spared).collect();
+    by_age.sort_by_key(|one| one.since);
+    for one in by_age {
         if left <= most {
             break;
         }
-        if let (Some(one), Some(why @ None)) = (candidates.get(n), go.get_mut(n))
-            && !one.stays
-        {
-            *why = Some(Why::TooMuch);
-            left -= one.bytes;
-        }
+        one.why = Some(Why::TooMuch);
+        left -= one.bytes;
     }
-    go
 }
 
 /// Removes `.info` first: from then on it is not a version. Then the lists, then the other files,
 /// then the lookups that proved it. The tiles stay, because other records need them.
-fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
-    let modules = BTreeSet::from_iter(removed.iter().map(|one| one.module.as_str()));
+fn take_out(store: &mut Store, versions: &[&ModuleVersion]) -> io::Result<()> {
+    let modules = BTreeSet::from_iter(versions.iter().map(|one| one.path.as_str()));
     store.will_change(modules.iter().copied())?;
-    let versions: Vec<ModuleVersion> = removed
-        .iter()
-        .map(|one| ModuleVersion::new(one.module.as_str(), one.version.as_str()))
-        .collect();
     let take = |store: &Store, parts: &[VersionFile]| -> io::Result<()> {
-        for version in &versions {
+        for version in versions {
             for part in parts {
                 remove(&store.layout.file(version, *part)?)?;
             }
@@ -210,7 +205,7 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
     let gone = versions.iter().map(|version| (version.to_string(), None));
     note_odd(&store.layout, gone)?;
     let databases = databases(&store.layout.root().join("sumdb"), 0);
-    for version in &versions {
+    for version in versions {
         let escaped = version.escaped()?.to_string();
         for database in &databases {
             let mut lookup = database.join("lookup");
@@ -263,23 +258,20 @@ mod tests {
             bytes,
             since: Some(Timestamp::from_second(day * 86_400).unwrap()),
             stays,
-            unfinished: false,
+            why: None,
         }
     }
 
     fn go(what: &Prune) -> String {
-        let all = [
+        let mut all = [
             candidate("a", 10, 1, false),
             candidate("b", 20, 2, true),
             candidate("c", 30, 3, false),
             candidate("d", 40, 9, false),
         ];
         let now = Timestamp::from_second(10 * 86_400).unwrap();
-        let go = chosen(&all, what, now);
-        let gone = all
-            .iter()
-            .zip(go)
-            .filter_map(|(one, why)| Some((one, why?)));
+        choose(&mut all, what, now);
+        let gone = all.iter().filter_map(|one| Some((one, one.why?)));
         gone.map(|(one, why)| format!("{}:{why:?} ", one.module.path))
             .collect()
     }
@@ -324,8 +316,9 @@ mod tests {
     #[test]
     fn what_a_kill_left_goes_in_any_case() {
         let mut one = candidate("a", 10, 1, true);
-        one.unfinished = true;
-        let why = chosen(&[one], &Prune::default(), Timestamp::UNIX_EPOCH);
-        assert_eq!(why, [Some(Why::Unfinished)]);
+        one.why = Some(Why::Unfinished);
+        let all = &mut [one];
+        choose(all, &Prune::default(), Timestamp::UNIX_EPOCH);
+        assert_eq!(all[0].why, Some(Why::Unfinished));
     }
 }

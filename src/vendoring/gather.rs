@@ -28,8 +28,6 @@ const DEEPEST: usize = 100;
 const MOST_FILES: usize = 1_000_000;
 /// The file that lists the content of vendor/.
 const LIST: &str = "modules.txt";
-/// Size of a buffer in bytes.
-const BUFFER: usize = 64 << 10;
 
 /// Everything that a check needs: files are read, nothing is judged.
 #[derive(Debug)]
@@ -204,13 +202,7 @@ fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
     let is_whole = bytes.len() as u64 <= WHOLE;
     let mut summing = Summing::new();
     summing.update(&bytes);
-    let mut buffer = vec![0; if is_whole { 0 } else { BUFFER }];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            length => summing.update(buffer.get(..length).unwrap_or_default()),
-        }
-    }
+    io::copy(file, &mut summing)?;
     let sum = summing.finish();
     let mut with_lf = sum;
     if is_whole && bytes.contains(&b'\r') {

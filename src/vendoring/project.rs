@@ -10,8 +10,7 @@ use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_sum::{self, Hashed};
-use crate::gomod::go_work::GoWork;
-use crate::gomod::{ModuleVersion, go_mod, go_work, is_directory, modules_txt, refusals};
+use crate::gomod::{ModuleVersion, go_mod, go_work, is_directory, modules_txt};
 
 /// Maximum size in bytes of a go.mod, go.work, go.sum or modules.txt; the largest known ones have
 /// some hundred kilobytes.
@@ -32,7 +31,7 @@ pub(super) struct ProjectFiles {
     /// The directory that holds vendor/.
     pub(super) root: PathBuf,
     /// go.work, of a workspace.
-    pub(super) work: Option<GoWork>,
+    pub(super) work: Option<GoMod>,
     /// The main module, or those of the workspace: the directory of each, and its go.mod.
     pub(super) mains: Vec<(PathBuf, GoMod)>,
     /// The hashes of a module's zip, one from each go.sum that has one.
@@ -102,7 +101,7 @@ impl VendorProject {
         if self.kind == ProjectKind::Workspace {
             let work = files.text("go.work", &self.root.join("go.work"));
             let work = go_work::parse(&work.unwrap_or_default());
-            if let Some(first) = refusals(&work.faults, &work.unknown).first() {
+            if let Some(first) = work.refusals().first() {
                 files.is_unreadable("go.work", first);
             }
             folders = members(&work, &self.root);
@@ -117,7 +116,7 @@ impl VendorProject {
             };
             if let Some(text) = files.text(&shown("go.mod"), &folder.join("go.mod")) {
                 let go_mod = go_mod::parse(&text);
-                if let Some(first) = refusals(&go_mod.faults, &go_mod.unknown).first() {
+                if let Some(first) = go_mod.refusals().first() {
                     files.is_unreadable(&shown("go.mod"), first);
                 }
                 files.sums(&shown("go.sum"), &folder.join("go.sum"));
@@ -130,7 +129,7 @@ impl VendorProject {
 
 /// Returns the directories of a workspace's modules: relative to go.work (`.`, `./a`, `../b`), and
 /// absolute.
-pub(super) fn members(work: &GoWork, root: &Path) -> Vec<(String, PathBuf)> {
+pub(super) fn members(work: &GoMod, root: &Path) -> Vec<(String, PathBuf)> {
     let member = |used: &str| {
         let used = used.replace('\\', "/");
         let folder = plain(&root.join(&used));

@@ -8,7 +8,8 @@ use super::git::{Git, pieces};
 use super::project::{VendorProject, members, read_text};
 use super::report::ProjectKind;
 use crate::environment::Environment;
-use crate::gomod::go_work::{self, GoWork};
+use crate::gomod::go_mod::GoMod;
+use crate::gomod::go_work;
 
 /// Maximum number of files that are named; the others are counted.
 const MOST_NAMED: usize = 10;
@@ -115,7 +116,7 @@ impl Repo {
     ///
     /// # Errors
     /// When a module of the workspace lies outside of the repository.
-    pub(super) fn pins(&self, project: &VendorProject, work: &GoWork) -> Result<Vec<String>> {
+    pub(super) fn pins(&self, project: &VendorProject, work: &GoMod) -> Result<Vec<String>> {
         let own = |name: &str| format!("{}{name}", self.prefix);
         if project.kind == ProjectKind::Module {
             return Ok(["vendor", "go.mod", "go.sum"].map(own).to_vec());

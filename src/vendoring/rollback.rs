@@ -14,7 +14,8 @@ use super::project::VendorProject;
 use super::repo::{OwnIndex, Repo, numbered, summary};
 use super::report::{ProjectKind, VendorCode, VendorFinding, VendorReport, Weight};
 use super::snapshot::{FOLDER, snapshots, tags};
-use crate::gomod::go_work::{self, GoWork};
+use crate::gomod::go_mod::GoMod;
+use crate::gomod::go_work;
 
 /// Where the previous state is kept: refs of commits that contain nothing else.
 const BEFORE: &str = "refs/goroam/before-rollback/";
@@ -284,7 +285,7 @@ impl Rollback<'_> {
         repo.is_whole(name, commit, std::slice::from_ref(&file))?;
         let text = repo.text(commit, &file)?;
         let work = text.as_deref().filter(|_| kind == ProjectKind::Workspace);
-        let work = work.map_or_else(GoWork::default, go_work::parse);
+        let work = work.map_or_else(GoMod::default, go_work::parse);
         let paths = repo.pins(self.project, &work)?;
         repo.is_whole(name, commit, &paths)?;
         let vendor = paths.get(..1).unwrap_or_default();

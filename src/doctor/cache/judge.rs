@@ -2,7 +2,7 @@
 //! again to the end, under go's lock, to prove the flaw and to find which of its files are still
 //! good.
 
-use std::io::{self, Read as _};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::lock;
@@ -17,7 +17,7 @@ use crate::gomod::go_sum::Hashed;
 use crate::gomod::stored::{
     self, Comparison, FileFault, Flaw, Source, StoredMod, StoredVersion, StoredZip, VersionFile,
 };
-use crate::gomod::sum::{Summing, escape_path, escape_version, hash_sums};
+use crate::gomod::sum::{Summing, hash_sums};
 use crate::gomod::zip::ModZip;
 use crate::mirror::verify::{read_zip, zip_fault};
 use crate::mirror::{Files, Module};
@@ -30,6 +30,8 @@ const MOST_SMALL: u64 = 1 << 20;
 const MOST_LIST: u64 = 16 << 20;
 /// Maximum number of files in one module; go's own limit is 500 MiB in total.
 const MOST_FILES: usize = 500_000;
+/// Size of a buffer in bytes.
+const BUFFER: usize = 64 << 10;
 
 /// Judges modules one by one.
 #[derive(Debug)]
@@ -419,8 +421,7 @@ impl<'l> Look<'l> {
 
     /// Returns the tree that go has unpacked: `$GOMODCACHE/MODULE@VERSION`.
     fn tree(&self) -> Option<PathBuf> {
-        let version = escape_version(&self.module.version).ok()?;
-        let name = format!("{}@{version}", escape_path(&self.module.path).ok()?);
+        let name = self.module.escaped().ok()?.to_string();
         let mut path = self.judge.place.cache.clone();
         path.extend(name.split('/'));
         let meta = std::fs::symlink_metadata(&path).ok()?;
@@ -431,7 +432,6 @@ impl<'l> Look<'l> {
     fn tree_hash(&self, folder: &Path) -> io::Result<String> {
         let mut files = Vec::new();
         let mut folders = vec![(folder.to_owned(), self.module.to_string())];
-        let mut buffer = vec![0; 64 << 10];
         while let Some((folder, name)) = folders.pop() {
             for entry in std::fs::read_dir(folder)? {
                 let entry = entry?;
@@ -445,13 +445,8 @@ impl<'l> Look<'l> {
                     folders.push((entry.path(), name));
                 } else if kind.is_file() && files.len() < MOST_FILES {
                     let mut summing = Summing::new();
-                    let mut file = bounded::open_no_link(&entry.path())?;
-                    loop {
-                        match file.read(&mut buffer)? {
-                            0 => break,
-                            length => summing.update(buffer.get(..length).unwrap_or_default()),
-                        }
-                    }
+                    let file = bounded::open_no_link(&entry.path())?;
+                    io::copy(&mut BufReader::with_capacity(BUFFER, file), &mut summing)?;
                     files.push((name, summing.finish()));
                 } else {
                     return Err(io::Error::other("not a file of a module"));

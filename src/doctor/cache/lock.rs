@@ -2,17 +2,16 @@
 //! version (`modfetch/cache.go:lockVersion`), and the files of a checksum database themselves
 //! (`lockedfile.Edit`). Both use flock, on Windows LockFileEx, as the standard library does.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bounded;
+use crate::state::file::lock_within;
 
 /// Maximum time to wait for a lock: a downloading go holds its lock as long as the server takes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Time between two attempts; in between another process may get the lock.
-const PACE: Duration = Duration::from_millis(20);
 
 /// Takes go's lock on a version; creates the lock file if it does not exist, as go does.
 ///
@@ -37,17 +36,12 @@ pub(super) fn file(path: &Path) -> io::Result<File> {
 }
 
 fn wait(file: File) -> io::Result<File> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(PACE),
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other(
-                    "another go command works on it; end that one, or try again later",
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
+    let locked = lock_within(&file, true, PATIENCE);
+    locked.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => {
+            io::Error::other("another go command works on it; end that one, or try again later")
         }
-    }
+        _ => error,
+    })?;
+    Ok(file)
 }

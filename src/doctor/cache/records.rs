@@ -12,7 +12,7 @@ use crate::bounded::{if_any, read_no_link};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::stored::{Claim, DatabaseAnswer};
-use crate::gomod::sum::{LookupRecord, escape_path, escape_version};
+use crate::gomod::sum::LookupRecord;
 use crate::mirror::sumdb::{Proofs, Sums};
 
 /// Maximum number of parent directories that are searched for a go.mod.
@@ -135,10 +135,9 @@ impl<'p> Records<'p> {
 
     /// Returns a database's cached answer about a version.
     fn lookup(&self, name: &str, module: &ModuleVersion) -> Option<Vec<u8>> {
-        let path = escape_path(&module.path).ok()?;
-        let version = escape_version(&module.version).ok()?;
+        let escaped = module.escaped().ok()?.to_string();
         let mut file = self.place.layout.sumdb(name).join("lookup");
-        file.extend(format!("{path}@{version}").split('/'));
+        file.extend(escaped.split('/'));
         read_no_link(&file, MOST_LOOKUP).ok()
     }
 

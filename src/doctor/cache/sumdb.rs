@@ -2,7 +2,7 @@
 //! one of them is broken, go stops until it is deleted.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::lock;
 use super::place::Place;
@@ -11,40 +11,37 @@ use crate::bounded::read_no_link;
 use crate::doctor::finding::Code;
 use crate::gomod::form::foreign;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, Tile, TreeHead};
+use crate::mirror::sumdb::files_below;
 use crate::model::{SumDb, VerifierKey};
 
 /// Maximum size of these files in bytes: a tile has 8 KiB.
 const MOST: u64 = 64 << 10;
-/// Maximum depth of directories.
-const DEEPEST: usize = 64;
 
 /// Reports what is broken, and returns the names of the databases.
 pub(super) fn look(place: &Place, report: &mut CacheReport) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let root = place.layout.root().join("sumdb");
-    each(&root, 0, report, &mut |path, report| {
-        let below = below(&root, path);
-        if let Some((name, tile)) = below.split_once("/tile/") {
-            names.insert(name.to_owned());
-            // go does not read the other tiles (those with the records themselves).
-            if let Some(tile) = Tile::parse(&format!("tile/{tile}")) {
-                let wrong = |bytes: &[u8]| {
-                    let (own, right) = (bytes.len(), tile.length());
-                    (own != right).then(|| format!("has {own} bytes, not {right}"))
-                };
-                report
-                    .broken
-                    .extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
+    for (below, path) in &listed(&root, report) {
+        let Some((name, rest)) = below.split_once("/tile/").or(below.split_once("/lookup/")) else {
+            continue;
+        };
+        names.insert(name.to_owned());
+        let tile = Tile::parse(&format!("tile/{rest}"));
+        let wrong = |bytes: &[u8]| match tile {
+            Some(tile) => {
+                let (own, right) = (bytes.len(), tile.length());
+                (own != right).then(|| format!("has {own} bytes, not {right}"))
             }
-        } else if let Some((name, _)) = below.split_once("/lookup/") {
-            names.insert(name.to_owned());
-            let found = broken(&place.cache, path, Code::CacheSumdb, name, &lookup);
+            None => lookup(bytes),
+        };
+        // go does not read the other tiles (those with the records themselves).
+        if tile.is_some() || below.contains("/lookup/") {
+            let found = broken(&place.cache, path, Code::CacheSumdb, name, &wrong);
             report.broken.extend(found);
         }
-    });
+    }
     if let Some(heads) = &place.heads {
-        each(heads, 0, report, &mut |path, report| {
-            let below = below(heads, path);
+        for (below, path) in &listed(heads, report) {
             if let Some(name) = below.strip_suffix("/latest") {
                 let database = place.database(name);
                 let key = match &database {
@@ -52,18 +49,20 @@ pub(super) fn look(place: &Place, report: &mut CacheReport) -> BTreeSet<String> 
                     Some(SumDb::Off) | None => None,
                 };
                 let wrong = |bytes: &[u8]| latest(bytes, key);
-                report
-                    .broken
-                    .extend(broken(heads, path, Code::SumdbLatest, name, &wrong));
+                let found = broken(heads, path, Code::SumdbLatest, name, &wrong);
+                report.broken.extend(found);
             }
-        });
+        }
     }
     names
 }
 
-fn below(root: &Path, path: &Path) -> String {
-    let below = path.strip_prefix(root).unwrap_or(path);
-    below.to_string_lossy().replace('\\', "/")
+/// Lists the files below a directory, with their paths below it.
+fn listed(folder: &Path, report: &mut CacheReport) -> Vec<(String, PathBuf)> {
+    files_below(folder, "").unwrap_or_else(|error| {
+        report.unread(folder, &error);
+        Vec::new()
+    })
 }
 
 fn broken(
@@ -100,29 +99,6 @@ fn broken(
         removes: vec![Piece::of(path.to_owned(), Some(&bytes)).ok()?],
         ..Broken::new(code, path, &says, &why, bounds)
     })
-}
-
-/// Visits each file below a directory; does not follow links.
-fn each(
-    folder: &Path,
-    depth: usize,
-    report: &mut CacheReport,
-    look: &mut dyn FnMut(&Path, &mut CacheReport),
-) {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => return report.unread(folder, &error),
-    };
-    for entry in entries.flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth < DEEPEST => {
-                each(&entry.path(), depth + 1, report, look);
-            }
-            Ok(kind) if kind.is_file() => look(&entry.path(), report),
-            Ok(_) | Err(_) => {}
-        }
-    }
 }
 
 /// Checks a database's answer about a version (`x/mod/sumdb/client.go:Lookup`). Returns what is

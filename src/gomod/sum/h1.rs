@@ -1,5 +1,7 @@
 //! The `h1:` hash of go.sum (`golang.org/x/mod/sumdb/dirhash.Hash1`).
 
+use std::io::{self, Write};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
@@ -74,6 +76,17 @@ impl Summing {
 impl Default for Summing {
     fn default() -> Summing {
         Summing::new()
+    }
+}
+
+impl Write for Summing {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.update(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

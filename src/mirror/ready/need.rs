@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_sum::{GoSumLine, Hashed};
 use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain, toolchain_for};
-use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
 use crate::gomod::{At, ModuleVersion, semver};
 
@@ -23,7 +22,7 @@ const MOST: usize = 50_000;
 #[derive(Debug, Clone, Default)]
 pub struct Project {
     /// go.work, if it is a workspace.
-    pub work: Option<GoWork>,
+    pub work: Option<GoMod>,
     /// The go.mod of each main module.
     pub mains: Vec<GoMod>,
     /// Every line of every go.sum and go.work.sum.

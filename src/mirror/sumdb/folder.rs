@@ -57,13 +57,13 @@ impl Folder {
 
     /// Returns every file below `lookup/`, with the module in its name (or `None`).
     pub(super) fn lookups(&self) -> io::Result<Vec<(Option<ModuleVersion>, PathBuf)>> {
-        let files = files(&self.root.join("lookup"), "")?.into_iter();
+        let files = files_below(&self.root.join("lookup"), "")?.into_iter();
         Ok(files.map(|(name, path)| (module_of(&name), path)).collect())
     }
 
     /// Returns every file below `tile/`, with the tile in its name (or `None`).
     pub(super) fn tiles(&self) -> io::Result<Vec<(Option<Tile>, PathBuf)>> {
-        let files = files(&self.root.join("tile"), "tile/")?.into_iter();
+        let files = files_below(&self.root.join("tile"), "tile/")?.into_iter();
         Ok(files
             .map(|(name, path)| (Tile::parse(&name), path))
             .collect())
@@ -97,7 +97,7 @@ fn module_of(name: &str) -> Option<ModuleVersion> {
 
 /// Returns all files below, sorted; their paths have slashes and start with `prefix`. Does not
 /// follow links.
-fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, PathBuf)>> {
+pub(crate) fn files_below(folder: &Path, prefix: &str) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     let mut open = vec![(folder.to_owned(), prefix.to_owned(), 0)];
     while let Some((folder, prefix, depth)) = open.pop() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bounded;
 use crate::gomod::ModuleVersion;
@@ -98,9 +98,10 @@ pub struct Database {
 }
 
 /// The hashes of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
     /// Of its zip; `None` if only go.mod is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub zip: Option<String>,
     /// Of its go.mod.
     pub go_mod: String,
