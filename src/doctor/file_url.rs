@@ -2,6 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
+
+use crate::gomod::project::relative;
+
 /// Maximum number of `..` in a relative form; beyond that an absolute form is clearer.
 const MOST_UP: usize = 3;
 
@@ -59,7 +63,7 @@ fn has_host(rest: &str) -> bool {
 /// near, since that works on every machine; quoted if go would otherwise see two words.
 pub(super) fn form(folder: &str, from: &Path) -> String {
     let path = PathBuf::from(folder);
-    let relative = relative(&path, from).unwrap_or_else(|| {
+    let relative = near(&path, from).unwrap_or_else(|| {
         let known = folder.starts_with(['/', '.']) || folder.get(1..2) == Some(":");
         if known {
             folder.to_owned()
@@ -74,43 +78,18 @@ pub(super) fn form(folder: &str, from: &Path) -> String {
     }
 }
 
-fn relative(path: &Path, from: &Path) -> Option<String> {
-    if !path.is_absolute() {
-        return None;
-    }
-    let (mut to, mut own) = (path.components().peekable(), from.components().peekable());
-    let mut shared = 0;
-    while to.peek().is_some() && to.peek() == own.peek() {
-        let named = matches!(to.next(), Some(Component::Normal(_)));
-        shared += usize::from(named);
-        own.next();
-    }
-    let up = own.count();
-    if shared == 0 || up > MOST_UP {
-        return None;
-    }
-    let down: Option<Vec<&str>> = to.map(|part| part.as_os_str().to_str()).collect();
-    let mut parts = match up {
-        0 => vec!["."],
-        up => vec![".."; up],
-    };
-    parts.extend(down?);
-    Some(parts.join("/"))
+/// Returns the relative form of a near directory.
+fn near(path: &Path, from: &Path) -> Option<String> {
+    let form = relative(path, from)?;
+    let up = form.split('/').filter(|part| *part == "..").count();
+    let is_named = |part: &Component<'_>| matches!(part, Component::Normal(_));
+    let deep = from.components().filter(is_named).count();
+    (path.is_absolute() && up <= MOST_UP && up < deep).then_some(form)
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
-    let mut out = Vec::new();
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digits = [bytes.next()?, bytes.next()?];
-        let digits = std::str::from_utf8(&digits).ok()?;
-        out.push(u8::from_str_radix(digits, 16).ok()?);
-    }
-    String::from_utf8(out).ok()
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
 #[cfg(test)]

@@ -242,14 +242,9 @@ pub(super) fn report(
         // A service that does not run the agent has its own finding.
         _ if !facts.agent && is_installed => {}
         _ if !facts.agent => {
+            let says = "no agent is running";
             let fix = "run `goroam service install`, or `goroam agent` in a terminal";
-            facts.add(
-                Code::NoAgent,
-                Note,
-                "no agent is running",
-                NOTHING_REACTS,
-                fix,
-            );
+            facts.add(Code::NoAgent, Note, says, NOTHING_REACTS, fix);
         }
         Some(status) => {
             let own = env!("CARGO_PKG_VERSION");
@@ -271,13 +266,8 @@ pub(super) fn report(
     // An agent that was started in another way needs no service.
     if !service.installed && facts.agent {
         let says = "goroam does not start at login";
-        facts.add(
-            Code::ServiceMissing,
-            Note,
-            says,
-            "",
-            "run `goroam service install`",
-        );
+        let fix = "run `goroam service install`";
+        facts.add(Code::ServiceMissing, Note, says, "", fix);
     }
     if !service.installed {
         return;
@@ -289,12 +279,7 @@ pub(super) fn report(
         facts.add(Code::ServiceStopped, Warning, says, NOTHING_REACTS, fix);
     }
     for trouble in &service.troubles {
-        facts.add(
-            Code::ServiceTrouble,
-            Warning,
-            trouble,
-            "",
-            "see `goroam service status`",
-        );
+        let fix = "see `goroam service status`";
+        facts.add(Code::ServiceTrouble, Warning, trouble, "", fix);
     }
 }

@@ -11,7 +11,7 @@ use super::finding::{Code, DoctorFinding, Severity};
 use super::gather::short;
 use super::values::flag;
 use crate::environment::Environment;
-use crate::gocmd::job::{Job, without_requests};
+use crate::gocmd::job::{Job, offline};
 use crate::gocmd::{EnvText, GoCommand};
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::go_sum::{self, Flaw, FlawKind};
@@ -551,18 +551,14 @@ async fn ask(
     folder: &Path,
     go: &GoCommand,
 ) -> Option<String> {
+    let mut set = offline(env, "off").to_vec();
+    // The version that the project requires may be in the module cache.
+    set.push(("GOTOOLCHAIN", env.get("GOTOOLCHAIN").unwrap_or("").into()));
     let job = Job {
         go,
         env,
         folder,
-        set: vec![
-            ("GOPROXY", "off".into()),
-            ("GONOPROXY", "none".into()),
-            ("GOVCS", "*:off".into()),
-            ("GODEBUG", without_requests(env)),
-            // The version that the project requires may be in the module cache.
-            ("GOTOOLCHAIN", env.get("GOTOOLCHAIN").unwrap_or("").into()),
-        ],
+        set,
     };
     let written = facts.line("GOFLAGS").map(|line| line.value.as_str());
     let flags = env.get("GOFLAGS").or(written).unwrap_or_default();

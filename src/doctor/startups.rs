@@ -33,14 +33,8 @@ pub(super) fn starts<'f>(
 
     let mut desktop = new(false);
     desktop.file(Path::new("/etc/profile"));
-    for name in [
-        ".profile",
-        ".xprofile",
-        ".xsessionrc",
-        ".xinitrc",
-        ".xsession",
-    ] {
-        desktop.file(&home.join(name));
+    for name in ["profile", "xprofile", "xsessionrc", "xinitrc", "xsession"] {
+        desktop.file(&home.join(format!(".{name}")));
     }
     for path in with_ending(&config.join("plasma-workspace/env"), "sh") {
         desktop.file(&path);

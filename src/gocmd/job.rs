@@ -17,11 +17,21 @@ const LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Returns GODEBUG with go's own switch that forbids every request
 /// (`cmd/go/internal/base/limit.go`), appended to the user's value. The checksum database is then
 /// also limited to what the cache has of it.
-pub fn without_requests(env: &Environment) -> OsString {
+fn without_requests(env: &Environment) -> OsString {
     match env.get("GODEBUG") {
         Some(users) => format!("{users},cmdgonetlimit=0").into(),
         None => "cmdgonetlimit=0".into(),
     }
+}
+
+/// Returns the variables that limit go to these proxies, and forbid every request.
+pub fn offline(env: &Environment, proxies: impl Into<OsString>) -> [(&'static str, OsString); 4] {
+    [
+        ("GOPROXY", proxies.into()),
+        ("GONOPROXY", "none".into()),
+        ("GOVCS", "*:off".into()),
+        ("GODEBUG", without_requests(env)),
+    ]
 }
 
 /// A go command of a job.

@@ -279,20 +279,15 @@ pub(super) fn godebug(statement: &Statement) -> Result<(String, String), String>
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Parses `require` and `exclude`: returns a module and its version, and why go refuses it.
-pub(super) fn module_version(statement: &Statement) -> (ModuleVersion, Option<String>) {
+/// Parses `require` and `exclude`.
+pub(super) fn module_version(statement: &Statement) -> Result<ModuleVersion, String> {
     let verb = &statement.verb;
-    let raw = |at: usize| statement.words.get(at).map_or("", |word| word.as_str());
-    let kept = ModuleVersion::new(raw(0), raw(1));
     let [path, version] = statement.words.as_slice() else {
-        return (kept, Some(format!("usage: {verb} module/path v1.2.3")));
+        return Err(format!("usage: {verb} module/path v1.2.3"));
     };
-    let path = match unquote(path) {
-        Ok(path) => path,
-        Err(error) => return (kept, Some(error)),
-    };
-    let (version, error) = versioned(verb, &path, version);
-    (ModuleVersion { path, version }, error)
+    let path = unquote(path)?;
+    let version = versioned(verb, &path, version)?;
+    Ok(ModuleVersion { path, version })
 }
 
 /// `parseReplace`.
@@ -329,9 +324,7 @@ fn checked(out: &mut Replace, words: &[String], arrow: usize) -> Result<(), Stri
         return Err(format!("replace {}: invalid module path", out.old.path));
     }
     if arrow == 2 {
-        let (version, error) = versioned("replace", &out.old.path, &words[1]);
-        out.old.version = version;
-        error.map_or(Ok(()), Err)?;
+        out.old.version = versioned("replace", &out.old.path, &words[1])?;
     }
     unquote(&words[arrow + 1])?;
     let new = out.new.path.clone();
@@ -346,9 +339,7 @@ fn checked(out: &mut Replace, words: &[String], arrow: usize) -> Result<(), Stri
         }
         return Ok(());
     };
-    let (version, error) = canonical("replace", &new, version);
-    out.new.version = version;
-    error.map_or(Ok(()), Err)?;
+    out.new.version = canonical("replace", &new, version)?;
     if is_directory(&new) {
         return Err(format!(
             "replacement module directory path {new:?} cannot have version"
@@ -358,28 +349,22 @@ fn checked(out: &mut Replace, words: &[String], arrow: usize) -> Result<(), Stri
 }
 
 /// Parses a version that must match its path's `/vN`.
-fn versioned(verb: &str, path: &str, word: &str) -> (String, Option<String>) {
-    let (version, error) = canonical(verb, path, word);
-    if error.is_some() {
-        return (version, error);
+fn versioned(verb: &str, path: &str, word: &str) -> Result<String, String> {
+    let version = canonical(verb, path, word)?;
+    let major = path_major(path).ok_or("invalid module path")?;
+    match misfit(&version, major) {
+        Some(why) => Err(format!("{verb} {path}: {why}")),
+        None => Ok(version),
     }
-    let Some(major) = path_major(path) else {
-        return (version, Some("invalid module path".to_owned()));
-    };
-    let error = misfit(&version, major);
-    (version, error.map(|why| format!("{verb} {path}: {why}")))
 }
 
 /// `modfile.parseVersion` without a fixer: `v1.2` becomes `v1.2.0`.
-fn canonical(verb: &str, path: &str, word: &str) -> (String, Option<String>) {
-    let bad = |why: &str| format!("{verb} {path}: version {word:?} invalid: {why}");
-    match unquote(word) {
-        Err(error) => (word.to_owned(), Some(bad(&error))),
-        Ok(version) => match semver::canonical(&version) {
-            Some(version) => (version, None),
-            None => (version, Some(bad("must be of the form v1.2.3"))),
-        },
-    }
+fn canonical(verb: &str, path: &str, word: &str) -> Result<String, String> {
+    let version = unquote(word).and_then(|version| {
+        let canonical = semver::canonical(&version);
+        canonical.ok_or_else(|| "must be of the form v1.2.3".to_owned())
+    });
+    version.map_err(|why| format!("{verb} {path}: version {word:?} invalid: {why}"))
 }
 
 /// Returns the `/v2` or `.v2` at the end of a path, or nothing; `None` if go refuses the path
@@ -569,14 +554,14 @@ mod directive_tests {
             ("v2", "v1.0.0", true),
         ] {
             assert_eq!(
-                versioned("require", path, version).1.is_none(),
+                versioned("require", path, version).is_ok(),
                 fits,
                 "{path} {version}"
             );
         }
-        assert_eq!(versioned("require", "a", "v1.2").0, "v1.2.0");
+        assert_eq!(versioned("require", "a", "v1.2").unwrap(), "v1.2.0");
         assert_eq!(
-            versioned("require", "a", "master").1.as_deref(),
+            versioned("require", "a", "master").err().as_deref(),
             Some("require a: version \"master\" invalid: must be of the form v1.2.3")
         );
     }

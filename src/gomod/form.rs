@@ -103,16 +103,7 @@ pub fn is_web_page(bytes: &[u8]) -> bool {
 const MAX_DEPTH: usize = 10_000;
 
 /// The fields of `codehost.Origin`, all of them strings.
-const ORIGIN: [&str; 8] = [
-    "VCS",
-    "URL",
-    "Subdir",
-    "Hash",
-    "TagPrefix",
-    "TagSum",
-    "Ref",
-    "RepoSum",
-];
+const ORIGIN: &str = "VCS URL Subdir Hash TagPrefix TagSum Ref RepoSum";
 
 /// Returns the version that an `.info` or `@latest` names (`modfetch.RevInfo`), decoded as the go
 /// command does it; empty if it names none. encoding/json ignores the case of names, uses the last
@@ -150,7 +141,7 @@ pub fn info_version(body: &[u8]) -> Result<String, String> {
                 return Err("has a field Origin that is not an object".to_owned());
             };
             for (name, value) in members {
-                if let Some(field) = ORIGIN.iter().find(|field| is_named(&name, field)) {
+                if let Some(field) = ORIGIN.split(' ').find(|field| is_named(&name, field)) {
                     string(&format!("Origin.{field}"), value)?;
                 }
             }

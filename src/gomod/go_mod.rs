@@ -28,7 +28,8 @@ pub struct GoMod {
     pub toolchain: Option<At<String>>,
     /// `godebug KEY=VALUE`.
     pub godebug: Vec<At<(String, String)>>,
-    /// `require`.
+    /// `require`. A branch or a commit instead of a version is a fault: the next go command that may
+    /// write go.mod resolves it, and go refuses it until then.
     pub require: Vec<Require>,
     /// `exclude`.
     pub exclude: Vec<At<ModuleVersion>>,
@@ -60,9 +61,6 @@ pub struct Require {
     pub indirect: bool,
     /// The line's number, from 1.
     pub line: usize,
-    /// Why go refuses it. A branch or a commit instead of a version is resolved by the next go
-    /// command that may write go.mod, and refused until then.
-    pub error: Option<String>,
 }
 
 /// Versions that their author withdrew: from `low` to `high`, both included.
@@ -187,18 +185,16 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
         "toolchain" => once(&mut out.toolchain, statement, directive::toolchain),
         "godebug" => push(&mut out.godebug, line, directive::godebug(statement)),
         "require" => {
-            let (module, error) = directive::module_version(statement);
             out.require.push(Require {
-                module,
+                module: directive::module_version(statement)?,
                 indirect: is_indirect(statement.comment.as_deref()),
                 line,
-                error: error.clone(),
             });
-            error.map_or(Ok(()), Err)
+            Ok(())
         }
         "exclude" => {
-            let (value, error) = directive::module_version(statement);
-            push(&mut out.exclude, line, error.map_or(Ok(value), Err))
+            let excluded = directive::module_version(statement);
+            push(&mut out.exclude, line, excluded)
         }
         "replace" => {
             let replace = directive::replace(statement);
@@ -250,8 +246,7 @@ pub fn dependency(bytes: &[u8]) -> Result<String, Fault> {
                 go = true;
             }
             "require" => {
-                let (_, error) = directive::module_version(statement);
-                error.map_or(Ok(()), |error| Err(failed(error)))?;
+                directive::module_version(statement).map_err(failed)?;
             }
             "ignore" => {
                 directive::only(statement, IGNORE).map_err(failed)?;

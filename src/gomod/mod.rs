@@ -13,6 +13,7 @@ pub mod go_sum;
 pub mod go_version;
 pub mod go_work;
 pub mod modules_txt;
+pub mod project;
 pub mod semver;
 pub mod stored;
 pub mod sum;

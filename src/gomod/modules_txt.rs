@@ -118,23 +118,22 @@ fn note_module(
     replacement: Option<ModuleVersion>,
     line: usize,
 ) -> usize {
-    let known = out
-        .modules
-        .iter()
-        .position(|listed| listed.module == module);
-    if let Some((at, listed)) = known.and_then(|at| Some((at, out.modules.get_mut(at)?))) {
-        listed.replacement = replacement.or(listed.replacement.take());
-        return at;
+    let known = out.modules.iter().position(|one| one.module == module);
+    let at = known.unwrap_or(out.modules.len());
+    if known.is_none() {
+        out.modules.push(ListedModule {
+            module,
+            replacement: None,
+            explicit: false,
+            go: None,
+            packages: Vec::new(),
+            line,
+        });
     }
-    out.modules.push(ListedModule {
-        module,
-        replacement,
-        explicit: false,
-        go: None,
-        packages: Vec::new(),
-        line,
-    });
-    out.modules.len() - 1
+    if let Some(listed) = out.modules.get_mut(at) {
+        listed.replacement = replacement.or(listed.replacement.take());
+    }
+    at
 }
 
 fn is_version(word: &str) -> bool {

@@ -173,7 +173,7 @@ pub struct StoredVersion<'a> {
     /// `.ziphash`, or why it cannot be read.
     pub zip_hash: Option<Result<Vec<u8>, String>>,
     /// The zip, or what is wrong with it.
-    pub zip: Option<Result<StoredZip, ZipFault>>,
+    pub zip: Option<Result<StoredZip, FileFault>>,
     /// The answer of the checksum database.
     pub answer: DatabaseAnswer,
     /// The lines of the project's go.sum.
@@ -224,15 +224,6 @@ pub struct StoredZip {
     pub go_mod: Option<String>,
 }
 
-/// Why a zip cannot be judged by its hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ZipFault {
-    /// It cannot be read, which proves nothing.
-    Unreadable(String),
-    /// It is not a zip that go would accept.
-    Broken(String),
-}
-
 /// A fault of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
@@ -271,6 +262,14 @@ pub enum FileFault {
     Forged(String),
 }
 
+impl FileFault {
+    /// go could not use it for this reason.
+    pub fn broken(why: impl Into<String>) -> FileFault {
+        let (why, expected) = (why.into(), None);
+        FileFault::Broken { why, expected }
+    }
+}
+
 /// The result for a version.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Judgement {
@@ -304,8 +303,7 @@ impl Judgement {
     }
 
     fn broken(&mut self, file: VersionFile, why: impl Into<String>) {
-        let (why, expected) = (why.into(), None);
-        self.add(file, FileFault::Broken { why, expected });
+        self.add(file, FileFault::broken(why));
     }
 
     /// Records a comparison as a flaw of this file, if it is one.
@@ -328,24 +326,19 @@ impl Judgement {
     fn zip(&mut self, version: &StoredVersion<'_>) -> bool {
         let noted = self.noted(version);
         let (answer, claims) = (&version.answer, &version.claims);
-        let zip = match &version.zip {
-            None => None,
-            Some(Err(ZipFault::Unreadable(why))) => {
-                self.add(VersionFile::Zip, FileFault::Unreadable(why.clone()));
-                return false;
-            }
-            Some(zip) => {
-                self.unproven(VersionFile::Zip, answer, Hashed::Zip);
-                Some(zip)
-            }
-        };
-        let h1 = match zip {
-            Some(Err(ZipFault::Broken(why) | ZipFault::Unreadable(why))) => {
-                let noted = noted.map(|noted| (Source::ZipHash, noted));
-                let sum = answer.stated(Hashed::Zip);
-                let expected = sum.map(|(by, sum)| (by, sum.clone())).or(noted);
-                let why = why.clone();
-                self.add(VersionFile::Zip, FileFault::Broken { why, expected });
+        let is_unreadable = matches!(version.zip, Some(Err(FileFault::Unreadable(_))));
+        if version.zip.is_some() && !is_unreadable {
+            self.unproven(VersionFile::Zip, answer, Hashed::Zip);
+        }
+        let h1 = match &version.zip {
+            Some(Err(fault)) => {
+                let mut fault = fault.clone();
+                if let FileFault::Broken { expected, .. } = &mut fault {
+                    let noted = noted.map(|noted| (Source::ZipHash, noted));
+                    let sum = answer.stated(Hashed::Zip);
+                    *expected = sum.map(|(by, sum)| (by, sum.clone())).or(noted);
+                }
+                self.add(VersionFile::Zip, fault);
                 return false;
             }
             Some(Ok(StoredZip { h1: Some(h1), .. })) => h1,
@@ -355,7 +348,7 @@ impl Judgement {
                     let compared = compare(answer, claims, Hashed::Zip, &noted);
                     self.differs(VersionFile::ZipHash, compared, &noted);
                 }
-                return zip.is_none();
+                return version.zip.is_none();
             }
         };
         let by_database = with_database(answer, Hashed::Zip, h1);
@@ -426,16 +419,13 @@ impl Judgement {
         };
         // The go.mod in the zip is one more source: if it agrees with the file, it is unknown which
         // is wrong; if it agrees with the stated hash, the file is wrong.
-        let weighed = |compared| match compared {
-            Comparison::Differs { by, expected, sure } => {
-                let sure = match in_zip {
-                    Some(in_zip) if in_zip == hash => false,
-                    Some(in_zip) if *in_zip == expected => true,
-                    Some(_) | None => sure,
-                };
-                Comparison::Differs { by, expected, sure }
+        let weighed = |mut compared| {
+            if let (Comparison::Differs { expected, sure, .. }, Some(in_zip)) =
+                (&mut compared, in_zip)
+            {
+                *sure = in_zip != hash && (in_zip == expected || *sure);
             }
-            other @ (Comparison::Same | Comparison::Unknown) => other,
+            compared
         };
         let by_database = weighed(with_database(answer, Hashed::GoMod, hash));
         let by_go_sum = weighed(with_go_sum(claims, Hashed::GoMod, hash));
@@ -689,7 +679,7 @@ mod tests {
             info: Some(Err("denied".to_owned())),
             go_mod: Some(Err("denied".to_owned())),
             zip_hash: Some(Err("denied".to_owned())),
-            zip: Some(Err(ZipFault::Unreadable("denied".to_owned()))),
+            zip: Some(Err(FileFault::Unreadable("denied".to_owned()))),
             ..good(&module, sums())
         };
         let want = [".info", ".ziphash", ".zip", ".mod"];
@@ -698,7 +688,7 @@ mod tests {
             want.map(|end| format!("{end} unreadable: denied"))
         );
         let broken = StoredVersion {
-            zip: Some(Err(ZipFault::Broken("is not a module zip: x".to_owned()))),
+            zip: Some(Err(FileFault::broken("is not a module zip: x".to_owned()))),
             ..good(&module, not_asked())
         };
         assert_eq!(flaws(&broken), [".zip is not a module zip: x"]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::go::{Go, Mode, OWN, TOOLCHAIN, explain};
+use super::go::{Go, Mode, TOOLCHAIN, explain, own_module};
 use super::layout::{Layout, VersionFile};
 use super::project;
 use super::proof::{self, Records};
@@ -159,9 +159,7 @@ async fn want_modules(
     wants: &mut Wants,
     notice: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), AddError> {
-    let temporary = AddError::temporary;
-    let folder = tempfile::tempdir().map_err(temporary)?;
-    std::fs::write(folder.path().join("go.mod"), OWN).map_err(temporary)?;
+    let folder = own_module("")?;
     notice(Notice::Asks(&queries.join(" ")));
     let mut args = vec!["mod", "download", "-json"];
     args.extend(queries.iter().map(String::as_str));
@@ -172,10 +170,7 @@ async fn want_modules(
         }
         let name = module.to_string();
         notice(Notice::Asks(&name));
-        let folder = tempfile::tempdir().map_err(temporary)?;
-        let own = OWN;
-        let text = format!("{own}\nrequire {} {}\n", module.path, module.version);
-        std::fs::write(folder.path().join("go.mod"), text).map_err(temporary)?;
+        let folder = own_module(&format!("\nrequire {} {}\n", module.path, module.version))?;
         project::want_copy(go, folder.path(), &name, wants).await?;
     }
     Ok(())

@@ -8,15 +8,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::wants::{AddError, Downloaded, Failed, Wants, downloaded, took};
 use crate::environment::Environment;
-use crate::gocmd::job::{Job, Ran, without_requests};
+use crate::gocmd::job::{Job, Ran, offline};
 use crate::gocmd::{GoCommand, find, run};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_version::{at_least, compare, of_toolchain, toolchain_for};
 use crate::policy::expand::expand;
 
-/// A module of goroam's own, so that go does not use a go.mod from a parent directory.
-pub(super) const OWN: &str = "module goroam.invalid/add\n\ngo 1.17\n";
+/// Makes a temporary module, so that go does not use a go.mod from a parent directory. `more`:
+/// further lines of its go.mod.
+pub(super) fn own_module(more: &str) -> Result<tempfile::TempDir, AddError> {
+    let folder = tempfile::tempdir().map_err(AddError::temporary)?;
+    let text = format!("module goroam.invalid/add\n\ngo 1.17\n{more}");
+    std::fs::write(folder.path().join("go.mod"), text).map_err(AddError::temporary)?;
+    Ok(folder)
+}
 
 /// The variables that are read with `go env`.
 const NAMES: [&str; 10] = [
@@ -183,7 +189,12 @@ impl<'a> Go<'a> {
         set.push(("GOFLAGS", flags.into()));
         set.push(("GO111MODULE", "on".into()));
         if self.offline {
-            set.extend(self.offline_settings());
+            let lookup = |_: &str| Some(self.value("GOMODCACHE").to_owned());
+            let cache = expand("file://${GOMODCACHE}/cache/download,off", &lookup);
+            set.extend(offline(
+                self.env,
+                cache.unwrap_or_else(|_| "off".to_owned()),
+            ));
         }
         let job = Job {
             go: &self.command,
@@ -212,9 +223,7 @@ impl<'a> Go<'a> {
         let mut args = vec!["mod", "download", "-json"];
         args.extend(modules.iter().map(String::as_str));
         // Not in the project: its go line may require a newer go than this one.
-        let elsewhere = tempfile::tempdir().map_err(AddError::temporary)?;
-        let go_mod = elsewhere.path().join("go.mod");
-        std::fs::write(&go_mod, OWN).map_err(|error| AddError::file(&go_mod, &error))?;
+        let elsewhere = own_module("")?;
         let ran = self
             .run_as_it_is(elsewhere.path(), Mode::Module, &args)
             .await?;
@@ -223,17 +232,6 @@ impl<'a> Go<'a> {
             self.run_as(name);
         }
         Ok(())
-    }
-
-    /// Settings that limit go to what the cache holds.
-    fn offline_settings(&self) -> [(&'static str, OsString); 3] {
-        let lookup = |_: &str| Some(self.value("GOMODCACHE").to_owned());
-        let proxy = expand("file://${GOMODCACHE}/cache/download,off", &lookup);
-        [
-            ("GOPROXY", proxy.unwrap_or_else(|_| "off".to_owned()).into()),
-            ("GONOPROXY", "none".into()),
-            ("GODEBUG", without_requests(self.env)),
-        ]
     }
 }
 

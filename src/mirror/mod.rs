@@ -34,7 +34,7 @@ mod wants;
 pub use add::{Add, Added, AddedVersion, Notice, Totals, ZipCame, add};
 pub use layout::{Files, Layout, Module, Tree, VersionFile, latest, listed};
 pub use list::{ListTotals, ListedModule, ListedVersion, Listing, Pinned, list, pin};
-pub use needed::{needed_by, projects, required_by};
+pub use needed::{needed_by, projects, read_project, required_by};
 pub use proof::Trust;
 pub use prune::{Prune, Pruned, Removed, Why, prune};
 pub use stage::How;

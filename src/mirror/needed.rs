@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bounded;
 use crate::gomod::go_mod::{self, GoMod};
+use crate::gomod::project::{ProjectFiles, members};
 use crate::gomod::{ModuleVersion, go_sum, go_work};
 
 /// The files that list hashes.
@@ -85,7 +86,7 @@ pub fn projects(folder: &Path) -> Vec<PathBuf> {
             modules.push(folder);
         }
     }
-    let used: BTreeSet<PathBuf> = works.iter().flat_map(|work| members(work)).collect();
+    let used: BTreeSet<PathBuf> = works.iter().flat_map(|work| used(work)).collect();
     modules.retain(|module| !used.contains(module));
     works.append(&mut modules);
     if works.is_empty() {
@@ -98,20 +99,18 @@ pub fn projects(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The directories of a workspace's modules, with links resolved.
-pub(super) fn members(work: &Path) -> Vec<PathBuf> {
+fn used(work: &Path) -> Vec<PathBuf> {
     let text = bounded::read_text(&work.join("go.work"), MOST_FILE).unwrap_or_default();
-    let used = go_work::parse(&text).r#use.into_iter();
-    let folders = used.map(|used| work.join(used.value));
-    folders
-        .map(|folder| dunce::canonicalize(&folder).unwrap_or(folder))
-        .collect()
+    let folders = members(&go_work::parse(&text), work).into_iter();
+    let real = |(_, folder)| dunce::canonicalize(&folder).unwrap_or(folder);
+    folders.map(real).collect()
 }
 
 fn real(folder: &Path) -> Result<PathBuf, String> {
     dunce::canonicalize(folder).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
-fn text_of(file: &Path) -> Result<String, String> {
+pub(super) fn text_of(file: &Path) -> Result<String, String> {
     let bytes = bounded::read_named(file, MOST_SUM).map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -158,6 +157,77 @@ fn folders_below(top: &Path) -> (Vec<PathBuf>, bool) {
         all.push(folder);
     }
     (all, true)
+}
+
+/// Reads the module files of the project in this directory. `files` names the go.mod and the go.sum
+/// of a main module.
+pub fn read_project(
+    root: &Path,
+    is_work: bool,
+    files: &dyn Fn(&Path) -> (PathBuf, PathBuf),
+) -> ProjectFiles {
+    let mut project = ProjectFiles {
+        root: root.to_owned(),
+        ..ProjectFiles::default()
+    };
+    let mut folders = vec![(".".to_owned(), root.to_owned())];
+    if is_work {
+        let work = read_one(&mut project, "go.work", &root.join("go.work"));
+        let work = go_work::parse(&work.unwrap_or_default());
+        refuse(&mut project, "go.work", &work);
+        folders = members(&work, root);
+        read_sums(&mut project, "go.work.sum", &root.join("go.work.sum"));
+        project.work = Some(work);
+    }
+    for (name, folder) in folders {
+        let shown = |path: &Path| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            match name.strip_prefix("./") {
+                Some(rest) => format!("{rest}/{file}"),
+                None if name == "." => file.into_owned(),
+                None => format!("{name}/{file}"),
+            }
+        };
+        let (file, sums) = files(&folder);
+        if let Some(text) = read_one(&mut project, &shown(&file), &file) {
+            let go_mod = go_mod::parse(&text);
+            refuse(&mut project, &shown(&file), &go_mod);
+            read_sums(&mut project, &shown(&sums), &sums);
+            project.mains.push((folder, go_mod));
+        }
+    }
+    project
+}
+
+fn read_one(project: &mut ProjectFiles, name: &str, path: &Path) -> Option<String> {
+    let read = bounded::read(path, MOST_SUM);
+    let text = read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let failed = |error: io::Error| {
+        project
+            .unreadable
+            .push((name.to_owned(), error.to_string()))
+    };
+    text.map_err(failed).ok()
+}
+
+fn refuse(project: &mut ProjectFiles, name: &str, file: &GoMod) {
+    let first = file.refusals().into_iter().next();
+    let first = first.map(|fault| (name.to_owned(), fault.to_string()));
+    project.unreadable.extend(first);
+}
+
+/// Reads one go.sum. A missing one is not an error: a module may have no dependencies.
+fn read_sums(project: &mut ProjectFiles, name: &str, path: &Path) {
+    let text = if path.exists() {
+        read_one(project, name, path)
+    } else {
+        None
+    };
+    if let Err(error) = project.add_sums(&text.unwrap_or_default()) {
+        project
+            .unreadable
+            .push((name.to_owned(), error.to_string()));
+    }
 }
 
 /// Copies a go.work and its go.work.sum into this directory, with the same meaning. Returns the

@@ -10,11 +10,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::go::{Go, Mode, toolchain_of};
-use super::needed::{copy_if_any, copy_work, sums_of};
+use super::needed::{copy_if_any, copy_work, sums_of, text_of};
 use super::wants::{AddError, Wants, complaint, lines, meant, took};
 use crate::bounded;
 use crate::gocmd::job::Ran;
-use crate::gomod::form::MOST_MOD;
 use crate::gomod::go_sum::Hashed;
 use crate::gomod::{go_mod, go_work};
 
@@ -76,7 +75,9 @@ pub(super) fn toolchains(go: &Go<'_>, project: &Project) -> Result<BTreeSet<Stri
         Project::Module(folder) => vec![folder.join("go.mod")],
         Project::Work(file) => {
             let folder = file.parent().unwrap_or(file);
-            let members = go_work::parse(&text_of(file)?).r#use.into_iter();
+            let members = go_work::parse(&text_of(file).map_err(AddError::Failed)?)
+                .r#use
+                .into_iter();
             let mut files: Vec<PathBuf> = members
                 .map(|member| folder.join(member.value).join("go.mod"))
                 .collect();
@@ -87,16 +88,10 @@ pub(super) fn toolchains(go: &Go<'_>, project: &Project) -> Result<BTreeSet<Stri
     };
     let mut all = BTreeSet::new();
     for file in files {
-        let read = go_mod::parse(&text_of(&file)?);
+        let read = go_mod::parse(&text_of(&file).map_err(AddError::Failed)?);
         all.extend(toolchain_of(&read, go.version()));
     }
     Ok(all)
-}
-
-fn text_of(file: &Path) -> Result<String, AddError> {
-    let bytes =
-        bounded::read_named(file, MOST_MOD).map_err(|error| AddError::file(file, &error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Adds what a build with these copies of go.mod and go.sum needs.
@@ -175,7 +170,10 @@ async fn module(
 ) -> Result<(), AddError> {
     let [file, sum] = ["go.mod", "go.sum"].map(|name| folder.join(name));
     wants.insist(&sum)?;
-    refuse_odd(folder, &go_mod::parse(&text_of(&file)?).replace)?;
+    refuse_odd(
+        folder,
+        &go_mod::parse(&text_of(&file).map_err(AddError::Failed)?).replace,
+    )?;
     for from in [&file, &sum] {
         let to = copies.join(from.file_name().unwrap_or_default());
         copy_if_any(from, &to).map_err(|error| AddError::Failed(error.to_string()))?;
@@ -231,7 +229,7 @@ fn refuse_odd(folder: &Path, replaces: &[crate::gomod::Replace]) -> Result<(), A
 
 async fn work(go: &Go<'_>, file: &Path, copies: &Path, wants: &mut Wants) -> Result<(), AddError> {
     let folder = file.parent().unwrap_or(file);
-    let read = go_work::parse(&text_of(file)?);
+    let read = go_work::parse(&text_of(file).map_err(AddError::Failed)?);
     refuse_odd(folder, &read.replace)?;
     let name = file.display().to_string();
     let unknown = read.unknown.first().map(|verb| {
@@ -247,7 +245,10 @@ async fn work(go: &Go<'_>, file: &Path, copies: &Path, wants: &mut Wants) -> Res
     for member in &members {
         let file = member.join("go.mod");
         if file.exists() {
-            refuse_odd(member, &go_mod::parse(&text_of(&file)?).replace)?;
+            refuse_odd(
+                member,
+                &go_mod::parse(&text_of(&file).map_err(AddError::Failed)?).replace,
+            )?;
         }
     }
     let copy = copy_work(&read, file, copies);

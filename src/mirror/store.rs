@@ -52,7 +52,7 @@ impl Store {
     /// Opens a mirror, waits for another writer, and removes what a killed writer left.
     pub(super) fn open(layout: Layout, waits: &mut dyn FnMut()) -> io::Result<Store> {
         let lock = lock(&layout, waits)?;
-        let spool = Spool::open(&layout)?;
+        let spool = Spool::open(layout.own().join("new"))?;
         let pins = pins(&layout)?;
         let note = bounded::read_named(&unlisted(&layout), MOST_NOTE).unwrap_or_default();
         let note = String::from_utf8_lossy(&note);
@@ -364,10 +364,9 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Opens it, and removes what a killed writer left: the lock guarantees that no other goroam
-    /// writes.
-    fn open(layout: &Layout) -> io::Result<Spool> {
-        let folder = layout.own().join("new");
+    /// Opens it, and removes what a killed writer left: the mirror's lock guarantees that no other
+    /// goroam writes.
+    pub(super) fn open(folder: PathBuf) -> io::Result<Spool> {
         unverified_folder(&folder)?;
         let spool = Spool { folder, next: 0 };
         spool.sweep()?;
@@ -568,12 +567,12 @@ mod spool_tests {
     fn leftovers_are_swept_and_nothing_else() {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path());
-        let mut spool = Spool::open(&layout).unwrap();
+        let mut spool = Spool::open(layout.own().join("new")).unwrap();
         let left = spool.write(b"half").unwrap();
         std::mem::forget(spool);
         let foreign = layout.own().join("new/notes.txt");
         std::fs::write(&foreign, "mine").unwrap();
-        let mut spool = Spool::open(&layout).unwrap();
+        let mut spool = Spool::open(layout.own().join("new")).unwrap();
         assert!(!left.exists() && foreign.exists());
         assert_eq!(spool.write(b"again").unwrap(), left);
     }

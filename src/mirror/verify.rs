@@ -21,7 +21,7 @@ use super::sumdb::{ProofError, Proofs};
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
-use crate::gomod::stored::{DatabaseAnswer, StoredMod, StoredVersion, StoredZip, ZipFault};
+use crate::gomod::stored::{DatabaseAnswer, FileFault, StoredMod, StoredVersion, StoredZip};
 use crate::gomod::sum::hash_go_mod;
 use crate::gomod::zip::{ModZip, ZipError};
 use crate::meter::Meter;
@@ -140,7 +140,7 @@ fn read<'m>(
 }
 
 /// Reads a version's zip to the end.
-pub(crate) fn read_zip(module: &ModuleVersion, path: &Path) -> Result<StoredZip, ZipFault> {
+pub(crate) fn read_zip(module: &ModuleVersion, path: &Path) -> Result<StoredZip, FileFault> {
     let read = || {
         let zip = ModZip::open(path)?;
         zip.belongs_to(&module.path, &module.version)?;
@@ -156,12 +156,12 @@ pub(crate) fn read_zip(module: &ModuleVersion, path: &Path) -> Result<StoredZip,
 }
 
 /// Turns an error into a fault of a zip.
-pub(crate) fn zip_fault(error: ZipError) -> ZipFault {
+pub(crate) fn zip_fault(error: ZipError) -> FileFault {
     if error.is_unreadable {
-        return ZipFault::Unreadable(error.why);
+        return FileFault::Unreadable(error.why);
     }
     let why = error.why.trim_start_matches("not a module zip: ");
-    ZipFault::Broken(format!("is not a module zip: {why}"))
+    FileFault::broken(format!("is not a module zip: {why}"))
 }
 
 /// The source of the proofs for each version, shared by several threads. Uses no network.

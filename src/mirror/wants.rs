@@ -152,16 +152,12 @@ pub(super) fn meant(said: &str, copy: &Path, name: &str) -> String {
     };
     // No other path contains the temporary directory's name.
     let copy = Path::new(folder).join(file).display().to_string();
-    let mut out = String::new();
-    let mut rest = said;
-    while let Some((before, after)) = rest.split_once(&copy) {
-        let start = before.rfind([' ', '\t', '\n', '"']).map_or(0, |at| at + 1);
-        out.push_str(before.get(..start).unwrap_or_default());
-        out.push_str(name);
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+    let words = said.split_inclusive([' ', '\t', '\n', '"']);
+    let meant = words.map(|word| match word.split_once(&copy) {
+        Some((_, rest)) => format!("{name}{rest}"),
+        None => word.to_owned(),
+    });
+    meant.collect()
 }
 
 /// Adds what `go mod download -json` downloaded, and returns these versions.

@@ -137,6 +137,55 @@ fn sweep(folder: &Path, prefix: &str) {
     }
 }
 
+/// Removes a file, even if it is read-only (Windows).
+///
+/// # Errors
+/// If it cannot be removed.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        #[cfg(windows)]
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            writable(path)?;
+            std::fs::remove_file(path)
+        }
+        done => done,
+    }
+}
+
+/// Removes a directory as go does (`modfetch/fetch.go:RemoveAll`): directories in the cache are
+/// read-only.
+///
+/// # Errors
+/// If one of its files cannot be removed.
+pub fn remove_tree(folder: &Path) -> io::Result<()> {
+    writable(folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // Removes a link itself, never its target.
+        match entry.file_type()?.is_dir() {
+            true => remove_tree(&entry.path())?,
+            false => remove_file(&entry.path())?,
+        }
+    }
+    std::fs::remove_dir(folder)
+}
+
+fn writable(path: &Path) -> io::Result<()> {
+    let mut permissions = std::fs::symlink_metadata(path)?.permissions();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        permissions.set_mode(permissions.mode() | 0o700);
+    }
+    #[cfg(not(unix))]
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "what it warns of is Unix alone"
+    )]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(path, permissions)
+}
+
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::consistency::{describe, disagreements, misstatements};
+use super::consistency::misstatements;
 use super::copied::{ModuleFiles, Print, below, expected, is_for_tests, is_metadata};
 use super::copied::{is_source, split};
 use super::error::Result;
@@ -13,6 +13,7 @@ use super::project::VendorProject;
 use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
 use crate::gomod::go_version::at_least;
 use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
+use crate::gomod::project::{describe, disagreements};
 
 /// Checks that vendor/ exists, that modules.txt agrees with the module files, and that each file
 /// equals the verified module's. Only reads, and runs no command.
@@ -54,7 +55,12 @@ pub(super) fn check_at(
 
 /// Returns all findings, the worst first and notes last.
 fn judge(facts: &VendorFacts) -> Vec<VendorFinding> {
-    let mut out = facts.project.unreadable.clone();
+    let unreadable = facts.project.unreadable.iter();
+    let unreadable = unreadable.map(|(name, why)| {
+        let mend = "fix it by hand, or run `goroam vendor rollback`";
+        VendorFinding::new(VendorCode::Unreadable, why.as_str(), mend).at(name)
+    });
+    let mut out: Vec<VendorFinding> = unreadable.collect();
     match &facts.txt {
         Ok(txt) => Judge::new(facts, txt).all(&mut out),
         Err(absent) => out.push(absent.clone()),

@@ -1,30 +1,16 @@
 //! Errors of the vendor commands, and their exit codes.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::agent::error::{EXIT_FAILED, EXIT_MISMATCH, EXIT_REFUSED, EXIT_USAGE};
 
 /// Why a vendor command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No project was found.
-    #[error(
-        "there is neither a go.mod nor a go.work in {} or above it; name the project's folder with -C",
-        .0.display()
-    )]
-    NoProject(PathBuf),
-    /// A file cannot be read or written.
-    #[error("{}: {error}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        error: io::Error,
-    },
-    /// git failed.
+    /// There is no project, a file cannot be read or written, or git failed.
     #[error("{0}")]
-    Git(String),
+    System(String),
     /// The REF is not a commit, or the tag's name is not valid.
     #[error("{0}")]
     Usage(String),
@@ -60,10 +46,7 @@ impl<T> About<T> for io::Result<T> {
 impl Error {
     /// Creates an error about a file that cannot be read or written.
     pub(super) fn io(path: &Path, error: io::Error) -> Error {
-        Error::Io {
-            path: path.to_owned(),
-            error,
-        }
+        Error::System(format!("{}: {error}", path.display()))
     }
 
     /// Returns the exit code for scripts.
@@ -72,9 +55,7 @@ impl Error {
             Error::Usage(_) => EXIT_USAGE,
             Error::Refused(_) => EXIT_REFUSED,
             Error::Mismatch(_) => EXIT_MISMATCH,
-            Error::NoProject(_) | Error::Io { .. } | Error::Git(_) | Error::Failed(_) => {
-                EXIT_FAILED
-            }
+            Error::System(_) | Error::Failed(_) => EXIT_FAILED,
         }
     }
 }

@@ -8,13 +8,15 @@ use std::path::Path;
 
 use super::copied::{ModuleFile, ModuleFiles, Print, above, below, join, split};
 use super::error::{About, Error, Result};
-use super::project::{MOST, ProjectFiles, VendorProject, read_text};
+use super::project::{MOST, VendorProject, read_text};
 use super::report::{ProjectKind, VendorCode, VendorFinding};
 use crate::environment::Environment;
 use crate::gocmd::GoDirectories;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::{self, GoMod};
+use crate::gomod::go_sum::Hashed;
 use crate::gomod::modules_txt::{self, ListedModule, ModulesTxt};
+use crate::gomod::project::ProjectFiles;
 use crate::gomod::sum::{Summing, hash_go_mod, hash_sums};
 use crate::gomod::zip::{Entry, ModZip};
 use crate::mirror::{Layout, VersionFile};
@@ -264,7 +266,8 @@ fn from_zip(
     project: &ProjectFiles,
     shelves: &Shelves,
 ) -> Result<(ModuleFiles, Option<GoMod>), VendorFinding> {
-    let sums = project.sums.get(module).map_or(&[][..], Vec::as_slice);
+    let sums = project.sums.get(&(module.clone(), Hashed::Zip));
+    let sums = sums.map_or(&[][..], Vec::as_slice);
     if sums.is_empty() {
         return Err(VendorFinding::new(
             VendorCode::NoSum,
@@ -315,7 +318,7 @@ fn from_zip(
 /// Returns the go.mod that go reads for a module: the `.mod` beside the zip, which may differ from
 /// the go.mod in the zip; go.sum has a separate line for it (`modfetch.GoMod`).
 fn own_go_mod(module: &ModuleVersion, project: &ProjectFiles, shelves: &Shelves) -> Option<GoMod> {
-    let wanted = project.go_mod_sums.get(module)?;
+    let wanted = project.sums.get(&(module.clone(), Hashed::GoMod))?;
     shelves.layouts.iter().find_map(|layout| {
         let path = layout.file(module, VersionFile::Mod).ok()?;
         let bytes = bounded::read(&path, MOST).ok()?;

@@ -114,7 +114,7 @@ impl Git {
         let (known, list) = self.asks(list, &[], b"")?;
         if !known {
             let why = "git cannot read the repository's own configuration (.git/config)";
-            return Err(Error::Git(why.to_owned()));
+            return Err(Error::System(why.to_owned()));
         }
         for (key, value) in overrides(&list) {
             let filter = filter(&key).unwrap_or_default().0;
@@ -234,7 +234,7 @@ impl Git {
         }
         let said = String::from_utf8_lossy(&done.err);
         if said.contains("Please tell me who you are") {
-            return Err(Error::Git(
+            return Err(Error::System(
                 "git does not know who you are: `git config user.name NAME` and `git config user.email ADDRESS`, then try again".to_owned(),
             ));
         }
@@ -269,7 +269,7 @@ impl Git {
             .stdout(stdout)
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
-            Error::Git(if error.kind() == io::ErrorKind::NotFound {
+            Error::System(if error.kind() == io::ErrorKind::NotFound {
                 "there is no git in PATH; install it: snapshots are kept in git".to_owned()
             } else {
                 format!("git cannot be started: {error}")
@@ -285,7 +285,7 @@ impl Git {
             let success = wait(&mut child, end);
             let read = |thread: std::thread::ScopedJoinHandle<'_, io::Result<Vec<u8>>>| {
                 let read = thread.join().unwrap_or_else(|_| Ok(Vec::new()));
-                read.map_err(|error| Error::Git(format!("cannot read git's output: {error}")))
+                read.map_err(|error| Error::System(format!("cannot read git's output: {error}")))
             };
             let (out, err) = (read(out)?, read(err)?);
             let success = success.map_err(|error| failed(words, &error.to_string()))?;
@@ -302,7 +302,7 @@ struct Done {
 
 fn failed(words: &str, why: &str) -> Error {
     let verb = words.split(' ').next().unwrap_or_default();
-    Error::Git(mask(&format!("git {verb}: {why}")))
+    Error::System(mask(&format!("git {verb}: {why}")))
 }
 
 /// Polls with small, growing steps: most children exit before their output has been read.

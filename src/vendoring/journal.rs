@@ -14,7 +14,7 @@ use super::repo::Repo;
 use crate::bounded;
 use crate::gocmd::rename;
 use crate::gomod::sum::sha256_hex;
-use crate::state::file::{lock_within, open_lock, replace};
+use crate::state::file::{lock_within, open_lock, remove_tree, replace};
 
 /// How long to wait for another goroam; writing a large vendor/ takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -244,7 +244,7 @@ impl RollbackLock {
     /// When one of them cannot be removed.
     pub(super) fn clear(&self, top: &Path, journal: &RollbackJournal) -> Result<()> {
         let (stage, own) = (top.join(&journal.stage), self.path());
-        bounded::if_any(remove(&stage)).about(&stage)?;
+        bounded::if_any(remove_tree(&stage)).about(&stage)?;
         bounded::if_any(fs::remove_file(&own)).about(&own)?;
         Ok(())
     }
@@ -342,33 +342,6 @@ fn is_younger(folder: &Path, since: i128) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// Removes a directory, even if its directories are read-only, as those of the module cache are,
-/// from which a vendor/ may have been copied.
-fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        #[cfg(unix)]
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            writable(folder)?;
-            fs::remove_dir_all(folder)
-        }
-        removed => removed,
-    }
-}
-
-#[cfg(unix)]
-fn writable(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            writable(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// Exchanges both in one step; `Ok(false)`: this system or file system cannot do that. Windows can

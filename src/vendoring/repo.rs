@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::error::{About, Error, Result};
 use super::git::{Git, pieces};
-use super::project::{VendorProject, members, read_text};
+use super::project::{VendorProject, read_text};
 use super::report::ProjectKind;
 use crate::environment::Environment;
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_work;
+use crate::gomod::project::members;
 
 /// Maximum number of files that are named; the others are counted.
 const MOST_NAMED: usize = 10;
@@ -54,11 +55,11 @@ impl Repo {
                     "{root} is in a repository that another user owns, and git refuses to use it; if you trust it, run `git config --global --add safe.directory {folder}`"
                 ))
             } else if why.contains("not a git repository") {
-                Error::Git(format!(
+                Error::System(format!(
                     "{root} is in no git repository, where snapshots are kept; run `git init`, then commit go.mod, go.sum and vendor/"
                 ))
             } else if why.contains("must be run in a work tree") {
-                Error::Git(format!(
+                Error::System(format!(
                     "{root} is in a bare repository or in a .git folder, which have no work tree; go to a checkout"
                 ))
             } else {
@@ -72,7 +73,7 @@ impl Repo {
         let top = dunce::canonicalize(top).about(Path::new(top))?;
         // core.worktree can name any directory.
         if !project.root.starts_with(&top) {
-            return Err(Error::Git(format!(
+            return Err(Error::System(format!(
                 "the repository that {root} is in has its files in {} instead (core.worktree); go there",
                 top.display()
             )));

@@ -411,7 +411,7 @@ impl Rollback<'_> {
                 return Ok(name);
             }
         }
-        Err(Error::Git(format!(
+        Err(Error::System(format!(
             "git could not create a ref below {BEFORE}"
         )))
     }

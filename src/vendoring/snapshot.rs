@@ -251,7 +251,7 @@ fn commit(
     let made = repo
         .commit("HEAD")?
         .filter(|made| Some(made) != head.as_ref());
-    let made = made.ok_or_else(|| Error::Git("git commit created no commit".to_owned()))?;
+    let made = made.ok_or_else(|| Error::System("git commit created no commit".to_owned()))?;
     // The user's index still has the old versions; git would show the reversal of the commit as
     // staged.
     let is_known = |path: &&String| {

@@ -375,15 +375,10 @@ impl<'l> Look<'l> {
             Comparison::Differs { .. } => false,
         };
         let removes = sure.then(|| Piece::of(path.clone(), None));
+        let removes = removes.into_iter().collect();
         let says = "is not what was unpacked there";
         let why = "go builds what is there, and `go mod verify` says “dir has been modified”.";
-        self.add(
-            Code::CacheTree,
-            &path,
-            says,
-            why,
-            removes.into_iter().collect(),
-        );
+        self.add(Code::CacheTree, &path, says, why, removes);
     }
 
     /// Reports whether the tree is good. A tree that go does not use, or that cannot be judged, is

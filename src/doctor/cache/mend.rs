@@ -100,8 +100,8 @@ fn remove(piece: &Piece) -> io::Result<()> {
             put_back(&aside, path)?;
             Err(changed())
         }
-        (true, true) => remove_folder(&aside),
-        (true, false) => remove_file(&aside),
+        (true, true) => file::remove_tree(&aside),
+        (true, false) => file::remove_file(&aside),
     }
 }
 
@@ -110,53 +110,11 @@ fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
     let is_folder = stamp(aside).is_ok_and(|meta| meta.is_dir());
     match std::fs::hard_link(aside, path) {
         _ if is_folder => std::fs::rename(aside, path),
-        Ok(()) => remove_file(aside),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_file(aside),
+        Ok(()) => file::remove_file(aside),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => file::remove_file(aside),
         // This file system has no hard links.
         Err(_) => std::fs::rename(aside, path),
     }
-}
-
-fn remove_file(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        #[cfg(windows)]
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            writable(path)?;
-            std::fs::remove_file(path)
-        }
-        done => done,
-    }
-}
-
-/// Removes a directory as go does (`modfetch/fetch.go:RemoveAll`): directories in the cache are
-/// read-only.
-fn remove_folder(folder: &Path) -> io::Result<()> {
-    writable(folder)?;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        // Removes a link itself, never its target.
-        match entry.file_type()?.is_dir() {
-            true => remove_folder(&entry.path())?,
-            false => remove_file(&entry.path())?,
-        }
-    }
-    std::fs::remove_dir(folder)
-}
-
-fn writable(path: &Path) -> io::Result<()> {
-    let mut permissions = std::fs::symlink_metadata(path)?.permissions();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        permissions.set_mode(permissions.mode() | 0o700);
-    }
-    #[cfg(not(unix))]
-    #[expect(
-        clippy::permissions_set_readonly_false,
-        reason = "what it warns of is Unix alone"
-    )]
-    permissions.set_readonly(false);
-    std::fs::set_permissions(path, permissions)
 }
 
 /// Removes this line (`MODULE VERSION/go.mod HASH`) from a go.sum; every other byte stays. Takes

@@ -65,13 +65,8 @@ pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
             (_, "component") => component = attribute(rest, "name").unwrap_or_default(),
             (_, "/component") => component.clear(),
             ("VgoProject", "proxy") => {
-                book.set_in(
-                    "Go modules",
-                    "GOPROXY",
-                    Some(unescaped(content)),
-                    line,
-                    true,
-                );
+                let value = Some(unescaped(content));
+                book.set_in("Go modules", "GOPROXY", value, line, true);
             }
             ("VgoProject", "entry") => {
                 if let Some((name, value)) = pair("key") {

@@ -12,16 +12,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::need::{Need, Project};
+use super::need::Need;
 use super::shelf::{ReadyTools, Shelf, read};
 use crate::bounded;
 use crate::environment::{Environment, is_same_name};
-use crate::gocmd::job::{Job, Ran, without_requests};
+use crate::gocmd::job::{Job, Ran, offline};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::at_least;
 use crate::gomod::go_work;
+use crate::gomod::project::ProjectFiles;
 use crate::gomod::sum::{Summing, hex};
 use crate::mirror::layout::{Layout, VersionFile};
 use crate::mirror::needed::{MOST_FILE, copy_if_any, copy_work, sums_of};
@@ -47,8 +49,7 @@ const DEEPEST: usize = 64;
 /// would run as another go than the installed one. `mains` are the directories of its main modules.
 pub(super) async fn ask(
     folder: &Path,
-    mains: &[PathBuf],
-    project: &Project,
+    project: &ProjectFiles,
     need: &Need,
     tools: &ReadyTools,
     answers: &mut Answers,
@@ -56,12 +57,12 @@ pub(super) async fn ask(
     if need.toolchain.is_some() {
         return None;
     }
-    let key = match key(folder, mains, need, tools) {
-        Ok(key) => key,
-        Err(pipe) => {
+    let key = match key(folder, project, need, tools) {
+        Err(Some(pipe)) => {
             let pipe = pipe.display();
             return Some(format!("{pipe} is a named pipe, and go would wait for it"));
         }
+        key => key.ok(),
     };
     if let Some(known) = key.as_ref().and_then(|key| answers.get(key)) {
         return known.clone();
@@ -126,7 +127,7 @@ struct Scratch {
 impl Scratch {
     fn new(
         folder: &Path,
-        project: &Project,
+        project: &ProjectFiles,
         need: &Need,
         tools: &ReadyTools,
     ) -> io::Result<Scratch> {
@@ -137,13 +138,8 @@ impl Scratch {
             // go unpacks again what cannot be linked.
             let _ = link(&tools.shelf, module, &modcache);
         }
-        let mut set = vec![
-            ("GOMODCACHE", modcache.into()),
-            ("GOPROXY", proxies(&tools.shelf)),
-            ("GONOPROXY", "none".into()),
-            ("GOVCS", "*:off".into()),
-            ("GODEBUG", without_requests(&tools.env)),
-        ];
+        let mut set = vec![("GOMODCACHE", modcache.into())];
+        set.extend(offline(&tools.env, proxies(&tools.shelf)));
         let work = match project.work {
             Some(_) => Some(folder.join("go.work")),
             None => above(folder, &tools.env),
@@ -234,16 +230,17 @@ fn linked(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to).or_else(|_| bounded::copy(from, to, MOST_ZIP))
 }
 
-/// Hashes everything that go's answer depends on. `None`: there is too much to read.
+/// Hashes everything that go's answer depends on.
 ///
 /// # Errors
-/// The path of a named pipe among the files that go reads of a module.
+/// The path of a named pipe among the files that go reads of a module; `None`: there is too much to
+/// read.
 fn key(
     folder: &Path,
-    mains: &[PathBuf],
+    project: &ProjectFiles,
     need: &Need,
     tools: &ReadyTools,
-) -> Result<Option<String>, PathBuf> {
+) -> Result<String, Option<PathBuf>> {
     let mut key = Key::default();
     let go = &tools.go;
     key.add("go", go.path.display().to_string().as_bytes());
@@ -275,60 +272,54 @@ fn key(
         key.file("modfile", &sum);
     }
     let mut left = MOST_FILES;
-    for main in mains {
+    for (main, _) in &project.mains {
         for name in ["go.mod", "go.sum"] {
             key.file(name, &main.join(name));
         }
-        if files(main, 0, &mut left, &mut key)?.is_none() {
-            return Ok(None);
-        }
+        files(main, 0, &mut left, &mut key)?;
     }
-    Ok(Some(key.finish()))
+    Ok(key.finish())
 }
 
 /// Adds the names, sizes and times of a module's files, which stand for its imports and embedded
-/// files. `None`: there are too many, or they cannot be read. A named pipe is an error.
+/// files.
+///
+/// # Errors
+/// As [`key`]; `None` also if they cannot be read.
 fn files(
     folder: &Path,
     depth: usize,
     left: &mut usize,
     key: &mut Key,
-) -> Result<Option<()>, PathBuf> {
-    let Some(entries) = fs::read_dir(folder).ok().filter(|_| depth <= DEEPEST) else {
-        return Ok(None);
-    };
+) -> Result<(), Option<PathBuf>> {
+    let entries = fs::read_dir(folder).ok().filter(|_| depth <= DEEPEST);
+    let entries = entries.ok_or(None)?;
     let mut entries: Vec<_> = entries.flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        let (name, meta) = (entry.file_name(), entry.metadata());
-        let Some((meta, rest)) = meta.ok().zip(left.checked_sub(1)) else {
-            return Ok(None);
-        };
-        *left = rest;
+        let name = entry.file_name();
+        let meta = entry.metadata().map_err(|_| None)?;
+        *left = left.checked_sub(1).ok_or(None)?;
         #[cfg(unix)]
         if std::os::unix::fs::FileTypeExt::is_fifo(&meta.file_type()) {
-            return Err(entry.path());
+            return Err(Some(entry.path()));
         }
         if name == ".git" {
             continue;
         }
         if meta.is_dir() {
             key.add("folder", name.as_encoded_bytes());
-            if files(&entry.path(), depth + 1, left, key)?.is_none() {
-                return Ok(None);
-            }
+            files(&entry.path(), depth + 1, left, key)?;
             continue;
         }
         let changed = meta.modified().ok();
         let changed = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        let Some(changed) = changed else {
-            return Ok(None);
-        };
+        let changed = changed.ok_or(None)?;
         let stamp = format!("{} {}", meta.len(), changed.as_nanos());
         key.add(&name.to_string_lossy(), stamp.as_bytes());
     }
     key.add("end", b"");
-    Ok(Some(()))
+    Ok(())
 }
 
 /// A hash of everything that go's answer about a project depends on.
@@ -355,6 +346,14 @@ impl Key {
     }
 }
 
+/// Loads a file of goroam's. An unreadable one counts as missing: its content can be collected
+/// again.
+pub(super) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
+    let bytes = file::read(path, 4 << 20).ok().flatten();
+    let value = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    value.unwrap_or_default()
+}
+
 /// Stored answers of go about projects, by the hash of what they depend on. goroam asks again only
 /// if something has changed.
 #[derive(Debug, Default)]
@@ -375,10 +374,8 @@ struct Answer {
 impl Answers {
     /// Loads the stored answers.
     pub fn load(paths: &Paths) -> Answers {
-        let bytes = file::read(&paths.asked(), 4 << 20).ok().flatten();
-        let all = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Answers {
-            all: all.unwrap_or_default(),
+            all: load(&paths.asked()),
             asked: false,
         }
     }

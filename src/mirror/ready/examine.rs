@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ask::{Answers, ask};
+use super::ask::{Answers, ask, load};
 use super::judge::{Held, Verdict, What, judge, percent};
-use super::need::{Need, Project, Source, need};
+use super::need::{Need, need};
 use super::shelf::{ReadyTools, read};
 use crate::environment::Environment;
-use crate::gomod::go_sum::{self, GoSumLine};
-use crate::gomod::{ModuleVersion, go_mod, go_work, modules_txt};
+use crate::gomod::{ModuleVersion, go_mod, modules_txt};
 use crate::meter::Meter;
 use crate::mirror::add::{Add, Notice, add};
-use crate::mirror::needed::{MOST_FILE, members};
+use crate::mirror::needed::{MOST_FILE, read_project};
 use crate::model::status;
 use crate::paths::{Paths, exact, from_exact};
 use crate::state::file;
@@ -92,82 +91,33 @@ fn command(projects: &[Examined]) -> Vec<String> {
 /// Returns how ready the project in this directory is. If no file is missing, asks go itself,
 /// unless go has already answered the same question.
 pub async fn examine(folder: &Path, tools: &ReadyTools, answers: &mut Answers) -> Verdict {
-    let (project, trouble) = written(folder, tools);
-    let mains = folders(folder, &project);
-    let mut need = needed(&project, &mains, tools);
-    need.troubles.extend(trouble);
+    let is_work = folder.join("go.work").is_file();
+    // go rejects -modfile in a workspace.
+    let files = |main: &Path| match is_work {
+        true => (main.join("go.mod"), main.join("go.sum")),
+        false => tools.module_files(main),
+    };
+    let project = read_project(folder, is_work, &files);
+    let txt = read(&folder.join("vendor").join("modules.txt"), MOST_FILE);
+    let txt = txt.as_deref().map(modules_txt::parse);
+    let go_mod = |module: &ModuleVersion| {
+        let text = match module.version.as_str() {
+            "" => read(&folder.join(&module.path).join("go.mod"), MOST_FILE)?.into(),
+            _ => tools.shelf.text(module)?,
+        };
+        Some(go_mod::parse(&text))
+    };
+    let need = need(&project, txt.as_ref(), &tools.builder, &go_mod);
     let held = |what, module: &ModuleVersion, sum: &str| match what {
         What::Zip => tools.shelf.zip(module, Some(sum)),
         _ => tools.shelf.go_mod(module, sum),
     };
     let mut verdict = judge(&need, &held, lack_of_toolchain(&need, tools));
     if verdict.is_ready() {
-        let asked = ask(folder, &mains, &project, &need, tools, answers).await;
+        let asked = ask(folder, &project, &need, tools, answers).await;
         verdict.troubled(asked);
     }
     verdict
-}
-
-fn needed(project: &Project, mains: &[PathBuf], tools: &ReadyTools) -> Need {
-    let shelf = &tools.shelf;
-    let lookup = |source: Source<'_>| match source {
-        Source::Module(module) => Some(go_mod::parse(&shelf.text(module)?)),
-        Source::Folder(path) => mains.iter().find_map(|main| {
-            let text = read(&main.join(path).join("go.mod"), MOST_FILE)?;
-            Some(go_mod::parse(&text))
-        }),
-    };
-    need(project, &tools.builder, &lookup)
-}
-
-/// Reads the files of a project. Also returns which of them cannot be read, and why.
-fn written(folder: &Path, tools: &ReadyTools) -> (Project, Vec<String>) {
-    let mut project = Project::default();
-    let mut troubles = Vec::new();
-    let work = read(&folder.join("go.work"), MOST_FILE);
-    project.work = work.as_deref().map(go_work::parse);
-    if let Some(work) = &project.work {
-        let faults = work.faults.iter().map(|fault| format!("go.work: {fault}"));
-        troubles.extend(faults.take(3));
-        sums(
-            &folder.join("go.work.sum"),
-            &mut project.sums,
-            &mut troubles,
-        );
-    }
-    for main in folders(folder, &project) {
-        // go rejects -modfile in a workspace.
-        let (file, sum) = match project.work {
-            Some(_) => (main.join("go.mod"), main.join("go.sum")),
-            None => tools.module_files(&main),
-        };
-        match read(&file, MOST_FILE) {
-            Some(text) => project.mains.push(go_mod::parse(&text)),
-            None => troubles.push(format!("{} cannot be read", file.display())),
-        }
-        sums(&sum, &mut project.sums, &mut troubles);
-    }
-    let txt = read(&folder.join("vendor").join("modules.txt"), MOST_FILE);
-    project.vendor = txt.as_deref().map(modules_txt::parse);
-    (project, troubles)
-}
-
-/// Returns the directories of its main modules.
-fn folders(folder: &Path, project: &Project) -> Vec<PathBuf> {
-    match project.work {
-        Some(_) => members(folder),
-        None => vec![folder.to_owned()],
-    }
-}
-
-fn sums(path: &Path, lines: &mut Vec<GoSumLine>, troubles: &mut Vec<String>) {
-    let Some(text) = read(path, MOST_FILE) else {
-        return;
-    };
-    match go_sum::parse(&text) {
-        Ok(mut read) => lines.append(&mut read),
-        Err(error) => troubles.push(format!("{}: {error}", path.display())),
-    }
 }
 
 /// Returns why go cannot use the toolchain without a network, if it cannot. As in `toolchain.Exec`:
@@ -266,11 +216,7 @@ pub fn remembered(paths: &Paths) -> Vec<PathBuf> {
 }
 
 fn kept(paths: &Paths) -> Vec<PathBuf> {
-    // An unreadable file counts as missing: its content can be collected again.
-    let bytes = file::read(&paths.projects(), 4 << 20).ok().flatten();
-    let kept: Kept = bytes
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
+    let kept: Kept = load(&paths.projects());
     kept.projects.iter().map(|text| from_exact(text)).collect()
 }
 
@@ -315,8 +261,8 @@ pub fn forget(paths: &Paths, folders: &[PathBuf]) -> io::Result<usize> {
 
 fn write(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
     let projects = projects.iter().map(|path| exact(path)).collect();
-    file::private_folder(&paths.state)?;
     let bytes = serde_json::to_vec_pretty(&Kept { projects })?;
+    file::private_folder(&paths.state)?;
     file::replace(&paths.projects(), &bytes)
 }
 

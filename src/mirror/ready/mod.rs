@@ -1,7 +1,7 @@
 //! Finds out whether a project is ready for work without a network.
 //!
 //! ```text
-//! projects (I/O) → folders → examine (I/O): Project → need (pure) → Need
+//! projects (I/O) → folders → examine (I/O): ProjectFiles → need (pure) → Need
 //!                                           Shelf → judge → Verdict
 //! ask: if nothing is missing, go says whether it would build it
 //! ```
@@ -22,5 +22,5 @@ pub use examine::{
     Examined, Report, bring, examine, forget, note, remember, remembered, step_back,
 };
 pub use judge::{Missing, Verdict, What};
-pub use need::{Builder, Need, Project, Source, need};
+pub use need::Builder;
 pub use shelf::{ProofStore, ReadyTools, Shelf, tally, tools};

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::gomod::go_mod::GoMod;
-use crate::gomod::go_sum::{GoSumLine, Hashed};
+use crate::gomod::go_sum::Hashed;
 use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain, toolchain_for};
 use crate::gomod::modules_txt::ModulesTxt;
+use crate::gomod::project::{ProjectFiles, disagreements};
 use crate::gomod::{At, ModuleVersion, semver};
 
 /// From this version on, a go.mod names everything that its packages need, so that graphs are
@@ -17,19 +18,6 @@ const SWITCHES: &str = "1.21";
 /// Maximum number of modules of one graph that are walked. The largest known graphs have a few
 /// thousand.
 const MOST: usize = 50_000;
-
-/// The content of a project's files.
-#[derive(Debug, Clone, Default)]
-pub struct Project {
-    /// go.work, if it is a workspace.
-    pub work: Option<GoMod>,
-    /// The go.mod of each main module.
-    pub mains: Vec<GoMod>,
-    /// Every line of every go.sum and go.work.sum.
-    pub sums: Vec<GoSumLine>,
-    /// vendor/modules.txt, if it exists.
-    pub vendor: Option<ModulesTxt>,
-}
 
 /// The go command that will build it.
 #[derive(Debug, Clone, Default)]
@@ -42,18 +30,9 @@ pub struct Builder {
     pub system: String,
 }
 
-/// Where a go.mod of the graph is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source<'a> {
-    /// Of a module that is downloaded.
-    Module(&'a ModuleVersion),
-    /// Of a directory that a `replace` names, as written there.
-    Folder(&'a str),
-}
-
 /// What go reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Need {
+pub(super) struct Need {
     /// Zips, with the `h1:` that go.sum wants.
     pub zips: BTreeMap<ModuleVersion, String>,
     /// go.mods, with the `h1:` that go.sum wants.
@@ -68,130 +47,86 @@ pub struct Need {
     pub troubles: Vec<String>,
 }
 
-impl Project {
-    /// Reports whether go uses vendor/ without a flag (`modload.setDefaultBuildMod`).
-    fn is_vendored(&self, builder: &Builder) -> bool {
-        let Some(txt) = &self.vendor else {
-            return false;
-        };
-        let since = if self.work.is_some() { "1.22" } else { "1.14" };
-        let Some((go, _)) = self.lines() else {
-            return false;
-        };
-        at_least(go, since)
-            && (self.work.is_none() || at_least(&builder.version, since))
-            && txt.workspace == self.work.is_some()
-            && self.agrees(txt)
-    }
-
-    /// The `go` and `toolchain` lines that apply.
-    fn lines(&self) -> Option<(&str, Option<&At<String>>)> {
-        match (&self.work, self.mains.first()) {
-            (Some(work), _) => Some((work.go_version(), work.toolchain.as_ref())),
-            (None, main) => main.map(|main| (main.go_version(), main.toolchain.as_ref())),
-        }
-    }
-
-    /// The part of `modload.checkVendorConsistency` that fails after a change to go.mod.
-    fn agrees(&self, txt: &ModulesTxt) -> bool {
-        let mains = self.mains.iter();
-        let required =
-            BTreeSet::from_iter(mains.flat_map(|main| main.require.iter().map(|one| &one.module)));
-        let listed = txt
-            .modules
-            .iter()
-            .filter(|one| !one.module.version.is_empty());
-        let mut explicit = listed.clone().filter(|one| one.explicit);
-        let all_listed = required.iter().all(|module| {
-            self.is_main(&module.path) || txt.get(module).is_some_and(|one| one.explicit)
-        });
-        let same = listed
-            .clone()
-            .all(|one| self.replacement(&one.module) == one.replacement.as_ref());
-        all_listed && same && explicit.all(|one| required.contains(&one.module))
-    }
-
-    /// The paths of all modules that provide packages: from 1.17 on, go.mod names them all. `None`:
-    /// a go.mod is older.
-    fn named(&self) -> Option<BTreeSet<&str>> {
-        let mut named = BTreeSet::new();
-        for main in &self.mains {
-            if !at_least(main.go_version(), PRUNES) {
-                return None;
-            }
-            named.extend(main.require.iter().map(|one| one.module.path.as_str()));
-        }
-        Some(named)
-    }
-
-    fn replacement(&self, module: &ModuleVersion) -> Option<&ModuleVersion> {
-        let of_work = self.work.as_ref().and_then(|work| work.replacement(module));
-        let of_mains = || self.mains.iter().find_map(|main| main.replacement(module));
-        of_work.or_else(of_mains).map(|replace| &replace.new)
-    }
-
-    fn is_main(&self, path: &str) -> bool {
-        let mut names = self.mains.iter().filter_map(|main| main.module.as_ref());
-        names.any(|module| module.value == path)
-    }
-
-    fn is_excluded(&self, module: &ModuleVersion) -> bool {
-        let mut mains = self.mains.iter();
-        mains.any(|main| main.exclude.iter().any(|one| one.value == *module))
-    }
+/// Reports whether go uses vendor/ without a flag (`modload.setDefaultBuildMod`), and can.
+fn is_vendored(project: &ProjectFiles, txt: &ModulesTxt, builder: &Builder) -> bool {
+    let is_work = project.work.is_some();
+    let since = if is_work { "1.22" } else { "1.14" };
+    let go = project.main_file().map(GoMod::go_version);
+    go.is_some_and(|go| at_least(go, since))
+        && (!is_work || at_least(&builder.version, since))
+        && txt.workspace == is_work
+        && disagreements(txt, project).is_empty()
 }
 
-/// Returns what go reads to build and test the project; `read` returns the go.mods that are there.
-pub fn need(
-    project: &Project,
+/// The paths of all modules that provide packages: from 1.17 on, go.mod names them all. `None`: a
+/// go.mod is older.
+fn named(project: &ProjectFiles) -> Option<BTreeSet<&str>> {
+    let mut mains = project.mains.iter();
+    let prunes = mains.all(|(_, main)| at_least(main.go_version(), PRUNES));
+    prunes.then(|| project.required().map(|one| one.path.as_str()).collect())
+}
+
+/// The module that go reads instead of this one, if it is replaced; else the module itself.
+fn replaced(project: &ProjectFiles, module: &ModuleVersion) -> ModuleVersion {
+    let new = project.replacement(module);
+    new.map_or_else(|| module.clone(), |(new, _)| new)
+}
+
+fn is_excluded(project: &ProjectFiles, module: &ModuleVersion) -> bool {
+    let mut all = project.mains.iter().flat_map(|(_, main)| &main.exclude);
+    all.any(|one| one.value == *module)
+}
+
+/// Returns what go reads to build and test the project; `read` returns the go.mods that are
+/// there. A module without a version is a directory, as [`ProjectFiles::replacement`] names it.
+pub(super) fn need(
+    project: &ProjectFiles,
+    vendor: Option<&ModulesTxt>,
     builder: &Builder,
-    read: &dyn Fn(Source<'_>) -> Option<GoMod>,
+    read: &dyn Fn(&ModuleVersion) -> Option<GoMod>,
 ) -> Need {
+    let refused = project.unreadable.iter();
     let mut need = Need {
-        vendored: project.is_vendored(builder),
+        vendored: vendor.is_some_and(|txt| is_vendored(project, txt, builder)),
+        troubles: refused
+            .map(|(name, why)| format!("{name}: {why}"))
+            .collect(),
         ..Need::default()
     };
     toolchain(project, builder, &mut need);
-    for main in &project.mains {
-        let faults = main.faults.iter().map(|fault| format!("go.mod: {fault}"));
-        need.troubles.extend(faults.take(3));
-    }
     if need.vendored {
         return need;
     }
+    let doubled = project.sums.iter();
+    let doubled = doubled.filter(|(_, all)| all.iter().any(|one| all.first() != Some(one)));
+    need.doubles = doubled.map(|((module, _), _)| module.clone()).collect();
     // If a file has several lines, the first counts, as for go (`modfetch.haveModSumLocked`).
-    let lines = project.sums.iter().rev();
-    let sums = BTreeMap::from_iter(lines.map(|line| ((&line.module, line.of), &line.hash)));
-    let doubled = project.sums.iter().filter(|line| {
-        let first = sums.get(&(&line.module, line.of));
-        first.is_some_and(|first| **first != line.hash)
-    });
-    need.doubles = BTreeSet::from_iter(doubled.map(|line| line.module.clone()));
-    let sum = |module: &ModuleVersion, of: Hashed| sums.get(&(module, of)).map(|h| (*h).clone());
+    let sum = |module: &ModuleVersion, of: Hashed| {
+        project.sums.get(&(module.clone(), of))?.first().cloned()
+    };
     let graph = Graph::walk(project, read);
     for module in graph.read {
         if let Some(hash) = sum(&module, Hashed::GoMod) {
             need.mods.insert(module, hash);
         }
     }
-    let named = project.named();
+    let known = named(project);
     for (path, version) in graph.selected {
         // go.sum also lists what the tests of dependencies would need (`go mod tidy`).
-        if named
+        if known
             .as_ref()
-            .is_some_and(|named| !named.contains(path.as_str()))
+            .is_some_and(|known| !known.contains(path.as_str()))
         {
             continue;
         }
-        let named = ModuleVersion { path, version };
-        let module = project.replacement(&named).unwrap_or(&named);
-        if let Some(hash) = sum(module, Hashed::Zip) {
-            need.zips.insert(module.clone(), hash);
+        let module = replaced(project, &ModuleVersion { path, version });
+        if let Some(hash) = sum(&module, Hashed::Zip) {
+            need.zips.insert(module, hash);
         }
     }
-    let direct = project.mains.iter().flat_map(|main| &main.require);
-    let direct = direct.filter(|one| !one.indirect && one.error.is_none());
-    let direct = direct.map(|one| project.replacement(&one.module).unwrap_or(&one.module));
+    let direct = project.mains.iter().flat_map(|(_, main)| &main.require);
+    let direct = direct.filter(|one| !one.indirect);
+    let direct = direct.map(|one| replaced(project, &one.module));
     let mut unnamed = direct.filter(|module| {
         let known = [Hashed::Zip, Hashed::GoMod].map(|of| sum(module, of).is_some());
         !module.version.is_empty() && known == [false; 2] && !project.is_main(&module.path)
@@ -217,40 +152,38 @@ struct Graph {
 }
 
 impl Graph {
-    fn walk(project: &Project, read: &dyn Fn(Source<'_>) -> Option<GoMod>) -> Graph {
+    fn walk(project: &ProjectFiles, read: &dyn Fn(&ModuleVersion) -> Option<GoMod>) -> Graph {
         let mut graph = Graph::default();
         // The flag: whether to walk everything that a module leads to, however new its go.mod is.
         let mut open: Vec<(ModuleVersion, bool)> = Vec::new();
         let mut done: BTreeSet<(ModuleVersion, bool)> = BTreeSet::new();
-        for main in &project.mains {
+        for (_, main) in &project.mains {
             let unpruned = !at_least(main.go_version(), PRUNES);
-            for one in main.require.iter().filter(|one| one.error.is_none()) {
+            for one in &main.require {
                 open.push((one.module.clone(), unpruned));
             }
         }
         while let Some((module, unpruned)) = open.pop() {
-            if project.is_excluded(&module) || project.is_main(&module.path) {
+            if is_excluded(project, &module) || project.is_main(&module.path) {
                 continue;
             }
             graph.select(&module);
             if done.len() >= MOST || !done.insert((module.clone(), unpruned)) {
                 continue;
             }
-            let by = project.replacement(&module).unwrap_or(&module);
-            let go_mod = if by.version.is_empty() {
-                read(Source::Folder(&by.path))
-            } else {
-                graph.read.insert(by.clone());
-                read(Source::Module(by))
-            };
+            let by = replaced(project, &module);
+            let go_mod = read(&by);
+            if !by.version.is_empty() {
+                graph.read.insert(by);
+            }
             let Some(go_mod) = go_mod else {
                 continue;
             };
             let old = !at_least(go_mod.go_version(), PRUNES);
-            for one in go_mod.require.into_iter().filter(|one| one.error.is_none()) {
+            for one in go_mod.require {
                 if unpruned || old {
                     open.push((one.module, true));
-                } else if !project.is_excluded(&one.module) {
+                } else if !is_excluded(project, &one.module) {
                     graph.select(&one.module);
                 }
             }
@@ -268,13 +201,14 @@ impl Graph {
 }
 
 /// Finds the toolchain that the `go` and `toolchain` lines ask for (`toolchain.Select`).
-fn toolchain(project: &Project, builder: &Builder, need: &mut Need) {
+fn toolchain(project: &ProjectFiles, builder: &Builder, need: &mut Need) {
     if !at_least(&builder.version, SWITCHES) {
         return;
     }
-    let Some((go, named)) = project.lines() else {
+    let Some(main) = project.main_file() else {
         return;
     };
+    let (go, named) = (main.go_version(), &main.toolchain);
     let mut wanted: Option<String> = None;
     let mut version = builder.version.clone();
     if compare(go, &version).is_gt() {
@@ -307,7 +241,15 @@ fn toolchain(project: &Project, builder: &Builder, need: &mut Need) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gomod::{go_mod, go_sum, go_work, modules_txt};
+    use crate::gomod::{go_mod, go_work, modules_txt};
+
+    fn need(
+        project: &ProjectFiles,
+        builder: &Builder,
+        read: &dyn Fn(&ModuleVersion) -> Option<GoMod>,
+    ) -> Need {
+        super::need(project, None, builder, read)
+    }
 
     fn builder() -> Builder {
         Builder {
@@ -317,20 +259,23 @@ mod tests {
         }
     }
 
-    fn project(go_mod: &str, go_sum: &str) -> Project {
-        Project {
-            mains: vec![go_mod::parse(go_mod)],
-            sums: go_sum::parse(go_sum).unwrap(),
-            ..Project::default()
-        }
+    fn project(go_mod: &str, go_sum: &str) -> ProjectFiles {
+        let mut project = ProjectFiles {
+            mains: vec![("/p".into(), go_mod::parse(go_mod))],
+            ..ProjectFiles::default()
+        };
+        project.add_sums(go_sum).unwrap();
+        project
     }
 
     /// Returns go.mods from lines of the form `PATH VERSION: go.mod`.
-    fn look(mods: &'static [(&'static str, &'static str)]) -> impl Fn(Source<'_>) -> Option<GoMod> {
-        move |source| {
-            let name = match source {
-                Source::Module(module) => module.to_string(),
-                Source::Folder(path) => path.to_owned(),
+    fn look(
+        mods: &'static [(&'static str, &'static str)],
+    ) -> impl Fn(&ModuleVersion) -> Option<GoMod> {
+        move |module| {
+            let name = match module.version.as_str() {
+                "" => module.path.clone(),
+                _ => module.to_string(),
             };
             let found = mods.iter().find(|(of, _)| *of == name);
             found.map(|(_, text)| go_mod::parse(text))
@@ -474,9 +419,8 @@ mod tests {
         let text = "module m\ngo 1.21\nrequire a v1.0.0\nreplace a => ../a\n";
         let txt = "# a v1.0.0 => ../a\n## explicit; go 1.17\na\n# a => ../a\n";
         let with = |text: &str, txt: &str| {
-            let mut project = project(text, SUMS);
-            project.vendor = Some(modules_txt::parse(txt));
-            need(&project, &builder(), &|_| None)
+            let txt = modules_txt::parse(txt);
+            super::need(&project(text, SUMS), Some(&txt), &builder(), &|_| None)
         };
         assert!(with(text, txt).vendored);
         assert!(with(text, txt).zips.is_empty());
@@ -493,9 +437,8 @@ mod tests {
             "module m\ngo 1.21\nrequire a v1.0.0\nrequire n v0.0.0\n",
             SUMS,
         );
-        project
-            .mains
-            .push(go_mod::parse("module n\ngo 1.21\nrequire b v1.1.0\n"));
+        let other = go_mod::parse("module n\ngo 1.21\nrequire b v1.1.0\n");
+        project.mains.push(("/p/n".into(), other));
         project.work = Some(go_work::parse(
             "go 1.21\nuse ./m\nuse ./n\nreplace a => ../a\n",
         ));

@@ -17,7 +17,7 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::hash_go_mod;
 use crate::mirror::layout::{Layout, Tree, VersionFile};
-use crate::mirror::sumdb::Proofs;
+use crate::mirror::sumdb::{Proofs, Route};
 use crate::model::SumDb;
 use crate::policy::goflags_words;
 
@@ -180,9 +180,6 @@ impl ReadyTools {
     }
 }
 
-/// A signed tree head has some hundred bytes.
-const MOST_NOTE: u64 = 64 << 10;
-
 /// The checksum database as the user's go sees it.
 #[derive(Debug, Clone, Default)]
 pub struct ProofStore {
@@ -231,18 +228,13 @@ impl ProofStore {
     }
 
     fn covers(&self, proofs: &Proofs) -> Result<(), String> {
-        let Some(gopath) = std::env::split_paths(&self.gopath).next() else {
+        let route = Route::offline().with_last_seen(self.gopath.as_ref());
+        let Some(seen) = proofs.last_seen(&route) else {
             return Ok(());
         };
-        let mut latest = gopath.join("pkg").join("sumdb");
-        latest.extend(Path::new(proofs.name()));
-        let Some(note) = read(&latest.join("latest"), MOST_NOTE).filter(|note| !note.is_empty())
-        else {
-            return Ok(());
-        };
-        let seen = proofs.read_head(note.as_bytes());
-        let seen = seen.map_err(|error| format!("{}: {error}", latest.display()))?;
-        proofs.covers(&seen.head).map_err(|error| error.to_string())
+        proofs
+            .covers(&seen?.head)
+            .map_err(|error| error.to_string())
     }
 }
 

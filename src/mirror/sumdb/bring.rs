@@ -216,6 +216,15 @@ impl Proofs {
         })
     }
 
+    /// Returns the last head that go saw, or why it cannot be read; `None` if the route names no
+    /// GOPATH, or go has not seen one.
+    pub fn last_seen(&self, route: &Route) -> Option<Result<SignedHead, String>> {
+        let (path, bytes) = route.last_seen(self.name())?;
+        let bytes = bytes.map_err(|error| error.to_string());
+        let head = bytes.and_then(|bytes| self.read_head(&bytes).map_err(|e| e.to_string()));
+        Some(head.map_err(|why| format!("{}: {why}", path.display())))
+    }
+
     /// Returns the heads that go has seen on this machine: the last one, and those of the requested
     /// modules in its cache, which it reads before it asks the mirror.
     fn seen(
@@ -225,17 +234,11 @@ impl Proofs {
         brought: &mut Brought,
     ) -> Vec<SignedHead> {
         let mut seen = Vec::new();
-        if let Some((path, bytes)) = route.last_seen(self.name()) {
-            let head = bytes.map_err(|error| error.to_string());
-            let head =
-                head.and_then(|bytes| self.read_head(&bytes).map_err(|error| error.to_string()));
-            match head {
-                Ok(head) => seen.push(head),
-                Err(why) => {
-                    let path = path.display();
-                    let why = format!("{path}: {why}; go cannot use it either: delete it");
-                    brought.behind = Some(why);
-                }
+        match self.last_seen(route) {
+            None => {}
+            Some(Ok(head)) => seen.push(head),
+            Some(Err(why)) => {
+                brought.behind = Some(format!("{why}; go cannot use it either: delete it"));
             }
         }
         if let Some(cache) = route.cache(self.name()) {
@@ -363,15 +366,13 @@ impl Proofs {
     }
 
     /// Returns a tree from its edge. The tiles together make its root, so if they do not match, it
-    /// is unknown which one is wrong. Tries the tiles on this machine first, then those of the
-    /// network alone.
+    /// is unknown which one is wrong. Tries the tiles on this machine, then those of the network.
     async fn edge_of(
         &self,
         sources: &Sources<'_>,
         newest: TreeHead,
     ) -> Result<ProvenTree, ProofError> {
         let edge = edge(newest.size);
-        let mut local = Vec::new();
         // The tiles of one directory fit together, if any do.
         for first in 0..sources.folders.len() {
             let (others, own) = sources.folders.split_at(first);
@@ -379,37 +380,19 @@ impl Proofs {
                 let mut folders = own.iter().chain(others);
                 folders.find_map(|folder| folder.tile(*tile).ok().flatten())
             };
-            local = edge.iter().map(here).collect();
-            let whole: Option<Vec<Vec<u8>>> = local.iter().cloned().collect();
+            let whole: Option<Vec<Vec<u8>>> = edge.iter().map(here).collect();
             if let Some(tree) = whole.and_then(|whole| ProvenTree::new(newest, whole).ok()) {
                 return Ok(tree);
             }
         }
-        let mut last = (edge.first().copied(), "its root is none".to_owned());
-        for known in [local, vec![None; edge.len()]] {
-            let mut data = Vec::with_capacity(edge.len());
-            for (tile, known) in edge.iter().zip(known) {
-                let got = match known {
-                    Some(known) => Ok(known),
-                    None => partial(sources, *tile).await,
-                };
-                match got {
-                    Ok(got) => data.push(got),
-                    Err(reason) => {
-                        last = (Some(*tile), reason);
-                        break;
-                    }
-                }
-            }
-            if data.len() == edge.len() {
-                match ProvenTree::new(newest, data) {
-                    Ok(tree) => return Ok(tree),
-                    Err(error) => last.1 = error.to_string(),
-                }
-            }
-        }
         let what = format!("the tree of {} records", newest.size);
-        Err(self.no_tile(last.0, &what, &last.1))
+        let mut data = Vec::with_capacity(edge.len());
+        for tile in &edge {
+            let got = partial(sources, *tile).await;
+            data.push(got.map_err(|reason| self.no_tile(Some(*tile), &what, &reason))?);
+        }
+        ProvenTree::new(newest, data)
+            .map_err(|error| self.no_tile(edge.first().copied(), &what, &error.to_string()))
     }
 
     /// Writes tiles before heads, and heads before lookups: the comment of the module `sumdb` says

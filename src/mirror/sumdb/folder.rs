@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::store::put_all;
+use super::super::store::{Spool, put_all};
 use super::heads::ProofError;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
@@ -134,18 +134,15 @@ pub(super) fn put(own: &Path, mut files: Vec<(PathBuf, Vec<u8>)>) -> Result<usiz
     if files.is_empty() {
         return Ok(0);
     }
-    let stage = own.join("new");
-    // What a killed goroam left is removed first.
-    bounded::if_any(fs::remove_dir_all(&stage))
-        .and_then(|_| fs::create_dir_all(&stage))
-        .map_err(|error| ProofError::unwritable(&stage, &error))?;
+    let mut spool = Spool::open(own.join("new"))
+        .map_err(|error| ProofError::unwritable(&own.join("new"), &error))?;
     let mut staged = Vec::with_capacity(files.len());
-    for (number, (target, bytes)) in files.into_iter().enumerate() {
-        let path = stage.join(number.to_string());
-        bounded::create_new(&path)
-            .and_then(|mut file| file.write_all(&bytes))
-            .map_err(|error| ProofError::unwritable(&target, &error))?;
-        staged.push((path, target));
+    for (target, bytes) in files {
+        let path = spool.write(&bytes);
+        staged.push((
+            path.map_err(|error| ProofError::unwritable(&target, &error))?,
+            target,
+        ));
     }
     put_all(&staged).map_err(|error| ProofError::Unwritable(error.to_string()))?;
     // Not every system can sync a directory, and each file is complete in any case.
@@ -154,6 +151,5 @@ pub(super) fn put(own: &Path, mut files: Vec<(PathBuf, Vec<u8>)>) -> Result<usiz
             let _ = folder.sync_all();
         }
     }
-    let _ = fs::remove_dir_all(&stage);
     Ok(staged.len())
 }

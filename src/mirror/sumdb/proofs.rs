@@ -239,13 +239,12 @@ impl Proofs {
                 report.broken(path, "is not named after a module, as lookups are");
                 continue;
             };
-            let proven = match self.lookup(path) {
-                Ok(Some(lookup)) => self.prove_lookup(module, path, &lookup).map(|_| ()),
-                Ok(None) => continue,
-                Err(error) => Err(error),
-            };
-            match proven {
-                Ok(()) => report.lookups += 1,
+            let prove = |lookup| self.prove_lookup(module, path, &lookup);
+            match self
+                .lookup(path)
+                .and_then(|found| found.map(prove).transpose())
+            {
+                Ok(proven) => report.lookups += usize::from(proven.is_some()),
                 Err(error) => report.faults.push((path.clone(), error)),
             }
         }

@@ -316,7 +316,7 @@ pub(super) fn check_index(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gomod::stored::{StoredMod, StoredZip, ZipFault};
+    use crate::gomod::stored::{StoredMod, StoredZip};
     use crate::mirror::layout::Tree;
 
     const ZIP: &str = "h1:zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz=";
@@ -423,7 +423,7 @@ mod tests {
         };
         assert_eq!(found(&noted), ["zip Mismatch stored", "private"]);
         let broken = StoredVersion {
-            zip: Some(Err(ZipFault::Broken("no zip".to_owned()))),
+            zip: Some(Err(FileFault::broken("no zip"))),
             ..good(nobody)
         };
         assert_eq!(found(&broken), ["zip Mismatch stored", "private"]);
