@@ -88,8 +88,10 @@ fn near(path: &Path, from: &Path) -> Option<String> {
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
-    let decoded = percent_decode_str(text).decode_utf8().ok()?;
-    Some(decoded.into_owned())
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    // Each `%` must begin an escape, which has three characters.
+    let is_right = bytes.len() + 2 * text.matches('%').count() == text.len();
+    String::from_utf8(bytes).ok().filter(|_| is_right)
 }
 
 #[cfg(test)]

@@ -383,7 +383,7 @@ mod tests {
                 ("", 8, true)
             ]
         );
-        assert_eq!(read.require[0].module.version, "master");
+        assert_eq!(read.require, []);
         let faults: Vec<_> = read.faults.iter().map(ToString::to_string).collect();
         assert_eq!(
             faults,

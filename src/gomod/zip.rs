@@ -47,29 +47,25 @@ pub struct ZipError {
 }
 
 impl ZipError {
-    fn unreadable(path: &Path, error: &io::Error) -> ZipError {
+    fn new(path: &Path, is_unreadable: bool, why: String) -> ZipError {
         ZipError {
             path: path.to_owned(),
-            is_unreadable: true,
-            why: error.to_string(),
+            is_unreadable,
+            why,
         }
     }
 
+    fn unreadable(path: &Path, error: &io::Error) -> ZipError {
+        ZipError::new(path, true, error.to_string())
+    }
+
     fn bad(path: &Path, why: impl std::fmt::Display) -> ZipError {
-        ZipError {
-            path: path.to_owned(),
-            is_unreadable: false,
-            why: format!("not a module zip: {why}"),
-        }
+        ZipError::new(path, false, format!("not a module zip: {why}"))
     }
 
     fn entry(path: &Path, name: &str, why: impl std::fmt::Display) -> ZipError {
         let name: String = name.chars().take(200).collect();
-        ZipError {
-            path: path.to_owned(),
-            is_unreadable: false,
-            why: format!("{name:?}: {why}"),
-        }
+        ZipError::new(path, false, format!("{name:?}: {why}"))
     }
 }
 

@@ -9,7 +9,7 @@ use super::go::{Go, Mode, TOOLCHAIN, explain, own_module};
 use super::layout::{Layout, VersionFile};
 use super::project;
 use super::proof::{self, Records};
-use super::stage::{How, Refusal, Verified, may_store, take};
+use super::stage::{AddedVersion, How, Taken, ZipCame, may_store, take};
 use super::store::Store;
 use super::wants::{AddError, Failed, Wants, refuse_foreign, took};
 use crate::bounded;
@@ -216,22 +216,22 @@ impl Work<'_> {
             |(module, spool)| {
                 let (answer, claims) = (self.records.of(module), self.wants.claims(module));
                 let taken = take(&self.cache, module, spool.clone(), answer, claims);
-                let zip = taken.as_ref().ok().and_then(|taken| taken.zip);
-                self.meter.did(1, zip.map_or(0, |(_, bytes)| bytes));
+                let zip = taken.as_ref().ok().and_then(|taken| taken.added.zip);
+                self.meter.did(1, zip.map_or(0, |zip| zip.zip_bytes));
                 taken
             },
         );
         let mut staged = Vec::new();
-        for ((module, _), taken) in items.iter().zip(taken) {
+        for taken in taken {
             match taken {
-                Ok(taken) => {
-                    match taken.zip {
+                Ok(Taken { staged: one, added }) => {
+                    match added.zip {
                         None => self.done.totals.go_mods += 1,
-                        zip => self.note(module, zip, taken.verified),
+                        Some(_) => self.done.added.push(added),
                     }
-                    staged.push(taken.staged);
+                    staged.push(one);
                 }
-                Err(refusal) => self.refuse(module, refusal),
+                Err(failed) => self.done.failed.push(failed),
             }
         }
         store.place(&staged)
@@ -273,35 +273,11 @@ impl Work<'_> {
             }
         }
         match may_store(&stored, |_| PathBuf::new()) {
-            Ok(verified) if zip => self.note(module, None, verified),
+            Ok(present) if zip => self.done.present.push(present),
             Ok(_) => {}
-            Err(refusal) => self.refuse(module, refusal),
+            Err(failed) => self.done.failed.push(failed),
         }
         true
-    }
-
-    fn note(&mut self, module: &ModuleVersion, zip: Option<(How, u64)>, verified: Verified) {
-        let zip = zip.map(|(how, zip_bytes)| ZipCame { zip_bytes, how });
-        let list = match zip {
-            Some(_) => &mut self.done.added,
-            None => &mut self.done.present,
-        };
-        list.push(AddedVersion {
-            module: module.path.clone(),
-            version: module.version.clone(),
-            zip,
-            proven_by: verified.by,
-            without_proof: verified.without_proof,
-        });
-    }
-
-    fn refuse(&mut self, module: &ModuleVersion, refusal: Refusal) {
-        self.done.failed.push(Failed {
-            module: module.path.clone(),
-            version: module.version.clone(),
-            why: refusal.why,
-            mismatch: refusal.mismatch,
-        });
     }
 }
 
@@ -322,32 +298,6 @@ pub struct Added {
     pub fetch: Option<String>,
     /// Totals.
     pub totals: Totals,
-}
-
-/// One version.
-#[derive(Debug, Clone, Serialize)]
-pub struct AddedVersion {
-    /// The module's path.
-    pub module: String,
-    /// The version.
-    pub version: String,
-    /// Size of its zip and how it was stored; `None` if it was there before.
-    #[serde(flatten)]
-    pub zip: Option<ZipCame>,
-    /// The name of the checksum database, `go.sum`, or `go`.
-    pub proven_by: String,
-    /// Why the mirror lacks the proof that go will ask for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub without_proof: Option<String>,
-}
-
-/// A zip that was not there before.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct ZipCame {
-    /// Its size in bytes.
-    pub zip_bytes: u64,
-    /// How it was stored.
-    pub how: How,
 }
 
 /// Totals, in versions and bytes.

@@ -25,18 +25,8 @@ pub(super) fn own_module(more: &str) -> Result<tempfile::TempDir, AddError> {
 }
 
 /// The variables that are read with `go env`.
-const NAMES: [&str; 10] = [
-    "GOMODCACHE",
-    "GOPATH",
-    "GOFLAGS",
-    "GOPROXY",
-    "GOSUMDB",
-    "GOPRIVATE",
-    "GONOSUMDB",
-    "GODEBUG",
-    "GOHOSTOS",
-    "GOHOSTARCH",
-];
+const NAMES: &str = "GOMODCACHE GOPATH GOFLAGS GOPROXY GOSUMDB GOPRIVATE GONOSUMDB GODEBUG GOHOSTOS \
+                     GOHOSTARCH";
 
 /// The user's go, with the user's settings.
 #[derive(Debug)]
@@ -76,7 +66,8 @@ impl<'a> Go<'a> {
         switches: bool,
     ) -> Result<Go<'a>, AddError> {
         let command = find::find(wish, env).await?;
-        let values = run::values(&command, env, &NAMES).await?;
+        let names: Vec<&str> = NAMES.split(' ').collect();
+        let values = run::values(&command, env, &names).await?;
         let version = bare(&command.version.text).to_owned();
         Ok(Go {
             command,

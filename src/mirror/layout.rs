@@ -5,10 +5,10 @@
 //! `modload.queryProxy`), so a pin must show in both.
 
 use std::collections::BTreeMap;
-use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::semver::{compare, is_prerelease, is_pseudo};
 pub use crate::gomod::stored::VersionFile;
@@ -92,9 +92,73 @@ fn below(root: &Path, path: &str) -> PathBuf {
     below
 }
 
-/// Maximum number of elements of a module's path; `x/mod` has no limit, GitHub's longest path has
-/// some 20.
+/// Maximum number of elements of a path; `x/mod` has no limit, GitHub's longest path has some 20.
 const DEEPEST: usize = 64;
+/// Maximum number of files in one directory tree.
+const MOST_FILES: usize = 2_000_000;
+
+/// What is below a directory.
+#[derive(Debug, Default)]
+pub(crate) struct FilesBelow {
+    /// Everything that is not a directory, sorted: the path below it, with slashes, and the path.
+    pub(crate) files: Vec<(String, PathBuf)>,
+    /// Directories that cannot be listed.
+    pub(crate) unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+impl FilesBelow {
+    /// Lists a directory; a missing one holds nothing. The paths start with `prefix`; those that
+    /// `skip` names are left out. Does not follow links.
+    pub(crate) fn list(folder: &Path, prefix: &str, skip: &[&str]) -> FilesBelow {
+        let mut below = FilesBelow::default();
+        let mut open = vec![(folder.to_owned(), prefix.to_owned(), 0)];
+        while let Some((folder, prefix, depth)) = open.pop() {
+            let entries =
+                std::fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            let entries = match bounded::if_any(entries) {
+                Ok(entries) => entries.unwrap_or_default(),
+                Err(error) => {
+                    below.unreadable.push((folder, error));
+                    continue;
+                }
+            };
+            for entry in entries {
+                let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if skip.contains(&name.as_str()) {
+                    continue;
+                }
+                if is_folder && depth < DEEPEST {
+                    open.push((entry.path(), format!("{name}/"), depth + 1));
+                } else if below.files.len() < MOST_FILES {
+                    below.files.push((name, entry.path()));
+                } else {
+                    let why = format!("holds more than {MOST_FILES} files");
+                    let error = io::Error::new(io::ErrorKind::FileTooLarge, why);
+                    below.unreadable.push((folder, error));
+                    return below;
+                }
+            }
+        }
+        below.files.sort();
+        below.unreadable.sort_by(|one, other| one.0.cmp(&other.0));
+        below
+    }
+
+    /// Returns the files if every directory could be listed.
+    ///
+    /// # Errors
+    /// The first directory that could not.
+    pub(crate) fn all(self) -> io::Result<Vec<(String, PathBuf)>> {
+        match self.unreadable.first() {
+            None => Ok(self.files),
+            Some((folder, error)) => {
+                let why = format!("{}: {error}", folder.display());
+                Err(io::Error::new(error.kind(), why))
+            }
+        }
+    }
+}
 
 /// The sizes of one version's files, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -155,91 +219,38 @@ impl Tree {
     /// # Errors
     /// When the mirror itself cannot be listed.
     pub fn read(layout: &Layout) -> io::Result<Tree> {
+        std::fs::read_dir(layout.root())?;
+        let below = FilesBelow::list(layout.root(), "", &["sumdb", ".goroam"]);
         let mut tree = Tree::default();
-        let mut folders = Vec::new();
-        for entry in std::fs::read_dir(layout.root())? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if name == "sumdb" || name == ".goroam" {
-                continue;
-            }
-            tree.put(&entry, None, &mut folders);
-        }
-        while let Some((folder, path)) = folders.pop() {
-            let entries =
-                std::fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            match entries {
-                Ok(entries) => {
-                    for entry in entries {
-                        tree.put(&entry, Some(path.as_str()), &mut folders);
-                    }
-                }
-                Err(error) => tree.unreadable.push((folder, error.to_string())),
+        for (name, path) in below.files {
+            if let Err(why) = tree.put(&name, &path) {
+                tree.stray.push((path, why));
             }
         }
-        tree.stray.sort();
-        tree.unreadable.sort();
+        let unreadable = below.unreadable.into_iter();
+        tree.unreadable = unreadable
+            .map(|(path, error)| (path, error.to_string()))
+            .collect();
         Ok(tree)
     }
 
-    /// Adds one entry. `below`: the escaped path of its directory.
-    fn put(&mut self, entry: &DirEntry, below: Option<&str>, folders: &mut Vec<(PathBuf, String)>) {
-        let path = entry.path();
-        let is_dir = match entry.file_type() {
-            Ok(kind) if kind.is_dir() || kind.is_file() => kind.is_dir(),
-            Ok(_) => {
-                let why = "is neither a file nor a folder".to_owned();
-                return self.stray.push((path, why));
-            }
-            Err(error) => return self.unreadable.push((path, error.to_string())),
-        };
-        let name = entry.file_name();
-        let put = match name.to_str() {
-            None => Err("its name is not UTF-8".to_owned()),
-            Some(name) => self.put_named(name, below, is_dir, &path, folders),
-        };
-        if let Err(why) = put {
-            self.stray.push((path, why));
+    /// Adds one file. `name`: its path below the root.
+    fn put(&mut self, name: &str, path: &Path) -> Result<(), String> {
+        let meta = path.symlink_metadata().map_err(|error| error.to_string())?;
+        if !meta.is_file() {
+            return Err("is neither a file nor a folder".to_owned());
         }
-    }
-
-    fn put_named(
-        &mut self,
-        name: &str,
-        below: Option<&str>,
-        is_dir: bool,
-        path: &Path,
-        folders: &mut Vec<(PathBuf, String)>,
-    ) -> Result<(), String> {
         let module = |escaped: &str| unescape_path(escaped).map_err(|error| error.to_string());
-        match (below, name) {
-            (None, _) if is_dir => folders.push((path.to_owned(), name.to_owned())),
-            (None, _) => return Err("is not part of any module".to_owned()),
-            (Some(below), _) if below.ends_with("/@v") => {
-                if is_dir {
-                    return Err("is a folder among versions".to_owned());
-                }
-                let escaped = below.trim_end_matches("/@v");
-                return self.put_version(module(escaped)?, name, path);
-            }
-            (Some(below), "@latest") if !is_dir => {
-                self.modules.entry(module(below)?).or_default().latest = true;
-            }
-            (Some(_), _) if !is_dir => return Err("is not part of any module".to_owned()),
-            (Some(below), _) if below.matches('/').count() >= DEEPEST => {
-                return Err("lies deeper than any module".to_owned());
-            }
-            (Some(below), name) => {
-                if name == "@v" {
-                    self.modules.entry(module(below)?).or_default();
-                }
-                folders.push((path.to_owned(), format!("{below}/{name}")));
-            }
+        if let Some(escaped) = name.strip_suffix("/@latest") {
+            self.modules.entry(module(escaped)?).or_default().latest = true;
+            return Ok(());
         }
-        Ok(())
+        let parts = name.split_once("/@v/");
+        let (escaped, file) = parts.ok_or("is not part of any module")?;
+        self.put_version(module(escaped)?, file, meta.len())
     }
 
-    fn put_version(&mut self, module: String, name: &str, path: &Path) -> Result<(), String> {
+    fn put_version(&mut self, module: String, name: &str, bytes: u64) -> Result<(), String> {
         if name == "list" {
             self.modules.entry(module).or_default().list = true;
             return Ok(());
@@ -254,10 +265,9 @@ impl Tree {
         if !crate::gomod::semver::is_canonical(&version) {
             return Err("is of no version that go could ask for".to_owned());
         }
-        let bytes = path.symlink_metadata().map_err(|error| error.to_string())?;
         let key = ModuleVersion::new(module.as_str(), version);
         let module = self.modules.entry(module).or_default();
-        *module.versions.entry(key).or_default().slot(file) = Some(bytes.len());
+        *module.versions.entry(key).or_default().slot(file) = Some(bytes);
         Ok(())
     }
 }
@@ -423,13 +433,13 @@ mod tree_tests {
             stray,
             [
                 "README",
-                "a.test/B/@v",
+                "a.test/B/@v/v1.0.0.zip",
                 "a.test/b/@v/V1.0.0.zip",
-                "a.test/b/@v/deep",
+                "a.test/b/@v/deep/v1.0.0.zip",
                 "a.test/b/@v/v1.0.0.zip.tmp",
                 "a.test/b/@v/v1.zip",
                 "a.test/b/notes",
-                "nodot/@v",
+                "nodot/@v/v1.0.0.zip",
             ]
         );
     }

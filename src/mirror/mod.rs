@@ -31,12 +31,13 @@ pub mod sumdb;
 pub mod verify;
 mod wants;
 
-pub use add::{Add, Added, AddedVersion, Notice, Totals, ZipCame, add};
+pub use add::{Add, Added, Notice, Totals, add};
+pub(crate) use layout::FilesBelow;
 pub use layout::{Files, Layout, Module, Tree, VersionFile, latest, listed};
 pub use list::{ListTotals, ListedModule, ListedVersion, Listing, Pinned, list, pin};
 pub use needed::{needed_by, projects, read_project, required_by};
 pub use proof::Trust;
 pub use prune::{Prune, Pruned, Removed, Why, prune};
-pub use stage::How;
+pub use stage::{AddedVersion, How, ZipCame};
 pub use store::{Lock, Pins, lock, pins};
 pub use wants::{AddError, Failed};

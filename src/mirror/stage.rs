@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::layout::Layout;
 use super::store::Staged;
+use super::wants::Failed;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::go_sum::Hashed;
@@ -24,9 +25,7 @@ use crate::{bounded, trust};
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) staged: Staged,
-    /// How the zip was stored, and its size in bytes.
-    pub(super) zip: Option<(How, u64)>,
-    pub(super) verified: Verified,
+    pub(super) added: AddedVersion,
 }
 
 /// Takes a version out of the cache. With a `spool` name it also takes the zip, under that name.
@@ -38,10 +37,15 @@ pub(super) fn take(
     spool: Option<PathBuf>,
     answer: DatabaseAnswer,
     claims: Vec<Claim>,
-) -> Result<Taken, Refusal> {
+) -> Result<Taken, Failed> {
+    let refused = |why: String| Failed::of(module, why);
+    let lacks = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => refused(format!("the module cache lacks it: {error}")),
+        _ => refused(error.to_string()),
+    };
     module
         .escaped()
-        .map_err(|error| Refusal::because(error.to_string()))?;
+        .map_err(|error| refused(error.to_string()))?;
     let path = |part| cache.file(module, part).unwrap_or_default();
     let go_mod = bounded::read_named(&path(VersionFile::Mod), MOST_MOD).map_err(lacks)?;
     let info = match bounded::read_named(&path(VersionFile::Info), MOST_INFO) {
@@ -55,7 +59,7 @@ pub(super) fn take(
         claims,
         ..StoredVersion::of(module, answer)
     };
-    let (mut zip, mut staged_zip) = (None, None);
+    let (mut came, mut staged_zip) = (None, None);
     if let Some(to) = spool {
         let from = path(VersionFile::Zip);
         let named = |error: io::Error| {
@@ -63,7 +67,8 @@ pub(super) fn take(
             lacks(io::Error::new(error.kind(), why))
         };
         let how = lift(&from, &to).map_err(named)?;
-        zip = Some((how, std::fs::metadata(&to).map_err(named)?.len()));
+        let zip_bytes = std::fs::metadata(&to).map_err(named)?.len();
+        came = Some(ZipCame { zip_bytes, how });
         let read = ModZip::open(&to).and_then(|zip| {
             zip.belongs_to(&module.path, &module.version)?;
             zip.h1()
@@ -73,7 +78,7 @@ pub(super) fn take(
             // The spool's file name means nothing to a user.
             let (from, why) = (from.display(), error.why);
             let way_out = "remove it, or run `go clean -modcache`";
-            Refusal::because(format!("its zip is none: {from}: {why}; {way_out}"))
+            refused(format!("its zip is none: {from}: {why}; {way_out}"))
         })?;
         version.zip_hash = bounded::read(&path(VersionFile::ZipHash), MOST_ZIP_HASH)
             .ok()
@@ -84,24 +89,46 @@ pub(super) fn take(
         }));
         staged_zip = Some((to, h1));
     }
-    let verified = may_store(&version, path)?;
-    Ok(Taken {
-        staged: Staged {
-            module: module.clone(),
-            zip: staged_zip,
-            go_mod,
-            info,
-        },
+    let added = AddedVersion {
+        zip: came,
+        ..may_store(&version, path)?
+    };
+    let module = module.clone();
+    let zip = staged_zip;
+    let staged = Staged {
+        module,
         zip,
-        verified,
-    })
+        go_mod,
+        info,
+    };
+    Ok(Taken { staged, added })
 }
 
-fn lacks(error: io::Error) -> Refusal {
-    if error.kind() == io::ErrorKind::NotFound {
-        return Refusal::because(format!("the module cache lacks it: {error}"));
-    }
-    Refusal::because(error.to_string())
+/// One version of the mirror.
+#[derive(Debug, Clone, Serialize)]
+pub struct AddedVersion {
+    /// The module's path.
+    pub module: String,
+    /// The version.
+    pub version: String,
+    /// Size of its zip and how it was stored; `None` if it was there before.
+    #[serde(flatten)]
+    pub zip: Option<ZipCame>,
+    /// The name of the checksum database, `go.sum`, or `go` (which checked it by the user's
+    /// settings).
+    pub proven_by: String,
+    /// Why the mirror lacks the proof that go will ask for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_proof: Option<String>,
+}
+
+/// A zip that was not there before.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct ZipCame {
+    /// Its size in bytes.
+    pub zip_bytes: u64,
+    /// How it was stored.
+    pub how: How,
 }
 
 /// How a file was stored.
@@ -229,38 +256,13 @@ mod tests {
     }
 }
 
-/// Who vouches for a version that is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verified {
-    /// The checksum database's name, `go.sum`, or `go` (which checked it by the user's settings).
-    pub(super) by: String,
-    /// Why the checksum database's proof is missing although go will ask for it.
-    pub(super) without_proof: Option<String>,
-}
-
-/// Why a version is not stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) why: String,
-    /// Whether something does not match its checksum.
-    pub(super) mismatch: bool,
-}
-
-impl Refusal {
-    pub(super) fn because(why: impl Into<String>) -> Refusal {
-        Refusal {
-            why: why.into(),
-            mismatch: false,
-        }
-    }
-}
-
 /// Rejects a version that differs from what any source states, and one that nothing proves.
-/// Otherwise returns the strongest source. `path`: where its files are.
+/// Otherwise names the strongest source. `path`: where its files are.
 pub(super) fn may_store(
     version: &StoredVersion<'_>,
     path: impl Fn(VersionFile) -> PathBuf,
-) -> Result<Verified, Refusal> {
+) -> Result<AddedVersion, Failed> {
+    let refused = |why: String| Failed::of(version.module, why);
     for flaw in judge(version).flaws {
         let (by, expected, found) = match (flaw.file, flaw.fault) {
             (
@@ -278,7 +280,7 @@ pub(super) fn may_store(
                 } else {
                     ".info"
                 };
-                return Err(Refusal::because(format!(
+                return Err(refused(format!(
                     "its {name} {why} ({}): a login page may have answered in its place. \
                      `goroam doctor --cache --fix` removes such files",
                     path(file).display()
@@ -300,13 +302,13 @@ pub(super) fn may_store(
             VersionFile::Zip => ("zip", found, expected),
             VersionFile::Mod | VersionFile::Info => ("go.mod", found, expected),
         };
-        return Err(Refusal {
-            why: format!(
+        return Err(Failed {
+            mismatch: true,
+            ..refused(format!(
                 "checksum mismatch of its {what}\nhere: {here}\n{by}: {said}\nOne of them was \
                  changed after it was made. Compare both with what the module's origin says before \
                  you trust either."
-            ),
-            mismatch: true,
+            ))
         });
     }
     let is_claimed = |of| version.claims.iter().any(|claim| claim.of == of);
@@ -315,7 +317,7 @@ pub(super) fn may_store(
         DatabaseAnswer::Sums { by, zip, go_mod } => {
             if go_mod.is_none() || version.zip.is_some() && zip.is_none() {
                 let why = format!("{by} has no checksum of {}", version.module);
-                return Err(Refusal::because(why));
+                return Err(refused(why));
             }
             (by.as_str(), None)
         }
@@ -323,15 +325,18 @@ pub(super) fn may_store(
             ("go.sum", Some(why.clone()))
         }
         DatabaseAnswer::Absent(why) | DatabaseAnswer::False(why) => {
-            return Err(Refusal::because(format!(
+            return Err(refused(format!(
                 "nothing proves it: no go.sum names it, and {why}"
             )));
         }
         DatabaseAnswer::NotAsked(_) if in_go_sum => ("go.sum", None),
         DatabaseAnswer::NotAsked(_) => ("go", None),
     };
-    Ok(Verified {
-        by: by.to_owned(),
+    Ok(AddedVersion {
+        module: version.module.path.clone(),
+        version: version.module.version.clone(),
+        zip: None,
+        proven_by: by.to_owned(),
         without_proof,
     })
 }
@@ -362,7 +367,7 @@ mod judge_tests {
         claims: (Option<&str>, Option<&str>),
         noted: Option<&str>,
         answer: &DatabaseAnswer,
-    ) -> Result<Verified, Refusal> {
+    ) -> Result<AddedVersion, Failed> {
         let claim = |of, letter: Option<&str>| {
             letter.map(|letter| Claim {
                 of,
@@ -413,7 +418,8 @@ mod judge_tests {
     fn the_strongest_source_is_named() {
         let good = says("z", "m");
         let (both, none) = ((Some("z"), Some("m")), (None, None));
-        let by = |claims, answer: &DatabaseAnswer| judged(claims, Some("z"), answer).unwrap().by;
+        let by =
+            |claims, answer: &DatabaseAnswer| judged(claims, Some("z"), answer).unwrap().proven_by;
         assert_eq!(by(both, &good), "sum.test");
         assert_eq!(by(both, &not_asked()), "go.sum");
         assert_eq!(by((Some("z"), None), &not_asked()), "go");

@@ -29,6 +29,18 @@ pub struct Failed {
     pub mismatch: bool,
 }
 
+impl Failed {
+    /// A version that cannot be added for this reason.
+    pub(super) fn of(module: &ModuleVersion, why: String) -> Failed {
+        Failed {
+            module: module.path.clone(),
+            version: module.version.clone(),
+            why,
+            mismatch: false,
+        }
+    }
+}
+
 /// What is to be added.
 #[derive(Debug, Default)]
 pub(super) struct Wants {

@@ -4,16 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::consistency::misstatements;
 use super::copied::{ModuleFiles, Print, below, expected, is_for_tests, is_metadata};
 use super::copied::{is_source, split};
 use super::error::Result;
 use super::gather::{Holding, Shelves, VendorFacts, VendoredFile, gather};
 use super::project::VendorProject;
 use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
-use crate::gomod::go_version::at_least;
+use crate::gomod::ModuleVersion;
+use crate::gomod::go_version::{at_least, is_valid};
 use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
-use crate::gomod::project::{describe, disagreements};
+use crate::gomod::project::{ProjectFiles, describe, disagreements};
 
 /// Checks that vendor/ exists, that modules.txt agrees with the module files, and that each file
 /// equals the verified module's. Only reads, and runs no command.
@@ -108,7 +108,7 @@ impl<'a> Judge<'a> {
         self.mode(out);
         let all = disagreements(self.txt, &self.facts.project);
         let said: Vec<&str> = all.iter().map(|(module, _)| module.path.as_str()).collect();
-        misstatements(self.facts, self.txt, self.go, &said, &self.again, out);
+        self.misstatements(&said, out);
         for (module, what) in &all {
             let finding = self.again(VendorCode::Inconsistent, what.as_str());
             out.push(finding.of(describe(module)).at("vendor/modules.txt"));
@@ -136,6 +136,42 @@ impl<'a> Judge<'a> {
             let at = format!("vendor/{path}");
             let mend = format!("run `chmod a-x {at}`");
             out.push(VendorFinding::new(VendorCode::Executable, what, mend).at(at));
+        }
+    }
+
+    /// Finds errors in modules.txt that go does not refuse. `said` are the modules that already have
+    /// a finding.
+    fn misstatements(&self, said: &[&str], out: &mut Vec<VendorFinding>) {
+        let project = &self.facts.project;
+        let mut add = |code: VendorCode, listed: &ListedModule, what: String| {
+            let finding = self.again(code, what).of(&listed.module);
+            out.push(finding.at("vendor/modules.txt"));
+        };
+        let unreported = |l: &&ListedModule| !said.contains(&l.module.path.as_str());
+        let readable = self
+            .txt
+            .modules
+            .iter()
+            .filter(|_| project.unreadable.is_empty());
+        for listed in readable.filter(unreported) {
+            let misstated = unrequired(project, listed)
+                .or_else(|| replaced_otherwise(project, listed, self.go));
+            if let Some(what) = misstated {
+                add(VendorCode::Misstated, listed, what);
+            }
+        }
+        let any = self.txt.modules.iter().any(|listed| listed.go.is_some());
+        let asked = at_least(self.go, "1.21") || any && at_least(self.go, "1.17");
+        for listed in &self.txt.modules {
+            if let Some(holding) = self.facts.holdings.get(&listed.module)
+                && let Some(what) = language(listed, holding, asked)
+            {
+                let code = match holding.local {
+                    true => VendorCode::OutOfDate,
+                    false => VendorCode::Misstated,
+                };
+                add(code, listed, what);
+            }
         }
     }
 
@@ -331,5 +367,57 @@ fn stranger(path: &str, file: VendoredFile, owner: Option<&ListedModule>) -> Ven
     match owner {
         Some(owner) => finding.of(&owner.module),
         None => finding,
+    }
+}
+
+/// Reports a module that has no packages and that no go.mod requires. A module without packages is
+/// listed only because a go.mod requires it.
+fn unrequired(project: &ProjectFiles, listed: &ListedModule) -> Option<String> {
+    let stands_for_itself = listed.packages.is_empty() && listed.replacement.is_none();
+    let is_required = project.required().any(|one| one.path == listed.module.path);
+    (stands_for_itself && !is_required)
+        .then(|| "is listed, but has no packages, and no go.mod requires it".to_owned())
+}
+
+/// Reports a listed module whose own replacement is missing or different, which go does not notice
+/// if the end of modules.txt replaces all versions of the module.
+fn replaced_otherwise(project: &ProjectFiles, listed: &ListedModule, go: &str) -> Option<String> {
+    let wanted = project.replacement(&listed.module).map(|(new, _)| new);
+    if listed.packages.is_empty() || !at_least(go, "1.14") || wanted == listed.replacement {
+        return None;
+    }
+    let named = |by: &Option<ModuleVersion>| match by {
+        Some(by) => format!("is replaced by {}", describe(by)),
+        None => "is not replaced".to_owned(),
+    };
+    let (is, says) = (named(&wanted), named(&listed.replacement));
+    Some(format!("{is}, but is listed as one that {says}"))
+}
+
+/// Compares `## go 1.17` with the `go` line of the module's own go.mod. `asked`: the line must be
+/// there.
+fn language(listed: &ListedModule, holding: &Holding, asked: bool) -> Option<String> {
+    let own = holding.go_mod.as_ref();
+    // go reads a dependency's go.mod more leniently than the main one's, so a go.mod with faults is
+    // skipped.
+    if holding.files.is_err()
+        || own.is_some_and(|own| !own.faults.is_empty())
+        || listed.module.version.ends_with("+incompatible")
+    {
+        return None;
+    }
+    let own = own.and_then(|own| Some(own.go.as_ref()?.value.as_str()));
+    match (own, listed.go.as_deref()) {
+        (Some(own), _) if !is_valid(own) => None,
+        (Some(own), Some(says)) if own != says => Some(format!(
+            "is listed with go {says}, but its go.mod says go {own}"
+        )),
+        (Some(own), None) if asked => {
+            Some(format!("is listed without its go version, which is {own}"))
+        }
+        (None, Some(says)) => Some(format!(
+            "is listed with go {says}, but its go.mod names no version"
+        )),
+        _ => None,
     }
 }

@@ -44,22 +44,13 @@ impl ModuleFile {
 pub(super) type ModuleFiles = BTreeMap<String, ModuleFile>;
 
 /// `modcmd.metaPrefixes`.
-const METADATA: [&str; 9] = [
-    "AUTHORS",
-    "CONTRIBUTORS",
-    "COPYLEFT",
-    "COPYING",
-    "COPYRIGHT",
-    "LEGAL",
-    "LICENSE",
-    "NOTICE",
-    "PATENTS",
-];
+const METADATA: &str =
+    "AUTHORS CONTRIBUTORS COPYLEFT COPYING COPYRIGHT LEGAL LICENSE NOTICE PATENTS";
 
 /// Reports whether this is a licence or a similar file, which vendoring also copies from the
 /// directories above a package.
 pub(super) fn is_metadata(name: &str) -> bool {
-    METADATA.iter().any(|prefix| name.starts_with(prefix))
+    METADATA.split(' ').any(|prefix| name.starts_with(prefix))
 }
 
 /// Returns the path relative to a directory above it (or of a package in its module); empty for the

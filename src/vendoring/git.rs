@@ -213,8 +213,8 @@ impl Git {
         more: &[String],
         input: &[u8],
     ) -> Result<(bool, Vec<u8>)> {
-        let done = self.call(words, more, input, Stdio::piped())?;
-        Ok((done.success, done.out))
+        let (success, out, _) = self.call(words, more, input, Stdio::piped())?;
+        Ok((success, out))
     }
 
     /// The same as [`Git::feed`], with another standard output.
@@ -228,11 +228,11 @@ impl Git {
         input: &[u8],
         stdout: Stdio,
     ) -> Result<Vec<u8>> {
-        let done = self.call(words, more, input, stdout)?;
-        if done.success {
-            return Ok(done.out);
+        let (success, out, err) = self.call(words, more, input, stdout)?;
+        if success {
+            return Ok(out);
         }
-        let said = String::from_utf8_lossy(&done.err);
+        let said = String::from_utf8_lossy(&err);
         if said.contains("Please tell me who you are") {
             return Err(Error::System(
                 "git does not know who you are: `git config user.name NAME` and `git config user.email ADDRESS`, then try again".to_owned(),
@@ -255,7 +255,14 @@ impl Git {
         Err(failed(words, &said))
     }
 
-    fn call(&self, words: &str, more: &[String], input: &[u8], stdout: Stdio) -> Result<Done> {
+    /// Runs git; returns whether it exited with 0, its output and its error output.
+    fn call(
+        &self,
+        words: &str,
+        more: &[String],
+        input: &[u8],
+        stdout: Stdio,
+    ) -> Result<(bool, Vec<u8>, Vec<u8>)> {
         let mut command = Command::new("git");
         command
             .arg("--no-pager")
@@ -289,15 +296,9 @@ impl Git {
             };
             let (out, err) = (read(out)?, read(err)?);
             let success = success.map_err(|error| failed(words, &error.to_string()))?;
-            Ok(Done { success, out, err })
+            Ok((success, out, err))
         })
     }
-}
-
-struct Done {
-    success: bool,
-    out: Vec<u8>,
-    err: Vec<u8>,
 }
 
 fn failed(words: &str, why: &str) -> Error {

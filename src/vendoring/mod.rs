@@ -9,7 +9,6 @@
 //! May import: everything below.
 
 mod check;
-mod consistency;
 mod copied;
 mod error;
 mod gather;

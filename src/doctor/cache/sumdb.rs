@@ -11,7 +11,7 @@ use crate::bounded::read_no_link;
 use crate::doctor::finding::Code;
 use crate::gomod::form::foreign;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, Tile, TreeHead};
-use crate::mirror::sumdb::files_below;
+use crate::mirror::FilesBelow;
 use crate::model::{SumDb, VerifierKey};
 
 /// Maximum size of these files in bytes: a tile has 8 KiB.
@@ -59,10 +59,11 @@ pub(super) fn look(place: &Place, report: &mut CacheReport) -> BTreeSet<String> 
 
 /// Lists the files below a directory, with their paths below it.
 fn listed(folder: &Path, report: &mut CacheReport) -> Vec<(String, PathBuf)> {
-    files_below(folder, "").unwrap_or_else(|error| {
-        report.unread(folder, &error);
-        Vec::new()
-    })
+    let below = FilesBelow::list(folder, "", &[]);
+    for (folder, error) in &below.unreadable {
+        report.unread(folder, error);
+    }
+    below.files
 }
 
 fn broken(

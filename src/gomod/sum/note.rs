@@ -163,6 +163,8 @@ pub struct LookupRecord<'a> {
     pub lines: &'a str,
     /// The tree head that came with it.
     pub tree: Note<'a>,
+    /// The whole note, unchanged.
+    pub note: &'a str,
 }
 
 impl TreeHead {
@@ -198,8 +200,12 @@ impl<'a> LookupRecord<'a> {
             Some((number(id)?, lines, tree)).filter(|_| valid)
         };
         let (id, lines, tree) = read().ok_or(NoteError::MalformedRecord)?;
-        let tree = Note::parse(tree.as_bytes())?;
-        Ok(LookupRecord { id, lines, tree })
+        Ok(LookupRecord {
+            id,
+            lines,
+            note: tree,
+            tree: Note::parse(tree.as_bytes())?,
+        })
     }
 
     /// Reports whether it holds this go.sum line.

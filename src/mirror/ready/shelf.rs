@@ -247,27 +247,16 @@ pub async fn tools(
     env: &Environment,
     mirror: &Path,
 ) -> Result<ReadyTools, Error> {
-    const NAMES: [&str; 14] = [
-        "GOPATH",
-        "GOMODCACHE",
-        "GOTOOLCHAIN",
-        "GOSUMDB",
-        "GOHOSTOS",
-        "GOHOSTARCH",
-        "GOFLAGS",
-        "GOOS",
-        "GOARCH",
-        "GO111MODULE",
-        "GOEXPERIMENT",
-        "GOPRIVATE",
-        "GONOSUMDB",
-        "CGO_ENABLED",
-    ];
+    let names = "GOPATH GOMODCACHE GOTOOLCHAIN GOSUMDB GOHOSTOS GOHOSTARCH GOFLAGS GOOS GOARCH \
+                 GO111MODULE GOEXPERIMENT GOPRIVATE GONOSUMDB CGO_ENABLED";
+    let names: Vec<&str> = names.split(' ').collect();
     let go = Box::pin(find::find(wish, env)).await?;
-    let said = Box::pin(run::values(&go, env, &NAMES)).await;
+    let said = Box::pin(run::values(&go, env, &names)).await;
     let mut said = said.map_err(ApplyError::Go)?;
-    let settings = NAMES.map(|name| said.get(name).map_or("", String::as_str));
-    let settings = settings.join("\n");
+    let settings = names
+        .iter()
+        .map(|name| said.get(*name).map_or("", String::as_str));
+    let settings = settings.collect::<Vec<&str>>().join("\n");
     let mut value = |name: &str| said.remove(name).unwrap_or_default();
     // goroam removes GOFLAGS from the environment of its own go calls, so go prints only the value
     // of the go env file.

@@ -2,10 +2,10 @@
 //! files are written.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::layout::FilesBelow;
 use super::super::store::{Spool, put_all};
 use super::heads::ProofError;
 use crate::bounded;
@@ -16,10 +16,6 @@ use crate::gomod::sum::{EscapeError, Tile, unescape_path, unescape_version};
 /// Maximum size in bytes. A lookup has some 400 bytes, a tile 8192.
 pub(super) const MAX_LOOKUP: u64 = 64 * 1024;
 pub(super) const MAX_TILE: u64 = 8192;
-/// Maximum depth: no module path has more elements, and no number in a tile's path has more digits.
-const MAX_DEPTH: usize = 64;
-/// Maximum number of files to read in one directory tree.
-const MAX_FILES: usize = 2_000_000;
 
 /// The directory that holds lookups and tiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +53,17 @@ impl Folder {
 
     /// Returns every file below `lookup/`, with the module in its name (or `None`).
     pub(super) fn lookups(&self) -> io::Result<Vec<(Option<ModuleVersion>, PathBuf)>> {
-        let files = files_below(&self.root.join("lookup"), "")?.into_iter();
+        let files = FilesBelow::list(&self.root.join("lookup"), "", &[])
+            .all()?
+            .into_iter();
         Ok(files.map(|(name, path)| (module_of(&name), path)).collect())
     }
 
     /// Returns every file below `tile/`, with the tile in its name (or `None`).
     pub(super) fn tiles(&self) -> io::Result<Vec<(Option<Tile>, PathBuf)>> {
-        let files = files_below(&self.root.join("tile"), "tile/")?.into_iter();
+        let files = FilesBelow::list(&self.root.join("tile"), "tile/", &[])
+            .all()?
+            .into_iter();
         Ok(files
             .map(|(name, path)| (Tile::parse(&name), path))
             .collect())
@@ -93,35 +93,6 @@ fn module_of(name: &str) -> Option<ModuleVersion> {
         path: unescape_path(path).ok()?,
         version: unescape_version(version).ok()?,
     })
-}
-
-/// Returns all files below, sorted; their paths have slashes and start with `prefix`. Does not
-/// follow links.
-pub(crate) fn files_below(folder: &Path, prefix: &str) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    let mut open = vec![(folder.to_owned(), prefix.to_owned(), 0)];
-    while let Some((folder, prefix, depth)) = open.pop() {
-        let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
-        };
-        let Some(entries) = bounded::if_any(fs::read_dir(&folder)).map_err(named)? else {
-            continue;
-        };
-        for entry in entries {
-            let entry = entry.map_err(named)?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.file_type()?.is_dir() && depth < MAX_DEPTH {
-                open.push((entry.path(), format!("{name}/"), depth + 1));
-            } else if found.len() < MAX_FILES {
-                found.push((name, entry.path()));
-            } else {
-                let why = format!("{} holds more than {MAX_FILES} files", folder.display());
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// Writes the files whose content changes, each atomically; returns how many were written. `own` is

@@ -133,15 +133,11 @@ impl Lookup {
         known: Option<&SignedHead>,
     ) -> Result<Lookup, NoteError> {
         let record = LookupRecord::parse(answer)?;
-        // LookupRecord::parse has checked that it is UTF-8 and has a note after the first blank
-        // line.
-        let text = String::from_utf8_lossy(answer);
-        let note = text.split_once("\n\n").map_or("", |(_, note)| note);
         let head = match known {
-            Some(known) if known.note == note => known.clone(),
+            Some(known) if known.note == record.note => known.clone(),
             Some(_) | None => SignedHead {
                 head: TreeHead::parse(record.tree.verify(key)?)?,
-                note: note.to_owned(),
+                note: record.note.to_owned(),
             },
         };
         Ok(Lookup {

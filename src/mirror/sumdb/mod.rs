@@ -29,7 +29,6 @@ mod proofs;
 mod route;
 
 pub use bring::Brought;
-pub(crate) use folder::files_below;
 pub use heads::{ProofError, SignedHead};
 pub use proofs::{Proofs, Report, Sums};
 pub use route::Route;

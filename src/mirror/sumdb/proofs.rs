@@ -294,7 +294,8 @@ impl Proofs {
                 Some(right) if right == data => report.tiles += 1,
                 Some(_) => {
                     let size = newest.head.size;
-                    let error = tree.inconsistent(Inconsistent::Tile { tile, size });
+                    let wrong = Inconsistent::Tile { tile, size };
+                    let error = inconsistent(&self.folder, &wrong);
                     report.faults.push((path, error));
                 }
                 None => {}
@@ -410,7 +411,7 @@ impl FolderTree {
             if self.tree.tile(tile.level, tile.index).is_none() {
                 let data = tile_in(&self.folder, *tile)?;
                 let added = self.tree.add(*tile, data);
-                added.map_err(|error| self.inconsistent(error))?;
+                added.map_err(|error| inconsistent(&self.folder, &error))?;
             }
         }
         Ok(())
@@ -434,10 +435,6 @@ impl FolderTree {
         }
         let (_, data) = self.tree.tile(now.level, now.index)?;
         data.get(..tile.length()).map(<[u8]>::to_vec)
-    }
-
-    fn inconsistent(&self, error: Inconsistent) -> ProofError {
-        inconsistent(&self.folder, &error)
     }
 }
 

@@ -114,13 +114,6 @@ impl Asked {
     }
 }
 
-/// The base that a database's files are finally fetched from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Base {
-    Web(Url),
-    Folder(Folder),
-}
-
 /// The sources of one run.
 pub(super) struct Sources<'a> {
     proofs: &'a Proofs,
@@ -128,7 +121,7 @@ pub(super) struct Sources<'a> {
     /// The directories, in the order in which they are read.
     pub(super) folders: Vec<Folder>,
     /// Set when the network is first needed, and fixed from then on, as in go.
-    base: tokio::sync::OnceCell<Result<Base, String>>,
+    base: tokio::sync::OnceCell<Result<Url, String>>,
 }
 
 impl<'a> Sources<'a> {
@@ -178,17 +171,10 @@ impl<'a> Sources<'a> {
 
     /// Requests one file from the network.
     pub(super) async fn ask(&self, path: &str, most: u64) -> Asked {
-        match self.base().await {
-            Ok(Base::Folder(folder)) => match read(&folder.path(path), most) {
-                Ok(Some(bytes)) => Asked::Found(bytes),
-                Ok(None) => Asked::Absent(format!("{} has none", folder.root.display())),
-                Err(error) => Asked::Failed(format!("{}: {error}", folder.path(path).display())),
-            },
-            Ok(Base::Web(base)) => match &self.route.network {
-                Some((fetcher, _)) => get(fetcher, &below(base, path), most).await,
-                None => Asked::Failed(OFFLINE.to_owned()),
-            },
-            Err(why) => Asked::Failed(why.clone()),
+        match (self.base().await, &self.route.network) {
+            (Ok(base), Some((fetcher, _))) => get(fetcher, &below(base, path), most).await,
+            (Err(why), _) => Asked::Failed(why.clone()),
+            (Ok(_), None) => Asked::Failed(OFFLINE.to_owned()),
         }
     }
 
@@ -197,12 +183,12 @@ impl<'a> Sources<'a> {
         self.base().await.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
-    async fn base(&self) -> &Result<Base, String> {
+    async fn base(&self) -> &Result<Url, String> {
         self.base.get_or_init(|| self.find_base()).await
     }
 
     /// Follows `modfetch/sumdb.go:initBase` and `proxy.go:TryProxies`.
-    async fn find_base(&self) -> Result<Base, String> {
+    async fn find_base(&self) -> Result<Url, String> {
         let Some((fetcher, chain)) = &self.route.network else {
             return Err(OFFLINE.to_owned());
         };
@@ -216,9 +202,7 @@ impl<'a> Sources<'a> {
             let tried = match &hop.kind {
                 HopKind::Direct => return base(&format!("https://{name}")),
                 HopKind::Off => Ok(None),
-                HopKind::Proxy(url) | HopKind::File(url) => {
-                    self.try_hop(fetcher, &format!("sumdb/{name}"), url).await
-                }
+                HopKind::Proxy(url) | HopKind::File(url) => self.try_hop(fetcher, url).await,
             };
             match tried {
                 Ok(Some(base)) => return Ok(base),
@@ -238,42 +222,37 @@ impl<'a> Sources<'a> {
     }
 
     /// Finds out whether this hop serves the database. `None`: it does not.
-    async fn try_hop(
-        &self,
-        fetcher: &Fetcher,
-        below_it: &str,
-        hop: &str,
-    ) -> Result<Option<Base>, String> {
-        match base(hop)? {
-            Base::Folder(tree) => {
-                // This mirror itself cannot provide what it lacks.
-                if tree.root == self.proofs.layout.root() {
-                    return Ok(None);
-                }
-                let folder = Folder::new(tree.path(below_it));
-                let supported = folder.path("supported");
-                match read(&supported, MAX_LOOKUP) {
-                    Ok(found) => Ok(found.map(|_| Base::Folder(folder))),
-                    Err(error) => Err(format!("{}: {error}", supported.display())),
-                }
-            }
-            Base::Web(url) => {
-                let url = below(&url, below_it);
-                match get(fetcher, &below(&url, "supported"), MAX_LOOKUP).await {
-                    Asked::Found(_) => Ok(Some(Base::Web(url))),
-                    Asked::Absent(_) => Ok(None),
-                    Asked::Failed(why) => Err(why),
-                }
-            }
+    async fn try_hop(&self, fetcher: &Fetcher, hop: &str) -> Result<Option<Url>, String> {
+        let hop = base(hop)?;
+        // This mirror itself cannot provide what it lacks.
+        let own = self.proofs.layout.root();
+        if hop.scheme() == "file" && hop.to_file_path().is_ok_and(|folder| folder == own) {
+            return Ok(None);
+        }
+        let url = below(&hop, &format!("sumdb/{}", self.proofs.name()));
+        match get(fetcher, &below(&url, "supported"), MAX_LOOKUP).await {
+            Asked::Found(_) => Ok(Some(url)),
+            Asked::Absent(_) => Ok(None),
+            Asked::Failed(why) => Err(why),
         }
     }
 }
 
 const OFFLINE: &str = "no network is asked";
 
-/// Fetches one file over HTTP, with one retry where that may help.
+/// Fetches one file: from a directory, or over HTTP with one retry where that may help.
 async fn get(fetcher: &Fetcher, url: &Url, most: u64) -> Asked {
     let shown = mask(url.as_str());
+    if url.scheme() == "file" {
+        let Ok(path) = url.to_file_path() else {
+            return Asked::Failed(format!("{shown}: is not a directory of this machine"));
+        };
+        return match read(&path, most) {
+            Ok(Some(bytes)) => Asked::Found(bytes),
+            Ok(None) => Asked::Absent(format!("{} is not there", path.display())),
+            Err(error) => Asked::Failed(format!("{}: {error}", path.display())),
+        };
+    }
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut tries = 0;
     loop {
@@ -300,15 +279,8 @@ async fn get(fetcher: &Fetcher, url: &Url, most: u64) -> Asked {
     }
 }
 
-fn base(url: &str) -> Result<Base, String> {
-    let parsed = Url::parse(url).map_err(|error| format!("{}: {error}", mask(url)))?;
-    if parsed.scheme() != "file" {
-        return Ok(Base::Web(parsed));
-    }
-    match parsed.to_file_path() {
-        Ok(path) => Ok(Base::Folder(Folder::new(path))),
-        Err(()) => Err(format!("{url}: is not a directory of this machine")),
-    }
+fn base(url: &str) -> Result<Url, String> {
+    Url::parse(url).map_err(|error| format!("{}: {error}", mask(url)))
 }
 
 /// Like `web.Join`: returns a path below a URL; keeps the query.
