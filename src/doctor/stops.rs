@@ -12,7 +12,8 @@ use super::finding::{Code, DoctorFinding};
 use super::gather::short;
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, Errand, GoCommand, Trial, run};
-use crate::gomod::go_version::{at_least, of_toolchain};
+use crate::gomod::go_version::{at_least, of_toolchain, toolchain_module};
+use crate::mirror::{Layout, VersionFile};
 use crate::model::{mask, quoted};
 use crate::policy::{Severity, check_value, goflags_words};
 use crate::trust;
@@ -225,28 +226,21 @@ fn by_grammar(set: &Set) -> Option<Stop> {
         "GOBIN" => Scope::Install,
         _ => Scope::Download,
     };
-    Some(set.seen(scope, says))
+    Some(set.stop(scope, says))
 }
 
 impl Set {
-    fn stop(&self, scope: Scope, part: Option<String>, says: String) -> Stop {
+    /// Creates a stop whose reason is not go's own text.
+    fn stop(&self, scope: Scope, says: String) -> Stop {
         Stop {
             name: self.name.clone(),
             value: mask(&self.value),
             in_file: self.in_file,
-            part,
+            part: None,
             scope,
             says: mask(&says),
-            is_seen: false,
-            undo: None,
-        }
-    }
-
-    /// Creates a stop whose reason is not go's own text.
-    fn seen(&self, scope: Scope, says: String) -> Stop {
-        Stop {
             is_seen: true,
-            ..self.stop(scope, None, says)
+            undo: None,
         }
     }
 }
@@ -277,11 +271,11 @@ impl Asker<'_> {
         let said = run::values(self.go, self.env, &names).await.ok()?;
         let value = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
         let (os, arch, cache) = (value("GOHOSTOS"), value("GOHOSTARCH"), value("GOMODCACHE"));
-        let module = format!("v0.0.1-{name}.{os}-{arch}");
-        let cache = Path::new(cache);
-        let download = cache.join("cache/download/golang.org/toolchain/@v");
-        let unpacked = cache.join(format!("golang.org/toolchain@{module}"));
-        if unpacked.is_dir() || download.join(format!("{module}.zip")).is_file() {
+        let module = toolchain_module(name, &format!("{os}-{arch}"));
+        let download = Layout::new(Path::new(cache).join("cache/download"));
+        let zip = download.file(&module, VersionFile::Zip);
+        if Path::new(cache).join(module.to_string()).is_dir() || zip.is_ok_and(|zip| zip.is_file())
+        {
             return None;
         }
         let scope = match value("GOPROXY") {
@@ -290,7 +284,7 @@ impl Asker<'_> {
         };
         let says =
             format!("{name} is neither in PATH nor in the module cache: go downloads it first");
-        Some(set.seen(scope, says))
+        Some(set.stop(scope, says))
     }
 
     fn path(&self) -> std::env::SplitPaths<'_> {
@@ -337,7 +331,11 @@ impl Asker<'_> {
                 (false, _) => word.to_owned(),
             };
             if let Some(says) = self.says(set, &one, errand).await {
-                found.push(set.stop(scope, part.then(|| mask(word)), says));
+                found.push(Stop {
+                    part: part.then(|| mask(word)),
+                    is_seen: false,
+                    ..set.stop(scope, says)
+                });
             }
         }
         found

@@ -24,6 +24,8 @@ pub struct GoSumLine {
     pub of: Hashed,
     /// `h1:…`. Other algorithms are kept unchanged; go ignores those it does not know.
     pub hash: String,
+    /// The line's number, from 1.
+    pub line: usize,
 }
 
 /// A line that go refuses (`malformed go.sum`).
@@ -55,6 +57,7 @@ pub fn parse(text: &str) -> Result<Vec<GoSumLine>, GoSumError> {
                     module: ModuleVersion::new(*path, version),
                     of,
                     hash: (*hash).to_owned(),
+                    line: number + 1,
                 });
             }
             more => {

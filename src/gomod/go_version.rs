@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::semver::{Number, decimal};
+use super::semver::{ModuleVersion, Number, decimal};
 
 /// A parsed version, in the order of versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +46,14 @@ pub fn toolchain_for(line: &str) -> String {
     let is_language =
         parts(line).is_some_and(|it| [it.patch.1, it.kind] == ["", ""]) && at_least(line, "1.21");
     format!("go{line}{}", if is_language { ".0" } else { "" })
+}
+
+/// The module that contains toolchains (`cmd/go/internal/modfetch/toolchain.go`).
+pub const TOOLCHAIN: &str = "golang.org/toolchain";
+
+/// Returns the module version of a toolchain: `go1.24.0` for `linux-amd64`.
+pub fn toolchain_module(name: &str, system: &str) -> ModuleVersion {
+    ModuleVersion::new(TOOLCHAIN, format!("v0.0.1-{name}.{system}"))
 }
 
 /// Reports whether it may be in a `go` line (`modfile.GoVersionRE`).

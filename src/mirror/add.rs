@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::go::{Go, Mode, TOOLCHAIN, explain, own_module};
+use super::go::{Go, Mode, explain, own_module};
 use super::layout::{Layout, VersionFile};
 use super::project;
 use super::proof::{self, Records};
@@ -16,6 +16,7 @@ use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
+use crate::gomod::go_version::TOOLCHAIN;
 use crate::gomod::stored::{StoredMod, StoredVersion, StoredZip};
 use crate::gomod::sum::{escape_path, hash_go_mod};
 use crate::gomod::zip::ModZip;

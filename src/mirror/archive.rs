@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use self::tar::{Reader, Writer};
 use super::layout::{Layout, VersionFile};
 use super::proof::Trust;
-use super::store::{Staged, Store, unverified_folder};
+use super::store::{Staged, Store};
 use super::sumdb::{ProofError, Route};
 use super::verify::{Asked, Hashes, Prover, Report, Unproven, verify};
 use crate::bounded;
@@ -351,15 +351,16 @@ pub async fn import(
     let in_mirror = |error: io::Error| ArchiveError::io(layout.root(), &error);
     let file = bounded::open(archive).map_err(|error| ArchiveError::io(archive, &error))?;
     let mut store = Store::open(layout.clone(), waits).map_err(in_mirror)?;
-    let staging = Staging::make(layout).map_err(in_mirror)?;
+    let folder = staging(layout).map_err(in_mirror)?;
+    let staging = Layout::new(folder.path());
     let database = trust.sumdb.name().to_owned();
-    let manifest = unpack(file, archive, layout, &staging.0, &database, meter)?;
+    let manifest = unpack(file, archive, layout, &staging, &database, meter)?;
     let others = manifest.databases.iter().map(|one| one.name.clone());
     let mut imported = Imported {
         other_databases: others.filter(|name| *name != database).collect(),
         ..Imported::default()
     };
-    let prover = Prover::open(&staging.0, trust)?;
+    let prover = Prover::open(&staging, trust)?;
     let versions = manifest.versions.iter();
     let asked = Asked {
         without_index: true,
@@ -369,7 +370,7 @@ pub async fn import(
         ),
         ..Asked::default()
     };
-    let mut report = verify(&staging.0, &asked, &prover, meter).map_err(in_mirror)?;
+    let mut report = verify(&staging, &asked, &prover, meter).map_err(in_mirror)?;
     for finding in &mut report.bad {
         finding.help =
             "export it again from a mirror that passes `goroam mirror verify`".to_owned();
@@ -384,13 +385,13 @@ pub async fn import(
         .is_some_and(|proofs| proofs.head().is_some())
         && let Some(here) = prover.beside(layout)?.proofs()
     {
-        Box::pin(here.merge(&staging.0, Route::offline())).await?;
+        Box::pin(here.merge(&staging, Route::offline())).await?;
     }
     imported.present = (manifest.versions.len() - fresh.len()) as u64;
     imported.proven = report.proven;
     imported.unproven = report.unproven;
     for batch in fresh.chunks(BATCH) {
-        let staged = batch.iter().map(|version| stage(version, &staging.0));
+        let staged = batch.iter().map(|version| stage(version, &staging));
         let staged: Vec<Staged> = staged.collect::<io::Result<_>>().map_err(in_mirror)?;
         for staged in &staged {
             imported.bytes += staged.go_mod.len() as u64;
@@ -406,24 +407,15 @@ pub async fn import(
     Ok(imported)
 }
 
-/// The directory in which the archive is unpacked. It is removed on drop; one that a killed goroam
-/// left is removed first. The mirror's lock guarantees that no other goroam uses it.
-struct Staging(Layout);
-
-impl Staging {
-    fn make(layout: &Layout) -> io::Result<Staging> {
-        let folder = layout.own().join("import");
-        bounded::if_any(std::fs::remove_dir_all(&folder))?;
-        unverified_folder(&folder)?;
-        Ok(Staging(Layout::new(folder)))
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        // What cannot be removed now is removed next time.
-        let _ = std::fs::remove_dir_all(self.0.root());
-    }
+/// Makes the directory in which the archive is unpacked; it is removed on drop. One that a killed
+/// goroam left is removed first: the mirror's lock guarantees that no other goroam uses it.
+fn staging(layout: &Layout) -> io::Result<tempfile::TempDir> {
+    bounded::if_any(std::fs::remove_dir_all(layout.own().join("import")))?;
+    let mut folder = tempfile::Builder::new();
+    folder
+        .prefix("import")
+        .rand_bytes(0)
+        .tempdir_in(layout.own())
 }
 
 /// Unpacks only files that the manifest names and files of a database, each once and with a limit.

@@ -10,9 +10,8 @@ use super::wants::{AddError, Downloaded, Failed, Wants, downloaded, took};
 use crate::environment::Environment;
 use crate::gocmd::job::{Job, Ran, offline};
 use crate::gocmd::{GoCommand, find, run};
-use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::GoMod;
-use crate::gomod::go_version::{at_least, compare, of_toolchain, toolchain_for};
+use crate::gomod::go_version::{at_least, compare, of_toolchain, toolchain_for, toolchain_module};
 use crate::policy::expand::expand;
 
 /// Makes a temporary module, so that go does not use a go.mod from a parent directory. `more`:
@@ -206,10 +205,7 @@ impl<'a> Go<'a> {
             return Ok(());
         }
         let system = [self.value("GOHOSTOS"), self.value("GOHOSTARCH")].join("-");
-        let module = |name: &String| {
-            let version = format!("v0.0.1-{name}.{system}");
-            ModuleVersion::new(TOOLCHAIN, version)
-        };
+        let module = |name: &String| toolchain_module(name, &system);
         let modules: Vec<String> = names.iter().map(|name| module(name).to_string()).collect();
         let mut args = vec!["mod", "download", "-json"];
         args.extend(modules.iter().map(String::as_str));
@@ -238,8 +234,6 @@ fn is_cache_rw(flag: &str) -> bool {
     )
 }
 
-/// The module that contains toolchains (`cmd/go/internal/modfetch/toolchain.go`).
-pub(super) const TOOLCHAIN: &str = "golang.org/toolchain";
 /// From this version on, toolchains are available as modules and GOTOOLCHAIN selects one.
 const FIRST: &str = "1.21";
 

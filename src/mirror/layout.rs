@@ -161,33 +161,11 @@ impl FilesBelow {
 }
 
 /// The sizes of one version's files, in bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files {
-    /// `.info`.
-    pub info: Option<u64>,
-    /// `.mod`.
-    pub go_mod: Option<u64>,
-    /// `.zip`.
-    pub zip: Option<u64>,
-    /// `.ziphash`.
-    pub ziphash: Option<u64>,
-}
+pub type Files = BTreeMap<VersionFile, u64>;
 
-impl Files {
-    /// The total size in bytes.
-    pub fn bytes(&self) -> u64 {
-        let all = [self.info, self.go_mod, self.zip, self.ziphash];
-        all.iter().flatten().sum()
-    }
-
-    fn slot(&mut self, file: VersionFile) -> &mut Option<u64> {
-        match file {
-            VersionFile::Info => &mut self.info,
-            VersionFile::Mod => &mut self.go_mod,
-            VersionFile::Zip => &mut self.zip,
-            VersionFile::ZipHash => &mut self.ziphash,
-        }
-    }
+/// Reports whether the version is complete: go uses a version only if its `.info` is there.
+pub(super) fn is_whole(files: &Files) -> bool {
+    files.contains_key(&VersionFile::Zip) && files.contains_key(&VersionFile::Info)
 }
 
 /// One module.
@@ -267,7 +245,7 @@ impl Tree {
         }
         let key = ModuleVersion::new(module.as_str(), version);
         let module = self.modules.entry(module).or_default();
-        *module.versions.entry(key).or_default().slot(file) = Some(bytes);
+        module.versions.entry(key).or_default().insert(file, bytes);
         Ok(())
     }
 }
@@ -401,13 +379,9 @@ mod tree_tests {
         let b = &tree.modules["a.test/B"];
         assert!(b.list && b.latest);
         let version = ModuleVersion::new("a.test/B", "v1.0.0-RC1");
-        let files = Files {
-            info: None,
-            go_mod: Some(5),
-            zip: Some(5),
-            ziphash: Some(5),
-        };
-        assert_eq!(b.versions, [(version, files)].into());
+        let files =
+            [VersionFile::Mod, VersionFile::Zip, VersionFile::ZipHash].map(|file| (file, 5));
+        assert_eq!(b.versions, [(version, files.into())].into());
     }
 
     // Names that differ only in case need a case-sensitive file system.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::layout::{Files, Layout, Tree, VersionFile, is_asked, latest};
+use super::layout::{Files, Layout, Tree, VersionFile, is_asked, is_whole, latest};
 use super::proof::Trust;
 use super::store::{Store, pins, versions};
 use super::sumdb::Proofs;
@@ -95,8 +95,8 @@ pub fn list(root: &Path, below: &[String], trust: &Trust) -> io::Result<Listing>
             .iter()
             .map(|(version, files)| ListedVersion {
                 version: version.version.clone(),
-                zip: files.zip.is_some() && files.info.is_some(),
-                bytes: files.bytes(),
+                zip: is_whole(files),
+                bytes: files.values().sum(),
                 proven_by: proofs
                     .as_ref()
                     .filter(|proofs| is_proven(&layout, proofs, version, files))
@@ -126,7 +126,7 @@ fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &
     let Ok(sums) = proofs.prove(version) else {
         return false;
     };
-    if files.zip.is_none() {
+    if !files.contains_key(&VersionFile::Zip) {
         return sums.go_mod.is_some();
     }
     let noted = layout.file(version, VersionFile::ZipHash).ok();

@@ -39,5 +39,5 @@ pub use needed::{needed_by, projects, read_project, required_by};
 pub use proof::Trust;
 pub use prune::{Prune, Pruned, Removed, Why, prune};
 pub use stage::{AddedVersion, How, ZipCame};
-pub use store::{Lock, Pins, lock, pins};
+pub use store::{Pins, lock, pins};
 pub use wants::{AddError, Failed};

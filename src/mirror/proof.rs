@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::go::{Go, TOOLCHAIN};
+use super::go::Go;
 use super::layout::Layout;
 use super::sumdb::{Brought, ProofError, Proofs, Route};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, EnvText, LocateError};
 use crate::gomod::ModuleVersion;
+use crate::gomod::go_version::TOOLCHAIN;
 use crate::gomod::stored::DatabaseAnswer;
 use crate::model::{Chain, Patterns, SumDb};
 

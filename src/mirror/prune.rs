@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::layout::{Tree, VersionFile};
+use super::layout::{Tree, VersionFile, is_whole};
 use super::list::since;
 use super::needed::{needed_by, required_by};
 use super::store::{Store, note_odd, remove};
@@ -117,12 +117,13 @@ pub fn prune(
         for (version, files) in &module.versions {
             let is_pinned = store.pins.get(path) == Some(&version.version);
             let is_needed = needed.as_ref().is_some_and(|all| all.contains(version));
+            let is_unfinished = files.contains_key(&VersionFile::Zip) && !is_whole(files);
             candidates.push(Candidate {
                 module: version.clone(),
-                bytes: files.bytes(),
+                bytes: files.values().sum(),
                 since: since(&store.layout, version),
                 stays: is_pinned || is_needed,
-                why: (files.zip.is_some() && files.info.is_none()).then_some(Why::Unfinished),
+                why: is_unfinished.then_some(Why::Unfinished),
             });
         }
     }

@@ -42,7 +42,7 @@ pub(super) struct Staged {
 pub(super) struct Store {
     pub(super) layout: Layout,
     pub(super) spool: Spool,
-    _lock: Lock,
+    _lock: File,
     pub(super) pins: Pins,
     /// Modules whose `list` and `@latest` may be out of date.
     behind: BTreeSet<String>,
@@ -247,18 +247,13 @@ fn sync(path: &Path) -> io::Result<()> {
     bounded::open_no_link(path)?.sync_all()
 }
 
-/// The lock of a mirror's writer; released on drop, or by the system when the process is killed.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-/// Takes the mirror's lock, and creates goroam's directory in it. If another goroam has the lock,
+/// Takes the lock of the mirror's writer, and creates goroam's directory in it. It is released on drop,
+/// or by the system when the process is killed. If another goroam has the lock,
 /// calls `waits` and then waits.
 ///
 /// # Errors
 /// When the directory or the file cannot be created, or the file system has no locks.
-pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<Lock> {
+pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<File> {
     std::fs::create_dir_all(layout.own())?;
     // Never written to: its content does not matter, and a write could be interrupted.
     let mut options = OpenOptions::new();
@@ -272,7 +267,7 @@ pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<Lock> {
         }
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    Ok(Lock { _file: file })
+    Ok(file)
 }
 
 /// Maximum size in bytes of the pins file: ten thousand pins.

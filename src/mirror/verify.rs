@@ -71,22 +71,22 @@ pub fn verify(
             report.bad.extend(bad);
         }
         for (version, files) in &module.versions {
-            match files.zip {
-                Some(_) => report.versions += 1,
-                None => report.go_mod_only += 1,
+            match files.contains_key(&VersionFile::Zip) {
+                true => report.versions += 1,
+                false => report.go_mod_only += 1,
             }
-            report.bytes += files.bytes();
+            report.bytes += files.values().sum::<u64>();
             let noted = noted.remove(&version.to_string());
             tasks.push((version, files, names.contains(&version.version), noted));
         }
     }
     meter.expect(tasks.len() as u64, report.bytes);
     // A stable sort: versions of equal size stay in the order of their names.
-    tasks.sort_by_key(|(_, files, ..)| std::cmp::Reverse(files.zip));
+    tasks.sort_by_key(|(_, files, ..)| std::cmp::Reverse(files.get(&VersionFile::Zip)));
     let jobs = asked.jobs.unwrap_or_else(pool::processors);
     let parts = pool::map(&tasks, jobs, |(version, files, listed, noted)| {
         let stored = read(layout, version, files, noted.clone(), prover.prove(version));
-        meter.did(1, files.bytes());
+        meter.did(1, files.values().sum());
         judge(layout, &stored, *listed)
     });
     for mut part in parts {
@@ -124,16 +124,17 @@ fn read<'m>(
     answer: DatabaseAnswer,
 ) -> StoredVersion<'m> {
     let path = |file| layout.file(module, file).unwrap_or_default();
-    let read = |file, there: Option<u64>, most| {
-        let read = there.map(|_| bounded::read_named(&path(file), most));
-        read.map(|read| read.map_err(|error| error.to_string()))
+    let read = |file, most| {
+        files.get(&file)?;
+        let read = bounded::read_named(&path(file), most);
+        Some(read.map_err(|error| error.to_string()))
     };
-    let go_mod = read(VersionFile::Mod, files.go_mod, MOST_MOD);
+    let go_mod = read(VersionFile::Mod, MOST_MOD);
     StoredVersion {
-        info: read(VersionFile::Info, files.info, MOST_INFO),
+        info: read(VersionFile::Info, MOST_INFO),
         go_mod: go_mod.map(|read| read.map(|bytes| StoredMod::of(&bytes))),
-        zip_hash: read(VersionFile::ZipHash, files.ziphash, MOST_ZIP_HASH),
-        zip: files.zip.map(|_| read_zip(module, &path(VersionFile::Zip))),
+        zip_hash: read(VersionFile::ZipHash, MOST_ZIP_HASH),
+        zip: (files.get(&VersionFile::Zip)).map(|_| read_zip(module, &path(VersionFile::Zip))),
         noted_mod,
         ..StoredVersion::of(module, answer)
     }

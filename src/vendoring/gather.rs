@@ -19,7 +19,7 @@ use crate::gomod::modules_txt::{self, ListedModule, ModulesTxt};
 use crate::gomod::project::ProjectFiles;
 use crate::gomod::sum::{Summing, hash_go_mod, hash_sums};
 use crate::gomod::zip::{Entry, ModZip};
-use crate::mirror::{Layout, VersionFile};
+use crate::mirror::{FilesBelow, Layout, VersionFile};
 use crate::{bounded, pool};
 
 /// Maximum size in bytes of a file that is examined for CR LF, build lines and embeds.
@@ -90,7 +90,7 @@ pub(super) fn gather(project: &VendorProject, at: &Path, shelves: &Shelves) -> R
         return Ok(facts);
     };
     let (files, executable) = (&mut facts.files, &mut facts.executable);
-    walk(&project.vendor(), "", 0, files, executable)?;
+    walk(&project.vendor(), files, executable)?;
     // If modules.txt is a link, it stays in the list, so that it is reported.
     if matches!(files.get(LIST), Some(VendoredFile::File(_))) {
         files.remove(LIST);
@@ -110,64 +110,50 @@ pub(super) fn gather(project: &VendorProject, at: &Path, shelves: &Shelves) -> R
 /// Reads vendor/modules.txt, or returns why go cannot use vendor/.
 fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>> {
     let folder = project.vendor();
-    let command = format!("`{}`", project.kind.command());
-    let no_folder = VendorFinding::new(
-        VendorCode::NotAFolder,
-        "vendor is a file, or a link to no folder",
-        format!("move it away, then run {command}"),
-    );
-    // Follows a link, as go does (`modload.setDefaultBuildMod` uses `fsys.Stat`).
-    match fs::metadata(&folder) {
-        Ok(meta) if meta.is_dir() => {}
-        Ok(_) => return Ok(Err(no_folder)),
-        Err(_) if folder.is_symlink() => return Ok(Err(no_folder)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Err(VendorFinding::new(
-                VendorCode::NoVendor,
-                format!("there is no vendor/ beside {}", project.kind.file()),
-                format!(
-                    "run {command} to create it; `goroam vendor rollback` brings a snapshot back"
-                ),
-            )));
-        }
-        Err(error) => return Err(Error::io(&folder, error)),
-    }
     let path = folder.join(LIST);
-    match read_text(&path) {
-        Ok(text) => Ok(Ok(modules_txt::parse(&text))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(VendorFinding::new(
-            VendorCode::NoModulesTxt,
-            "vendor/ has no modules.txt, so its content is not known",
-            format!("run {command} to create both again"),
-        ))),
-        Err(error) => Err(Error::io(&path, error)),
-    }
+    let command = format!("`{}`", project.kind.command());
+    // Follows a link, as go does (`modload.setDefaultBuildMod` uses `fsys.Stat`).
+    let (code, what, mend) = match fs::metadata(&folder) {
+        Ok(meta) if meta.is_dir() => {
+            if let Some(text) = bounded::if_any(read_text(&path)).about(&path)? {
+                return Ok(Ok(modules_txt::parse(&text)));
+            }
+            let what = "vendor/ has no modules.txt, so its content is not known".to_owned();
+            let mend = format!("run {command} to create both again");
+            (VendorCode::NoModulesTxt, what, mend)
+        }
+        Err(error) if !folder.is_symlink() => {
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(Error::io(&folder, error));
+            }
+            let what = format!("there is no vendor/ beside {}", project.kind.file());
+            let mend = format!(
+                "run {command} to create it; `goroam vendor rollback` brings a snapshot back"
+            );
+            (VendorCode::NoVendor, what, mend)
+        }
+        Ok(_) | Err(_) => {
+            let what = "vendor is a file, or a link to no folder".to_owned();
+            let mend = format!("move it away, then run {command}");
+            (VendorCode::NotAFolder, what, mend)
+        }
+    };
+    Ok(Err(VendorFinding::new(code, what, mend)))
 }
 
 /// Reads everything below vendor/, and which files are executable.
 fn walk(
     folder: &Path,
-    below: &str,
-    depth: usize,
     files: &mut BTreeMap<String, VendoredFile>,
     executable: &mut Vec<String>,
 ) -> Result<()> {
-    if depth > DEEPEST || files.len() > MOST_FILES {
-        return Err(Error::io(folder, too_many()));
-    }
-    for entry in fs::read_dir(folder).about(folder)? {
-        let entry = entry.about(folder)?;
-        let path = entry.path();
-        let kind = entry.file_type().about(&path)?;
-        let name = join(below, &entry.file_name().to_string_lossy());
-        if kind.is_dir() {
-            walk(&path, &name, depth + 1, files, executable)?;
-            continue;
-        }
-        let file = if kind.is_symlink() {
+    let all = FilesBelow::list(folder, "", &[]).all();
+    for (name, path) in all.map_err(|error| Error::System(error.to_string()))? {
+        let meta = fs::symlink_metadata(&path).about(&path)?;
+        let file = if meta.is_symlink() {
             VendoredFile::Link
-        } else if kind.is_file() {
-            if entry.metadata().is_ok_and(|meta| may_be_executed(&meta)) {
+        } else if meta.is_file() {
+            if may_be_executed(&meta) {
                 executable.push(name.clone());
             }
             let print = bounded::open_no_link(&path).and_then(|mut file| print(&mut file, 0));
@@ -202,7 +188,7 @@ fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
     let mut bytes = Vec::with_capacity(usize::try_from(size.min(WHOLE)).unwrap_or_default());
     file.take(WHOLE + 1).read_to_end(&mut bytes)?;
     let is_whole = bytes.len() as u64 <= WHOLE;
-    let mut summing = Summing::new();
+    let mut summing = Summing::default();
     summing.update(&bytes);
     io::copy(file, &mut summing)?;
     let sum = summing.finish();
@@ -210,7 +196,7 @@ fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
     if is_whole && bytes.contains(&b'\r') {
         let is_cr = |(at, b): &(usize, &u8)| **b == b'\r' && bytes.get(at + 1) == Some(&b'\n');
         let all = bytes.iter().enumerate().filter(|each| !is_cr(each));
-        let mut summing = Summing::new();
+        let mut summing = Summing::default();
         summing.update(&all.map(|(_, b)| *b).collect::<Vec<u8>>());
         with_lf = summing.finish();
     }

@@ -20,7 +20,7 @@ use crate::gomod::stored::{
 use crate::gomod::sum::{Summing, hash_sums};
 use crate::gomod::zip::ModZip;
 use crate::mirror::verify::{read_zip, zip_fault};
-use crate::mirror::{Files, Module};
+use crate::mirror::{Files, FilesBelow, Module};
 
 /// go treats a `.mod` with this prefix as missing (`modfetch/cache.go:oldVgoPrefix`).
 const OLD_VGO: &[u8] = b"//vgo 0.0.";
@@ -28,8 +28,6 @@ const OLD_VGO: &[u8] = b"//vgo 0.0.";
 const MOST_SMALL: u64 = 1 << 20;
 /// Maximum size of a `list` in bytes.
 const MOST_LIST: u64 = 16 << 20;
-/// Maximum number of files in one module; go's own limit is 500 MiB in total.
-const MOST_FILES: usize = 500_000;
 /// Size of a buffer in bytes.
 const BUFFER: usize = 64 << 10;
 
@@ -103,7 +101,7 @@ impl<'l> Look<'l> {
     fn version(mut self) {
         let hash = self.judge.hash;
         let mut seen = self.read(hash);
-        self.report.hashed += usize::from(hash && self.files.zip.is_some());
+        self.report.hashed += usize::from(hash && self.path(VersionFile::Zip).is_some());
         let mut has_zip_flaw = false;
         if !seen.flaws.is_empty() {
             // go may have been writing them: they are read again while go's lock is held.
@@ -131,13 +129,8 @@ impl<'l> Look<'l> {
 
     /// Returns the path of a file of the version; `None` if it does not exist.
     fn path(&self, file: VersionFile) -> Option<PathBuf> {
-        let there = match file {
-            VersionFile::Info => self.files.info,
-            VersionFile::Mod => self.files.go_mod,
-            VersionFile::Zip => self.files.zip,
-            VersionFile::ZipHash => self.files.ziphash,
-        };
-        there.and(self.judge.place.layout.file(self.module, file).ok())
+        self.files.get(&file)?;
+        self.judge.place.layout.file(self.module, file).ok()
     }
 
     fn small(&mut self, file: VersionFile, most: u64) -> Option<Vec<u8>> {
@@ -182,6 +175,7 @@ impl<'l> Look<'l> {
         };
         let judgement = stored::judge(&stored);
         let form_is_good = matches!(&stored.go_mod, Some(Ok(stored)) if stored.form.is_ok());
+        let has_zip = self.files.contains_key(&VersionFile::Zip);
         let counts = |flaw: &Flaw| match &flaw.fault {
             // It is not a fault of the cache if the database has not been asked.
             FileFault::Unproven(_) | FileFault::Forged(_) => false,
@@ -191,7 +185,7 @@ impl<'l> Look<'l> {
                 (Source::GoSum(_), VersionFile::Zip) => !judgement.zip_is_proven,
                 // Without a zip the unpacked tree could show which one is wrong, but go checks
                 // neither.
-                (Source::GoSum(_), VersionFile::ZipHash) => *sure || self.files.zip.is_some(),
+                (Source::GoSum(_), VersionFile::ZipHash) => *sure || has_zip,
                 // The zip may hold another go.mod, or none.
                 (Source::Zip, VersionFile::Mod) => !form_is_good,
                 _ => true,
@@ -301,7 +295,7 @@ impl<'l> Look<'l> {
             VersionFile::ZipHash => {
                 let mut removes = piece(&stored(&seen.stored.zip_hash));
                 // Without a zip, the tree is the only copy of the version.
-                if self.files.zip.is_none() {
+                if self.path(VersionFile::Zip).is_none() {
                     removes.extend(self.bad_tree(None));
                 }
                 let why = "go fails with “unexpected ziphash” or “checksum mismatch”, or hashes \
@@ -426,27 +420,14 @@ impl<'l> Look<'l> {
     /// Returns the `h1:` of the tree's content, as `go mod verify` computes it (`dirhash.HashDir`).
     fn tree_hash(&self, folder: &Path) -> io::Result<String> {
         let mut files = Vec::new();
-        let mut folders = vec![(folder.to_owned(), self.module.to_string())];
-        while let Some((folder, name)) = folders.pop() {
-            for entry in std::fs::read_dir(folder)? {
-                let entry = entry?;
-                let kind = entry.file_type()?;
-                let own = entry.file_name();
-                let Some(own) = own.to_str() else {
-                    return Err(io::Error::other("a name that is no UTF-8"));
-                };
-                let name = format!("{name}/{own}");
-                if kind.is_dir() {
-                    folders.push((entry.path(), name));
-                } else if kind.is_file() && files.len() < MOST_FILES {
-                    let mut summing = Summing::new();
-                    let file = bounded::open_no_link(&entry.path())?;
-                    io::copy(&mut BufReader::with_capacity(BUFFER, file), &mut summing)?;
-                    files.push((name, summing.finish()));
-                } else {
-                    return Err(io::Error::other("not a file of a module"));
-                }
+        for (name, path) in FilesBelow::list(folder, &format!("{}/", self.module), &[]).all()? {
+            if !std::fs::symlink_metadata(&path)?.is_file() {
+                return Err(io::Error::other("not a file of a module"));
             }
+            let mut summing = Summing::default();
+            let file = bounded::open_no_link(&path)?;
+            io::copy(&mut BufReader::with_capacity(BUFFER, file), &mut summing)?;
+            files.push((name, summing.finish()));
         }
         let files = files.iter().map(|(name, sum)| (name.as_str(), *sum));
         hash_sums(files.collect()).map_err(io::Error::other)

@@ -42,25 +42,20 @@ impl<'p> Records<'p> {
         databases: BTreeSet<String>,
         project: &Path,
     ) -> Records<'p> {
-        let mut all: Vec<(go_sum::GoSumLine, PathBuf, usize)> = Vec::new();
+        let mut all: Vec<(go_sum::GoSumLine, PathBuf)> = Vec::new();
         for path in sums_of(project) {
             let Ok(Some(bytes)) = if_any(read_no_link(&path, MOST_GO_SUM)) else {
                 continue;
             };
-            let text = String::from_utf8_lossy(&bytes);
-            let parse = |(at, line)| -> Result<Vec<_>, go_sum::GoSumError> {
-                let found = go_sum::parse(line)?.into_iter();
-                Ok(found.map(|line| (line, path.clone(), at + 1)).collect())
-            };
-            let parsed: Result<Vec<_>, _> = text.lines().enumerate().map(parse).collect();
             // A go.sum with conflict markers proves nothing.
-            all.extend(parsed.unwrap_or_default().into_iter().flatten());
+            let lines = go_sum::parse(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
+            all.extend(lines.into_iter().map(|line| (line, path.clone())));
         }
         // If several modules have the same go.mod hash, a portal's login page may have been
         // recorded for all of them. An unchanged fork also shares its go.mod, so such a line is
         // not proven wrong either: it only no longer counts as a proof.
         let mut owners: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for (line, ..) in all.iter().filter(|(line, ..)| line.of == Hashed::GoMod) {
+        for (line, _) in all.iter().filter(|(line, _)| line.of == Hashed::GoMod) {
             let owners = owners.entry(&line.hash).or_default();
             owners.insert(&line.module.path);
         }
@@ -69,16 +64,16 @@ impl<'p> Records<'p> {
         let trust = place.trust.as_ref();
         let is_checked = |path: &str| trust.is_some_and(|trust| trust.not_asked(path).is_none());
         let mut lines: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (line, path, number) in &all {
+        for (line, path) in &all {
             let owners = owners.get(line.hash.as_str()).map_or(0, BTreeSet::len);
             let claim = Claim {
                 of: line.of,
                 hash: line.hash.clone(),
-                by: format!("{}:{number}", path.display()),
+                by: format!("{}:{}", path.display(), line.line),
                 sure: owners < 2 && is_checked(&line.module.path),
             };
             let known = lines.entry(line.module.clone()).or_default();
-            known.push((claim, path.clone(), *number));
+            known.push((claim, path.clone(), line.line));
         }
         Records {
             place,

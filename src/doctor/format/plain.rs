@@ -84,14 +84,21 @@ pub(crate) fn pam(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
 pub(crate) fn shown(text: &str, names: &BTreeSet<String>) -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| {
         let (name, value) = line.split_once('=')?;
-        let inner = value
-            .strip_prefix("$'")
-            .and_then(|value| value.strip_suffix('\''));
-        let value = inner.map_or_else(|| value.to_owned(), unescaped);
-        let wanted = names.contains(name) && !value.is_empty();
-        wanted.then(|| (name.to_owned(), value))
+        let inner = value.strip_prefix("$'");
+        let inner = inner.and_then(|value| value.strip_suffix('\''));
+        pair(
+            name,
+            &inner.map_or_else(|| value.to_owned(), unescaped),
+            names,
+        )
     });
     pairs.collect()
+}
+
+/// Returns the variable if it is one of the names and not empty.
+fn pair(name: &str, value: &str, names: &BTreeSet<String>) -> Option<(String, String)> {
+    let is_wanted = names.contains(name) && !value.is_empty();
+    is_wanted.then(|| (name.to_owned(), value.to_owned()))
 }
 
 fn unescaped(text: &str) -> String {
@@ -154,8 +161,7 @@ fn without_escapes(value: &str) -> Option<String> {
 pub(crate) fn environ(bytes: &[u8], names: &BTreeSet<String>) -> Vec<(String, String)> {
     let pairs = bytes.split(|byte| *byte == 0).filter_map(|entry| {
         let (name, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;
-        let wanted = names.contains(name) && !value.is_empty();
-        wanted.then(|| (name.to_owned(), value.to_owned()))
+        pair(name, value, names)
     });
     pairs.collect()
 }
@@ -169,9 +175,8 @@ pub(crate) fn registry(text: &str, names: &BTreeSet<String>) -> Vec<(String, Str
             .find(|kind| line.contains(&format!(" {kind} ")))?;
         let (name, value) = line.split_once(kind)?;
         let name = name.trim();
-        let wanted = names.iter().find(|one| one.eq_ignore_ascii_case(name))?;
-        let value = value.trim();
-        (!value.is_empty()).then(|| (wanted.clone(), value.to_owned()))
+        let name = names.iter().find(|one| one.eq_ignore_ascii_case(name))?;
+        pair(name, value.trim(), names)
     });
     pairs.collect()
 }

@@ -55,11 +55,6 @@ pub fn hash_sums(mut files: Vec<(&str, Sum)>) -> Result<String, H1Error> {
 pub struct Summing(Context);
 
 impl Summing {
-    /// Starts with no data.
-    pub fn new() -> Summing {
-        Summing(Context::new(&SHA256))
-    }
-
     /// Adds the next piece.
     pub fn update(&mut self, piece: &[u8]) {
         self.0.update(piece);
@@ -73,9 +68,10 @@ impl Summing {
     }
 }
 
+/// Starts with no data.
 impl Default for Summing {
     fn default() -> Summing {
-        Summing::new()
+        Summing(Context::new(&SHA256))
     }
 }
 
@@ -92,7 +88,7 @@ impl Write for Summing {
 
 /// Returns the SHA-256 of a file in memory.
 pub fn sum_of(content: &[u8]) -> Sum {
-    let mut summing = Summing::new();
+    let mut summing = Summing::default();
     summing.update(content);
     summing.finish()
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_sum::Hashed;
-use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain, toolchain_for};
+use crate::gomod::go_version::{
+    at_least, compare, is_valid, of_toolchain, toolchain_for, toolchain_module,
+};
 use crate::gomod::modules_txt::ModulesTxt;
 use crate::gomod::project::{ProjectFiles, disagreements};
 use crate::gomod::{At, ModuleVersion, semver};
@@ -232,8 +234,7 @@ fn toolchain(project: &ProjectFiles, builder: &Builder, need: &mut Need) {
             builder.toolchain, builder.version
         ));
     } else if !fixed {
-        let version = format!("v0.0.1-{name}.{}", builder.system);
-        let module = ModuleVersion::new("golang.org/toolchain", version);
+        let module = toolchain_module(&name, &builder.system);
         need.toolchain = Some((module, name));
     }
 }

@@ -136,7 +136,10 @@ impl Shelf {
 pub fn tally(mirror: &Path) -> (usize, u64) {
     let tree = Tree::read(&Layout::new(mirror)).unwrap_or_default();
     let zips = tree.modules.values().map(|module| {
-        let zips = module.versions.values().filter_map(|files| files.zip);
+        let zips = module
+            .versions
+            .values()
+            .filter_map(|files| files.get(&VersionFile::Zip));
         (zips.clone().count(), zips.sum::<u64>())
     });
     zips.filter(|(count, _)| *count > 0)

@@ -261,7 +261,7 @@ pub(super) fn check_index(
     let whole: Vec<String> = module
         .versions
         .iter()
-        .filter(|(_, files)| files.zip.is_some() && files.info.is_some())
+        .filter(|(_, files)| layout::is_whole(files))
         .map(|(version, _)| version.version.clone())
         .collect();
     let wanted = layout::listed(&whole, pinned);
