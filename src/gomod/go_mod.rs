@@ -2,11 +2,12 @@
 //! refuses are kept too, with their line and go's reason.
 
 use super::directive::{self, At, Fault, Replace, Statement, is_conflict_marker, statements};
-use super::go_work;
 use super::semver::ModuleVersion;
 
 /// `gover.DefaultGoModVersion`: the version of a go.mod without a `go` line.
-pub const DEFAULT_GO: &str = "1.16";
+const DEFAULT_GO: &str = "1.16";
+/// `gover.DefaultGoWorkVersion`: the version of a go.work without a `go` line.
+const DEFAULT_WORK: &str = "1.18";
 
 /// The directives that may be written as a block, and those that may not.
 pub(super) type Directives = (&'static [&'static str], &'static [&'static str]);
@@ -84,11 +85,10 @@ pub struct Newcomer {
 }
 
 impl GoMod {
-    /// Returns the go version that it requires; if it does not say, [`DEFAULT_GO`], or
-    /// [`go_work::DEFAULT_GO`].
+    /// Returns the go version that it requires, or else the default.
     pub fn go_version(&self) -> &str {
         let default = if self.is_work {
-            go_work::DEFAULT_GO
+            DEFAULT_WORK
         } else {
             DEFAULT_GO
         };

@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::go_mod::{Directives, GoMod, parse_as};
 
-/// `gover.DefaultGoWorkVersion`: the version of a go.work without a `go` line.
-pub const DEFAULT_GO: &str = "1.18";
-
 /// Finds the go.work that go uses in a directory (`modload.FindGoWork`): the one that GOWORK names,
 /// else the nearest one in the directory or above it. `gowork` is the value of GOWORK, if it is
 /// set.
