@@ -102,6 +102,8 @@ const MOST_FILES: usize = 2_000_000;
 pub(crate) struct FilesBelow {
     /// Everything that is not a directory, sorted: the path below it, with slashes, and the path.
     pub(crate) files: Vec<(String, PathBuf)>,
+    /// Directories in which there is nothing.
+    empty: Vec<(String, PathBuf)>,
     /// Directories that cannot be listed.
     pub(crate) unreadable: Vec<(PathBuf, io::Error)>,
 }
@@ -122,6 +124,10 @@ impl FilesBelow {
                     continue;
                 }
             };
+            if entries.is_empty() {
+                let name = prefix.trim_end_matches('/').to_owned();
+                below.empty.push((name, folder.clone()));
+            }
             for entry in entries {
                 let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -205,6 +211,13 @@ impl Tree {
                 tree.stray.push((path, why));
             }
         }
+        for (name, path) in below.empty {
+            let module = name.strip_suffix("/@v").map(unescape_path);
+            if let Some(Err(why)) = module {
+                tree.stray.push((path, why.to_string()));
+            }
+        }
+        tree.stray.sort();
         let unreadable = below.unreadable.into_iter();
         tree.unreadable = unreadable
             .map(|(path, error)| (path, error.to_string()))
