@@ -39,9 +39,14 @@ pub(super) fn take(
     claims: Vec<Claim>,
 ) -> Result<Taken, Failed> {
     let refused = |why: String| Failed::of(module, why);
-    let lacks = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => refused(format!("the module cache lacks it: {error}")),
-        _ => refused(error.to_string()),
+    let lacks = |error: io::Error| {
+        let is_absent = error.kind() == io::ErrorKind::NotFound;
+        let what = if is_absent {
+            "the module cache lacks it: "
+        } else {
+            ""
+        };
+        refused(format!("{what}{error}"))
     };
     module
         .escaped()

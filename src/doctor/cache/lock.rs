@@ -37,11 +37,12 @@ pub(super) fn file(path: &Path) -> io::Result<File> {
 
 fn wait(file: File) -> io::Result<File> {
     let locked = lock_within(&file, true, PATIENCE);
-    locked.map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => {
+    locked.map_err(|error| {
+        if error.kind() == io::ErrorKind::TimedOut {
             io::Error::other("another go command works on it; end that one, or try again later")
+        } else {
+            error
         }
-        _ => error,
     })?;
     Ok(file)
 }

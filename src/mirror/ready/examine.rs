@@ -110,7 +110,7 @@ pub async fn examine(folder: &Path, tools: &ReadyTools, answers: &mut Answers) -
     let need = need(&project, txt.as_ref(), &tools.builder, &go_mod);
     let held = |what, module: &ModuleVersion, sum: &str| match what {
         What::Zip => tools.shelf.zip(module, Some(sum)),
-        _ => tools.shelf.go_mod(module, sum),
+        What::GoMod | What::Toolchain | What::Proof => tools.shelf.go_mod(module, sum),
     };
     let mut verdict = judge(&need, &held, lack_of_toolchain(&need, tools));
     if verdict.is_ready() {
