@@ -11,8 +11,6 @@
 mod cli;
 #[path = "../support/go.rs"]
 mod go;
-#[path = "../support/resident.rs"]
-mod resident;
 #[cfg(target_os = "linux")]
 #[path = "../support/probe_server.rs"]
 mod server;
@@ -22,4 +20,5 @@ mod drift;
 mod evidence;
 mod places;
 mod relay;
+mod resident;
 mod safety;

@@ -9,8 +9,6 @@
 
 #[path = "../support/cli.rs"]
 mod cli;
-#[path = "../support/company.rs"]
-mod company;
 #[cfg(target_os = "linux")]
 #[path = "../support/go.rs"]
 mod go;
@@ -19,6 +17,7 @@ mod tmux;
 
 mod agent;
 mod check;
+mod company;
 #[cfg(target_os = "linux")]
 mod doctor;
 #[cfg(target_os = "linux")]

@@ -30,7 +30,7 @@ fn examine(home: &Home, hash: bool) -> CacheReport {
     examine_cache(&wish, &Meter::default()).unwrap()
 }
 
-fn doctor(home: &Home, args: &[&str]) -> Output {
+pub(crate) fn doctor(home: &Home, args: &[&str]) -> Output {
     let mut command = home.command(Path::new(env!("CARGO_BIN_EXE_goroam")));
     command.args(["doctor", "--cache"]).args(args);
     command.output().unwrap()

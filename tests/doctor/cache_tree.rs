@@ -3,13 +3,8 @@
 use std::path::Path;
 use std::process::Output;
 
+use crate::cache::doctor;
 use crate::modcache::{Home, all, gone};
-
-fn doctor(home: &Home, args: &[&str]) -> Output {
-    let mut command = home.command(Path::new(env!("CARGO_BIN_EXE_goroam")));
-    command.args(["doctor", "--cache"]).args(args);
-    command.output().unwrap()
-}
 
 fn is_well(home: &Home, args: &[&str]) -> bool {
     doctor(home, args).status.success()

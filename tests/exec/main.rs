@@ -2,16 +2,12 @@
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    missing_docs,
     reason = "a test that cannot go on fails"
 )]
 
 #[cfg(unix)]
 #[path = "../support/cli.rs"]
 mod cli;
-#[cfg(unix)]
-#[path = "../support/exec_project.rs"]
-mod exec_project;
 #[path = "../support/go.rs"]
 mod go;
 #[path = "../support/probe_server.rs"]
@@ -22,6 +18,8 @@ mod tmux;
 
 #[cfg(target_os = "linux")]
 mod blackhole;
+#[cfg(unix)]
+mod exec_project;
 mod freeze;
 #[cfg(unix)]
 mod hostile;

@@ -8,14 +8,6 @@
 
 #[path = "../support/go.rs"]
 mod go;
-#[path = "../support/mirror_owner.rs"]
-mod mirror_owner;
-#[path = "../support/mirror_scene.rs"]
-mod mirror_scene;
-#[path = "../support/project.rs"]
-mod project;
-#[path = "../support/tar_parts.rs"]
-mod tar_parts;
 
 mod add;
 mod add_projects;
@@ -23,5 +15,9 @@ mod archive;
 mod hostile;
 mod keep;
 mod kill;
+mod mirror_owner;
+mod mirror_scene;
+mod project;
+mod tar_parts;
 mod toolchain;
 mod verify;

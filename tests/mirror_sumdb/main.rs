@@ -8,17 +8,14 @@
 
 #[path = "../support/go.rs"]
 mod go;
-#[path = "../support/mirror_db.rs"]
-mod mirror_db;
-#[path = "../support/mirror_go.rs"]
-mod mirror_go;
 #[path = "../support/probe_server.rs"]
 mod server;
-#[path = "../support/sumdb_tree.rs"]
-mod sumdb_tree;
 
 mod lookups;
 mod merge;
+mod mirror_db;
+mod mirror_go;
 mod real;
 mod sources;
+mod sumdb_tree;
 mod tlog;

@@ -8,10 +8,6 @@
 
 #[path = "../support/go.rs"]
 mod go;
-#[path = "../support/lints.rs"]
-mod lints;
-#[path = "../support/policies.rs"]
-mod policies;
 
 mod bounds;
 mod decide;
@@ -19,8 +15,10 @@ mod decide;
 mod docs;
 mod faults;
 mod lint;
+mod lints;
 #[cfg(unix)]
 mod listening;
 mod loosening;
 #[cfg(unix)]
 mod mirror;
+mod policies;

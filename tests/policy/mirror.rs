@@ -3,20 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::policies::read;
 use goroam::environment::Environment;
 use goroam::model::{Observation, Phases, Proof, Snapshot, TargetKind, Verdict};
 use goroam::paths::Paths;
-use goroam::policy::file::{Parsed, PolicyLocation, parse};
 use goroam::policy::templates::{Company, Template};
 use goroam::policy::{DecisionFacts, Policy, TargetState, decide};
-
-fn read(text: &str) -> Parsed {
-    let place = PolicyLocation {
-        folder: Path::new("/etc/goroam"),
-        home: Some(Path::new("/home/me")),
-    };
-    parse(text, place)
-}
 
 fn codes(text: &str) -> Vec<&'static str> {
     read(text).findings.iter().map(|one| one.code).collect()

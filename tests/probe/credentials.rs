@@ -1,23 +1,8 @@
 //! Passwords: where they come from, and that they go nowhere else.
 
-use std::path::Path;
-
 use crate::server::*;
-use goroam::model::{Observation, Target, Verdict};
-use goroam::probe::Prober;
-
-const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
-
-async fn probe_with(dir: &Path, vars: &[(&str, &str)], target: &Target) -> Observation {
-    Prober::new(&environment(dir, vars)).probe(target).await
-}
-
-/// A probe that trusts `ca` by the target's own file.
-async fn probe_trusting(ca: &Authority, mut target: Target) -> Observation {
-    let dir = tempfile::tempdir().unwrap();
-    target.ca = vec![ca.write(dir.path())];
-    probe_with(dir.path(), &[], &target).await
-}
+use crate::{HERE, probe_trusting, probe_with};
+use goroam::model::Verdict;
 
 fn behind_a_login(request: &Seen) -> Reply {
     // joe:s3cret, by `printf joe:s3cret | base64`

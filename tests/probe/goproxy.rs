@@ -1,19 +1,9 @@
 //! What a probe says of Go proxies that are right, wrong, slow, gone, or somebody else.
 
 use crate::server::*;
-use goroam::model::{GoRelease, Observation, Phase, Proof, Target, TargetKind, Verdict};
+use crate::{probe, said};
+use goroam::model::{GoRelease, Phase, Proof, TargetKind, Verdict};
 use goroam::probe::{GoClient, Prober};
-
-async fn probe(target: &Target) -> Observation {
-    let dir = tempfile::tempdir().unwrap();
-    Prober::new(&environment(dir.path(), &[]))
-        .probe(target)
-        .await
-}
-
-fn said(seen: &Observation) -> (Verdict, Option<Phase>, &str) {
-    (seen.verdict, seen.failed, &seen.reason)
-}
 
 #[tokio::test]
 async fn a_right_proxy_is_up_over_one_connection() {

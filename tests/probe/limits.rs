@@ -4,19 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::server::*;
-use goroam::model::{Observation, Phase, Target, Verdict};
-use goroam::probe::Prober;
-
-async fn probe(target: &Target) -> Observation {
-    let dir = tempfile::tempdir().unwrap();
-    Prober::new(&environment(dir.path(), &[]))
-        .probe(target)
-        .await
-}
-
-fn said(seen: &Observation) -> (Verdict, Option<Phase>, &str) {
-    (seen.verdict, seen.failed, &seen.reason)
-}
+use crate::{probe, said};
+use goroam::model::{Phase, Verdict};
 
 #[tokio::test]
 async fn a_retry_helps_where_the_first_try_met_bad_luck() {

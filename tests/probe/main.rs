@@ -27,3 +27,31 @@ mod through_proxy;
 mod tls;
 #[cfg(unix)]
 mod zip;
+
+use std::path::Path;
+
+use goroam::model::{Observation, Phase, Target, Verdict};
+use goroam::probe::Prober;
+use server::{Authority, environment};
+
+const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
+
+async fn probe(target: &Target) -> Observation {
+    let dir = tempfile::tempdir().unwrap();
+    probe_with(dir.path(), &[], target).await
+}
+
+async fn probe_with(dir: &Path, vars: &[(&str, &str)], target: &Target) -> Observation {
+    Prober::new(&environment(dir, vars)).probe(target).await
+}
+
+/// A probe that trusts `ca` by the target's own file.
+async fn probe_trusting(ca: &Authority, mut target: Target) -> Observation {
+    let dir = tempfile::tempdir().unwrap();
+    target.ca = vec![ca.write(dir.path())];
+    probe_with(dir.path(), &[], &target).await
+}
+
+fn said(seen: &Observation) -> (Verdict, Option<Phase>, &str) {
+    (seen.verdict, seen.failed, &seen.reason)
+}

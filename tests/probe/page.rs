@@ -1,23 +1,8 @@
 //! Targets of kind `https`: any page, judged by status, text and where it leads.
 
-use std::path::Path;
-
 use crate::server::*;
-use goroam::model::{Observation, Target, TargetKind, Verdict};
-use goroam::probe::Prober;
-
-const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
-
-async fn probe_with(dir: &Path, vars: &[(&str, &str)], target: &Target) -> Observation {
-    Prober::new(&environment(dir, vars)).probe(target).await
-}
-
-/// A probe that trusts `ca` by the target's own file.
-async fn probe_trusting(ca: &Authority, mut target: Target) -> Observation {
-    let dir = tempfile::tempdir().unwrap();
-    target.ca = vec![ca.write(dir.path())];
-    probe_with(dir.path(), &[], &target).await
-}
+use crate::{HERE, probe_trusting};
+use goroam::model::{TargetKind, Verdict};
 
 #[tokio::test]
 async fn a_page_is_judged_by_status_text_and_where_it_leads() {

@@ -1,23 +1,8 @@
 //! Whom a probe trusts: go's roots, a target's own CA files, pins.
 
-use std::path::Path;
-
 use crate::server::*;
-use goroam::model::{Observation, Phase, Pin, Proof, Target, Verdict};
-use goroam::probe::Prober;
-
-const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
-
-async fn probe_with(dir: &Path, vars: &[(&str, &str)], target: &Target) -> Observation {
-    Prober::new(&environment(dir, vars)).probe(target).await
-}
-
-/// A probe that trusts `ca` by the target's own file.
-async fn probe_trusting(ca: &Authority, mut target: Target) -> Observation {
-    let dir = tempfile::tempdir().unwrap();
-    target.ca = vec![ca.write(dir.path())];
-    probe_with(dir.path(), &[], &target).await
-}
+use crate::{HERE, probe_trusting, probe_with};
+use goroam::model::{Phase, Pin, Proof, Target, Verdict};
 
 #[tokio::test]
 async fn a_trusted_chain_is_proof_of_the_name() {

@@ -3,16 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::probe;
 use crate::server::*;
-use goroam::model::{Observation, Phase, Target, TargetKind, Verdict};
+use goroam::model::{Phase, TargetKind, Verdict};
 use goroam::probe::{ProbeOptions, Prober};
-
-async fn probe(target: &Target) -> Observation {
-    let dir = tempfile::tempdir().unwrap();
-    Prober::new(&environment(dir.path(), &[]))
-        .probe(target)
-        .await
-}
 
 /// A good proxy, but for its zips.
 async fn but_for_its_zip(zip: impl Fn() -> Reply + Send + Sync + 'static) -> Server {

@@ -11,12 +11,11 @@
 #[path = "../support/cli.rs"]
 mod cli;
 #[cfg(target_os = "linux")]
-#[path = "../support/desktop.rs"]
-mod desktop;
-#[cfg(target_os = "linux")]
 #[path = "../support/go.rs"]
 mod go;
 
 mod control;
+#[cfg(target_os = "linux")]
+mod desktop;
 #[cfg(target_os = "linux")]
 mod sni;

@@ -17,3 +17,12 @@ mod listing;
 mod places;
 mod states;
 mod strangers;
+
+use vendored::{Shop, Vendored};
+
+/// A project that has a snapshot, `one`.
+fn with_one<'s>(shop: &'s Shop) -> Vendored<'s> {
+    let project = shop.usual("app", "1.21");
+    project.goroam(&["snapshot", "--tag", "one"], 0);
+    project
+}

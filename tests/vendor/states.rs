@@ -7,14 +7,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::vendored::{Shop, Vendored};
+use crate::with_one;
 
 const KIT: &str = "vendor/example.test/Kit";
-
-fn with_one<'s>(shop: &'s Shop) -> Vendored<'s> {
-    let project = shop.usual("app", "1.21");
-    project.goroam(&["snapshot", "--tag", "one"], 0);
-    project
-}
 
 #[test]
 fn what_only_is_not_there_is_no_work_that_could_be_lost() {

@@ -3,13 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use crate::vendored::{Shop, Vendored};
-
-fn with_one<'s>(shop: &'s Shop) -> Vendored<'s> {
-    let project = shop.usual("app", "1.21");
-    project.goroam(&["snapshot", "--tag", "one"], 0);
-    project
-}
+use crate::vendored::Shop;
+use crate::with_one;
 
 #[test]
 fn programs_that_the_configuration_names_are_not_run() {

@@ -12,8 +12,6 @@ mod probe_server;
 mod screen;
 #[path = "../support/wine.rs"]
 mod wine;
-#[path = "../support/wine_helper.rs"]
-mod wine_helper;
 
 mod agent;
 mod exec;
@@ -21,3 +19,4 @@ mod modules;
 mod offline;
 mod service;
 mod turn;
+mod wine_helper;

@@ -1,7 +1,5 @@
 //! A user with a project and a real go, and `goroam exec` in it.
 
-#![allow(dead_code, reason = "not every test file uses every helper")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -9,13 +9,6 @@
 //! user.go(&go, &project, "build ./...")                      // with network: proxy and database
 //! user.away(&mirror).go(&go, &project, "test ./...")         // in an aeroplane: the mirror alone
 //! ```
-#![allow(
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test says what is wrong by panicking, and why it is skipped by printing"
-)]
-#![allow(dead_code, reason = "not every test file uses every helper")]
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,6 @@
 //! A company with a module proxy of its own, on this machine.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "each test file uses the words that it needs")]
 
-#[path = "probe_server.rs"]
+#[path = "../support/probe_server.rs"]
 pub(crate) mod server;
 
 use std::path::PathBuf;

@@ -1,6 +1,4 @@
 //! A real agent in a home of its own, with a real go.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "each test file uses the words that it needs")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,6 +1,4 @@
 //! The helper of the tests under Wine, compiled when it is first asked for.
-#![allow(dead_code, missing_docs, unreachable_pub)]
-#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +6,7 @@ use std::process::Command;
 use super::wine::{Run, Running, Wine, wait_for};
 
 /// `wine_helper.exe …`, words separated by spaces; see `wine_helper.c`.
-pub fn helper(wine: &Wine, words: &str) -> Run {
+pub(crate) fn helper(wine: &Wine, words: &str) -> Run {
     let program = wine.drive().join("helper.exe");
     if !program.exists() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/wine_helper.c");
@@ -22,13 +20,13 @@ pub fn helper(wine: &Wine, words: &str) -> Run {
 
 /// How many programs of this name run.
 #[track_caller]
-pub fn count(wine: &Wine, name: &str) -> usize {
+pub(crate) fn count(wine: &Wine, name: &str) -> usize {
     let said = helper(wine, "count").arg(name).exits(0).stdout;
     said.trim().parse().expect(&said)
 }
 
 /// A program that has a file open.
-pub struct Holder {
+pub(crate) struct Holder {
     mark: PathBuf,
     program: Option<Running>,
 }
@@ -36,7 +34,7 @@ pub struct Holder {
 impl Holder {
     /// Opens it for reading; `share` says what others may do meanwhile (1 read, 2 write,
     /// 4 rename and delete).
-    pub fn of(wine: &Wine, file: &Path, share: u32) -> Holder {
+    pub(crate) fn of(wine: &Wine, file: &Path, share: u32) -> Holder {
         let mark = wine.drive().join("held");
         let program = helper(wine, "hold")
             .arg(wine.windows(file))
@@ -54,7 +52,7 @@ impl Holder {
     }
 
     /// Lets go of it.
-    pub fn lets_go(mut self) {
+    pub(crate) fn lets_go(mut self) {
         std::fs::remove_file(&self.mark).unwrap();
         let done = self.program.take().unwrap().wait();
         assert!(done.status.success(), "{}", done.all());

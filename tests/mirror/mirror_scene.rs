@@ -1,7 +1,5 @@
 //! What the tests of the mirror start from: somebody on the network with an empty home, a
 //! project, and a mirror that is not there yet.
-#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
-#![allow(dead_code, reason = "not every test file uses every helper")]
 
 use std::path::{Path, PathBuf};
 

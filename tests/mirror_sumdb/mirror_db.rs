@@ -1,6 +1,4 @@
 //! A mirror of a checksum database that was made here.
-#![allow(dead_code, missing_docs, unreachable_pub)]
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 use std::path::{Path, PathBuf};
 
@@ -13,21 +11,21 @@ use goroam::model::{Chain, SumDb};
 use super::server;
 use super::sumdb_tree::{Database, Served};
 
-pub const NAME: &str = "sum.test";
+pub(crate) const NAME: &str = "sum.test";
 
-pub fn module(number: u64) -> ModuleVersion {
+pub(crate) fn module(number: u64) -> ModuleVersion {
     ModuleVersion::new(format!("a.test/M{number}"), "v1.0.0")
 }
 
 /// Modules `a.test/M0`, … with others between them.
-pub fn database(seed: u8, modules: u64, size: u64) -> Database {
+pub(crate) fn database(seed: u8, modules: u64, size: u64) -> Database {
     let mut database = Database::new(NAME, seed);
     publish(&mut database, 0..modules);
     database.grow_to(size, "other");
     database
 }
 
-pub fn publish(database: &mut Database, modules: std::ops::Range<u64>) {
+pub(crate) fn publish(database: &mut Database, modules: std::ops::Range<u64>) {
     for number in modules {
         let lines = format!(
             "a.test/M{number} v1.0.0 h1:zip{number}=\na.test/M{number} v1.0.0/go.mod h1:mod{number}=\n"
@@ -37,7 +35,7 @@ pub fn publish(database: &mut Database, modules: std::ops::Range<u64>) {
     }
 }
 
-pub fn by(goproxy: &str) -> Route {
+pub(crate) fn by(goproxy: &str) -> Route {
     let nowhere = Path::new("/nonexistent");
     Route::by(
         Chain::parse(goproxy).unwrap(),
@@ -45,24 +43,24 @@ pub fn by(goproxy: &str) -> Route {
     )
 }
 
-pub struct Mirror {
-    pub layout: Layout,
-    pub db: SumDb,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Mirror {
+    pub(crate) layout: Layout,
+    pub(crate) db: SumDb,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Mirror {
-    pub fn new(db: SumDb) -> Mirror {
+    pub(crate) fn new(db: SumDb) -> Mirror {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::new(folder.path());
         Mirror { layout, db, folder }
     }
 
-    pub fn proofs(&self) -> Proofs {
+    pub(crate) fn proofs(&self) -> Proofs {
         Proofs::open(&self.layout, &self.db).unwrap()
     }
 
-    pub async fn bring(&self, served: &Served, numbers: std::ops::Range<u64>) {
+    pub(crate) async fn bring(&self, served: &Served, numbers: std::ops::Range<u64>) {
         let wanted: Vec<_> = numbers.map(module).collect();
         let route = by(&served.server.url("http"));
         let brought = self.proofs().bring(&route, &wanted).await.unwrap();
@@ -73,7 +71,7 @@ impl Mirror {
     }
 
     /// Everything there is proven, and a go with this or that head could use it.
-    pub fn is_whole(&self, seen: &[TreeHead]) {
+    pub(crate) fn is_whole(&self, seen: &[TreeHead]) {
         let proofs = self.proofs();
         let report = proofs.verify().unwrap();
         assert!(report.faults.is_empty(), "{:#?}", report.faults);
@@ -82,12 +80,8 @@ impl Mirror {
         }
     }
 
-    pub fn size(&self) -> u64 {
-        self.proofs().head().map_or(0, |head| head.head.size)
-    }
-
     /// Paths and contents of all that is below it but the lock.
-    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {

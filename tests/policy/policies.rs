@@ -1,19 +1,11 @@
 //! Small policies with one fault, and what is found in them.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::expect_used,
-    clippy::unwrap_used
-)]
-
 use std::path::Path;
 
 use goroam::policy::PolicyFinding;
 use goroam::policy::file::{Parsed, PolicyLocation, parse};
 
-pub fn read(text: &str) -> Parsed {
+pub(crate) fn read(text: &str) -> Parsed {
     let place = PolicyLocation {
         folder: Path::new("/etc/goroam"),
         home: Some(Path::new("/home/me")),
@@ -22,7 +14,7 @@ pub fn read(text: &str) -> Parsed {
 }
 
 /// Code and place of every finding, the place as the text that stands there.
-pub fn found(text: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn found(text: &str) -> Vec<(&'static str, String)> {
     let place = |finding: &PolicyFinding| {
         let label = finding.primary.as_ref();
         label.map_or(String::new(), |label| text[label.span.clone()].to_owned())
@@ -35,18 +27,18 @@ pub fn found(text: &str) -> Vec<(&'static str, String)> {
 }
 
 /// A whole policy around some targets and a condition of its first profile.
-pub fn policy(targets: &str, when: &str) -> String {
+pub(crate) fn policy(targets: &str, when: &str) -> String {
     format!(
         "version = 1\n[target.proxy]\ngoproxy = \"https://proxy.golang.org\"\n{targets}\n\
          [[profile]]\nname = \"first\"\nwhen = {when}\n[[profile]]\nname = \"last\"\n"
     )
 }
 
-pub fn with_env(env: &str) -> String {
+pub(crate) fn with_env(env: &str) -> String {
     format!("version = 1\n[[profile]]\nname = \"only\"\nenv = {{ {env} }}\n")
 }
 
-pub fn with_target(body: &str) -> String {
+pub(crate) fn with_target(body: &str) -> String {
     policy(
         &format!("[target.t]\n{body}"),
         "{ all = [{ up = \"t\" }, { up = \"proxy\" }] }",
@@ -54,7 +46,7 @@ pub fn with_target(body: &str) -> String {
 }
 
 #[track_caller]
-pub fn one(text: &str, code: &str, place: &str) -> PolicyFinding {
+pub(crate) fn one(text: &str, code: &str, place: &str) -> PolicyFinding {
     assert_eq!(
         found(text),
         [(code, place.to_owned())].map(|(c, p)| (leak(c), p)),
@@ -63,6 +55,6 @@ pub fn one(text: &str, code: &str, place: &str) -> PolicyFinding {
     read(text).findings.remove(0)
 }
 
-pub fn leak(code: &str) -> &'static str {
+pub(crate) fn leak(code: &str) -> &'static str {
     Box::leak(code.to_owned().into_boxed_str())
 }

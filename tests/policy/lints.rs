@@ -1,19 +1,10 @@
 //! A policy with every sort of target, and what is found in it.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::expect_used,
-    clippy::unwrap_used
-)]
-
-use std::path::Path;
-
 use goroam::policy::PolicyFinding;
-use goroam::policy::file::{Parsed, PolicyLocation, parse};
 
-pub const TARGETS: &str = r#"
+pub(crate) use crate::policies::read;
+
+pub(crate) const TARGETS: &str = r#"
 version = 1
 [target.corp]
 goproxy = "https://goproxy.corp.example"
@@ -41,32 +32,24 @@ mirror = "~/go-mirror"
 "#;
 
 /// A policy whose first profile has this condition and these variables.
-pub fn policy(when: &str, env: &str) -> String {
+pub(crate) fn policy(when: &str, env: &str) -> String {
     format!(
         "{TARGETS}[[profile]]\nname = \"first\"\nwhen = {when}\nenv = {{ {env} }}\n\
          [[profile]]\nname = \"last\"\n"
     )
 }
 
-pub fn read(text: &str) -> Parsed {
-    let place = PolicyLocation {
-        folder: Path::new("/etc/goroam"),
-        home: Some(Path::new("/home/me")),
-    };
-    parse(text, place)
-}
-
 /// All findings but those about the many targets that a test does not use.
-pub fn findings(text: &str) -> Vec<PolicyFinding> {
+pub(crate) fn findings(text: &str) -> Vec<PolicyFinding> {
     let mut findings = read(text).findings;
     findings.retain(|finding| finding.code != "unused-target");
     findings
 }
 
-pub fn codes(text: &str) -> Vec<&'static str> {
+pub(crate) fn codes(text: &str) -> Vec<&'static str> {
     findings(text).iter().map(|finding| finding.code).collect()
 }
 
-pub fn place(finding: &PolicyFinding, text: &str) -> String {
+pub(crate) fn place(finding: &PolicyFinding, text: &str) -> String {
     text[finding.primary.as_ref().unwrap().span.clone()].to_owned()
 }

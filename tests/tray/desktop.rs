@@ -1,12 +1,5 @@
 //! A desktop for a tray: a real D-Bus daemon of its own, a host for tray icons and a
 //! notification server that write down what they are told.
-#![allow(
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test says what is wrong by panicking, and why it is skipped by printing"
-)]
-#![allow(dead_code, reason = "not every test file uses every helper")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -70,13 +63,6 @@ impl Bus {
         let address = address.trim().to_owned();
         assert!(address.starts_with("unix:"), "{address:?}");
         Some(Bus { daemon, address })
-    }
-
-    /// A connection of the test's own.
-    pub(crate) async fn connect(&self) -> Connection {
-        let address = self.address.as_str();
-        let bus = zbus::connection::Builder::address(address).unwrap();
-        bus.build().await.unwrap()
     }
 
     pub(crate) fn end(&mut self) {

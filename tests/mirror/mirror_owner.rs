@@ -1,6 +1,4 @@
 //! Somebody with a mirror of real modules, proven by a real checksum database.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "not every test file uses every helper")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
 //! An archive taken apart, for tests that change it and join it again.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 /// One file of an archive: its name, kind and content.
 pub(crate) type Part = (String, u8, Vec<u8>);

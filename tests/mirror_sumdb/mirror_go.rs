@@ -1,10 +1,4 @@
 //! Real modules of the lab in a mirror, and a go command that has only that mirror.
-#![allow(dead_code, missing_docs, unreachable_pub)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a helper of tests may panic, and says why it skips"
-)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,18 +8,18 @@ use goroam::mirror::Layout;
 
 /// A module of the lab, with the record that a database would have of it.
 #[derive(Debug, Clone)]
-pub struct Real {
-    pub module: ModuleVersion,
+pub(crate) struct Real {
+    pub(crate) module: ModuleVersion,
     /// `ESCAPED@VERSION`.
-    pub escaped: String,
+    pub(crate) escaped: String,
     /// go.sum lines.
-    pub lines: String,
+    pub(crate) lines: String,
     /// How large its zip is.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The lab's tree of public modules.
-pub fn tree() -> Option<PathBuf> {
+pub(crate) fn tree() -> Option<PathBuf> {
     let lab = std::env::var_os("LAB").map_or_else(|| "/var/tmp/goroam-lab".into(), PathBuf::from);
     let mods = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/mods");
     std::fs::create_dir_all(&lab).ok()?;
@@ -41,7 +35,7 @@ pub fn tree() -> Option<PathBuf> {
 }
 
 /// That tree, and what go says are its modules' hashes; the smallest module first.
-pub fn reals(go: &Path) -> Option<(PathBuf, Vec<Real>)> {
+pub(crate) fn reals(go: &Path) -> Option<(PathBuf, Vec<Real>)> {
     let tree = tree()?;
     let mods = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/mods");
     let out = Command::new(&mods).arg("--list").output().unwrap();
@@ -90,7 +84,7 @@ fn real(said: &serde_json::Value) -> Real {
 }
 
 /// A mirror that holds all of the lab's modules, and no checksum database yet.
-pub fn mirror(tree: &Path) -> (tempfile::TempDir, Layout) {
+pub(crate) fn mirror(tree: &Path) -> (tempfile::TempDir, Layout) {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(tree).unwrap() {
         let entry = entry.unwrap();
@@ -102,13 +96,13 @@ pub fn mirror(tree: &Path) -> (tempfile::TempDir, Layout) {
 }
 
 /// Somebody's go, with the mirror and no network.
-pub struct Client {
+pub(crate) struct Client {
     go: PathBuf,
-    pub home: tempfile::TempDir,
+    pub(crate) home: tempfile::TempDir,
 }
 
 impl Client {
-    pub fn new(go: &Path) -> Client {
+    pub(crate) fn new(go: &Path) -> Client {
         Client {
             go: go.to_owned(),
             home: tempfile::tempdir().unwrap(),
@@ -116,7 +110,7 @@ impl Client {
     }
 
     /// Somebody else who has seen what this one has seen, and has nothing in the cache.
-    pub fn with_cache_cleaned(&self) -> Client {
+    pub(crate) fn with_cache_cleaned(&self) -> Client {
         let other = Client::new(&self.go);
         let from = self.home.path().join("gopath/pkg/sumdb");
         for name in std::fs::read_dir(from).unwrap() {
@@ -133,7 +127,7 @@ impl Client {
     }
 
     /// `go mod download` of these, in this order.
-    pub fn download(&self, layout: &Layout, key: &str, modules: &[&Real]) -> Output {
+    pub(crate) fn download(&self, layout: &Layout, key: &str, modules: &[&Real]) -> Output {
         command(&self.go, self.home.path())
             .args(["mod", "download"])
             .args(modules.iter().map(|real| real.module.to_string()))
@@ -146,7 +140,7 @@ impl Client {
     }
 
     /// Any go command, with a network.
-    pub fn run(&self, goproxy: &str, gosumdb: &str, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, goproxy: &str, gosumdb: &str, args: &[&str]) -> Output {
         command(&self.go, self.home.path())
             .args(args)
             .env("GOPROXY", goproxy)
@@ -155,24 +149,24 @@ impl Client {
             .unwrap()
     }
 
-    pub fn gopath(&self) -> PathBuf {
+    pub(crate) fn gopath(&self) -> PathBuf {
         self.home.path().join("gopath")
     }
 
     /// Where it keeps the head that it saw last.
-    pub fn latest(&self, name: &str) -> PathBuf {
+    pub(crate) fn latest(&self, name: &str) -> PathBuf {
         self.gopath().join("pkg/sumdb").join(name).join("latest")
     }
 
     /// The same; it must succeed.
-    pub fn verifies(&self, layout: &Layout, key: &str, modules: &[&Real]) {
+    pub(crate) fn verifies(&self, layout: &Layout, key: &str, modules: &[&Real]) {
         let out = self.download(layout, key, modules);
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "{}: {said}", self.go.display());
     }
 
     /// The same; it must fail and say this.
-    pub fn refuses(&self, layout: &Layout, key: &str, module: &Real, why: &str) {
+    pub(crate) fn refuses(&self, layout: &Layout, key: &str, module: &Real, why: &str) {
         let out = self.download(layout, key, &[module]);
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(
@@ -200,7 +194,7 @@ fn command(go: &Path, home: &Path) -> Command {
 }
 
 /// A new order, by a seed.
-pub fn shuffled<'a>(reals: &[&'a Real], seed: u64) -> Vec<&'a Real> {
+pub(crate) fn shuffled<'a>(reals: &[&'a Real], seed: u64) -> Vec<&'a Real> {
     let mut order: Vec<&Real> = reals.to_vec();
     let mut state = seed | 1;
     for i in (1..order.len()).rev() {

@@ -1,7 +1,5 @@
 //! A checksum database of any size, made here: a tree as RFC 6962 has it, written down without
 //! anything of goroam's, and a server for it that may be told to misbehave.
-#![allow(dead_code, missing_docs, unreachable_pub)]
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -17,8 +15,8 @@ use super::server::{Reply, Seen, Server, status};
 
 type Hash = [u8; 32];
 
-pub struct Database {
-    pub name: String,
+pub(crate) struct Database {
+    pub(crate) name: String,
     pair: Ed25519KeyPair,
     /// The hashes of all complete subtrees, by level; the records' own are level 0.
     levels: Vec<Vec<Hash>>,
@@ -27,7 +25,7 @@ pub struct Database {
 }
 
 impl Database {
-    pub fn new(name: &str, seed: u8) -> Database {
+    pub(crate) fn new(name: &str, seed: u8) -> Database {
         Database {
             name: name.to_owned(),
             pair: Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap(),
@@ -37,21 +35,21 @@ impl Database {
     }
 
     /// GOSUMDB without a URL.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let key = [&[1], self.pair.public_key().as_ref()].concat();
         format!("{}+{:08x}+{}", self.name, self.hash(), STANDARD.encode(key))
     }
 
-    pub fn gosumdb(&self) -> SumDb {
+    pub(crate) fn gosumdb(&self) -> SumDb {
         SumDb::parse(&self.key()).unwrap()
     }
 
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.levels[0].len() as u64
     }
 
     /// Records that nobody asks for, until there are so many.
-    pub fn grow_to(&mut self, size: u64, what: &str) {
+    pub(crate) fn grow_to(&mut self, size: u64, what: &str) {
         while self.size() < size {
             let text = format!("{what}{}.test/m v1.0.0 h1:x=\n", self.size());
             self.add(&text);
@@ -59,7 +57,7 @@ impl Database {
     }
 
     /// `lines` are go.sum's, with the last newline.
-    pub fn publish(&mut self, escaped: &str, lines: &str) {
+    pub(crate) fn publish(&mut self, escaped: &str, lines: &str) {
         let id = self.size();
         self.add(lines);
         self.known
@@ -102,7 +100,7 @@ impl Database {
         ])
     }
 
-    pub fn note(&self, size: u64) -> String {
+    pub(crate) fn note(&self, size: u64) -> String {
         let root = STANDARD.encode(self.root(0, size));
         let text = format!("go.sum database tree\n{size}\n{root}\n");
         let bytes = [
@@ -118,13 +116,13 @@ impl Database {
     }
 
     /// The answer to a lookup in the tree of that size.
-    pub fn lookup(&self, escaped: &str, size: u64) -> Option<String> {
+    pub(crate) fn lookup(&self, escaped: &str, size: u64) -> Option<String> {
         let (id, lines) = self.known.get(escaped)?;
         Some(format!("{id}\n{lines}\n{}", self.note(size)))
     }
 
     /// `tile/8/…`, if the tree is large enough.
-    pub fn tile(&self, path: &str) -> Option<Vec<u8>> {
+    pub(crate) fn tile(&self, path: &str) -> Option<Vec<u8>> {
         let (level, rest) = path.strip_prefix("tile/8/")?.split_once('/')?;
         let level: usize = level.parse().ok()?;
         let (number, width) = match rest.split_once(".p/") {
@@ -152,14 +150,14 @@ fn sha(parts: &[&[u8]]) -> Hash {
 type Fault = Box<dyn Fn(&str) -> Option<Reply> + Send>;
 
 /// A database and its server: directly below `/`, as a proxy's below `/sumdb/NAME/`.
-pub struct Served {
-    pub database: Arc<Mutex<Database>>,
-    pub server: Server,
+pub(crate) struct Served {
+    pub(crate) database: Arc<Mutex<Database>>,
+    pub(crate) server: Server,
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
 impl Served {
-    pub async fn start(database: Database) -> Served {
+    pub(crate) async fn start(database: Database) -> Served {
         let database = Arc::new(Mutex::new(database));
         let fault: Arc<Mutex<Option<Fault>>> = Arc::default();
         let (db, faults) = (Arc::clone(&database), Arc::clone(&fault));
@@ -171,20 +169,16 @@ impl Served {
         }
     }
 
-    pub fn with<T>(&self, change: impl FnOnce(&mut Database) -> T) -> T {
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Database) -> T) -> T {
         change(&mut self.database.lock().unwrap())
     }
 
-    pub fn misbehave(&self, fault: impl Fn(&str) -> Option<Reply> + Send + 'static) {
+    pub(crate) fn misbehave(&self, fault: impl Fn(&str) -> Option<Reply> + Send + 'static) {
         *self.fault.lock().unwrap() = Some(Box::new(fault));
     }
 
-    pub fn behave(&self) {
-        *self.fault.lock().unwrap() = None;
-    }
-
     /// What was asked for so far.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.server
             .seen()
             .into_iter()
@@ -214,7 +208,7 @@ fn reply(database: &Database, fault: &Mutex<Option<Fault>>, seen: &Seen) -> Repl
 }
 
 /// 200 with these.
-pub fn bytes(body: &[u8]) -> Reply {
+pub(crate) fn bytes(body: &[u8]) -> Reply {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
     Reply::Bytes([head.as_bytes(), body].concat())
 }
