@@ -1,8 +1,8 @@
 //! Values that the user, or another program, sets by hand while goroam looks after them.
 
-use crate::go;
 use std::time::{Duration, Instant};
 
+use crate::go;
 use crate::resident::{Desk, wait_until};
 
 /// Offline: no proxy but the cache, and for private names too.

@@ -1,17 +1,17 @@
 //! What a turn knows of slow proxies and of zips: a cold cache is waited for where the choice
 //! hangs on it, and beside the agent's rounds; a zip is asked for once on a network.
 
-use crate::cli;
-use crate::go;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cli::User;
-use crate::server::*;
 use goroam::model::{Limits, Observation, Target, Verdict};
 use goroam::probe::{ProbeOptions, Prober};
+
+use crate::cli::{self, User};
+use crate::go;
+use crate::server::*;
 
 /// How long a cold cache takes, and what a round waits: far apart, so that neither is a guess.
 const COLD: Duration = Duration::from_millis(1500);

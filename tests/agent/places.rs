@@ -1,9 +1,9 @@
 //! An agent whose files are moved, removed or reached by other names while it runs.
 
-use crate::cli;
-use crate::go;
 use std::time::{Duration, Instant};
 
+use crate::cli;
+use crate::go;
 use crate::resident::{Desk, wait_until};
 
 const OWN: &str = r#"version = 1

@@ -1,15 +1,13 @@
 //! An agent that is stopped, a second one, and a record of before that is lost.
 
-use crate::cli;
-use crate::go;
-use crate::resident;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::cli::{Done, User};
-use crate::resident::{Desk, wait_until};
+use crate::cli::{self, Done, User};
+use crate::go;
+use crate::resident::{self, Desk, wait_until};
 
 const TWO: &str = r#"version = 1
 [agent]

@@ -1,6 +1,5 @@
 //! Finding the go command among wrappers, wrecks and old ones.
 
-use crate::go;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,6 +7,8 @@ use std::time::{Duration, Instant};
 use goroam::environment::Environment;
 use goroam::gocmd::find::find;
 use goroam::gocmd::{FindError, GoCommand};
+
+use crate::go;
 
 /// A folder that plays the machine: its home and its PATH.
 struct Machine(tempfile::TempDir);

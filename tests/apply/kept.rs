@@ -1,14 +1,14 @@
 //! Who may read and write the go env file stays as it is, and a file that cannot be replaced is
 //! written in place, with the real go command.
 
-use crate::go;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::go::{Home, is_root, plan};
 use goroam::gocmd::{ApplyError, InPlace, prepare, restore};
 use rustix::fs::{IFlags, XattrFlags, getxattr, ioctl_getflags, ioctl_setflags, setxattr};
+
+use crate::go::{self, Home, is_root, plan};
 
 const ACCESS: &str = "system.posix_acl_access";
 const DEFAULT: &str = "system.posix_acl_default";

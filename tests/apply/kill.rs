@@ -1,13 +1,13 @@
 //! kill -9 at any moment: the file is the old one or the new one, and nothing is left behind.
 
-use crate::go;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::go::{Home, plan};
 use goroam::environment::Environment;
 use goroam::gocmd::{EnvFile, prepare};
+
+use crate::go::{self, Home, plan};
 
 const VICTIM: &str = "GOROAM_TEST_VICTIM_HOME";
 const FOREIGN: &str = "# kept\r\nGOFLAGS=-v\n";

@@ -1,6 +1,5 @@
 //! Readers and other writers while goroam applies: nobody sees a torn file, nobody loses a line.
 
-use crate::go;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -8,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::go::{Home, plan};
 use goroam::gocmd::{ApplyError, EnvText, prepare};
+
+use crate::go::{self, Home, plan};
 
 const FOREIGN: &str = "# kept\nGOFLAGS=-v\n\nlower=case\n# end\n";
 

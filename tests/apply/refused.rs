@@ -1,12 +1,12 @@
 //! Files that goroam leaves alone, or cannot write, with the real go command.
 
-use crate::go;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::go::{Home, is_root, plan};
 use goroam::environment::Environment;
 use goroam::gocmd::{ApplyError, EnvFile, LocateError, prepare};
+
+use crate::go::{self, Home, is_root, plan};
 
 #[tokio::test]
 async fn read_only_is_somebody_s_wish() {

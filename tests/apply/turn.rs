@@ -1,12 +1,12 @@
 //! Plans carried out with real go commands on real files.
 
-use crate::go;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
 use std::process::Command;
 
-use crate::go::{Home, VERSIONS, is_root, names_in, plan};
 use goroam::environment::Environment;
 use goroam::gocmd::{ApplyError, EnvFile, prepare, restore, run};
+
+use crate::go::{self, Home, VERSIONS, is_root, names_in, plan};
 
 #[tokio::test]
 async fn values_are_set_and_removed_and_foreign_lines_stay_byte_for_byte() {

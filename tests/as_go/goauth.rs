@@ -1,17 +1,18 @@
 //! GOAUTH against real go commands: whatever it is set to, goroam gets in where go gets in, and
 //! the server hears the same passwords from both.
 
-use crate::go;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::server::*;
 use goroam::environment::Environment;
 use goroam::gocmd::GoVersion;
 use goroam::model::GoRelease;
 use goroam::probe::{GoClient, Prober};
+
+use crate::go;
+use crate::server::*;
 
 /// joe:s3cret
 const RIGHT: &str = "Basic am9lOnMzY3JldA==";

@@ -1,14 +1,15 @@
 //! Odd answers over HTTP, as real go commands and a probe take them: what go cannot use is never
 //! `up`, and what it takes is.
 
-use crate::go;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::server::*;
 use goroam::model::{GoRelease, Observation, Target, TargetKind};
 use goroam::probe::{GoClient, Prober};
+
+use crate::go;
+use crate::server::*;
 
 const MODULE: &str = "a.test/m";
 const NAME: &str = "goproxy.corp.test";

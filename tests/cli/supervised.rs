@@ -1,7 +1,5 @@
 //! `goroam agent` as a service manager starts it, seen through the socket that it notifies.
 
-use crate::cli;
-use crate::go;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,7 +7,8 @@ use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use crate::cli::User;
+use crate::cli::{self, User};
+use crate::go;
 
 const SOON: Duration = Duration::from_secs(30);
 const POLICY: &str = "version = 1\n\

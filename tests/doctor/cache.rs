@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use crate::modcache::{Home, all, gone};
 use goroam::doctor::{CacheReport, CacheWish, Outcome, examine_cache, mend_cache};
 use goroam::environment::Environment;
 use goroam::meter::Meter;
+
+use crate::modcache::{Home, all, gone};
 
 const VERSIONS: [&str; 3] = ["1.21.13", "1.24.11", "1.27.3"];
 const PAGE: &[u8] = b"<!DOCTYPE html><html><body>please log in</body></html>\n";

@@ -4,9 +4,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::modcache::{Home, all};
 use goroam::gomod::go_mod;
 use serde_json::Value;
+
+use crate::modcache::{Home, all};
 
 const VERSIONS: [&str; 3] = ["1.21.13", "1.24.11", "1.27.3"];
 

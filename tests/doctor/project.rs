@@ -4,9 +4,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::cli::{Done, User};
 use crate::modcache::{Home, all};
-use serde_json::Value;
 
 /// The findings with a code that is about projects or values.
 fn found(done: &Done) -> Vec<(String, String)> {

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Done, Run, User};
 use serde_json::Value;
+
+use crate::cli::{Done, Run, User};
 
 const VERSIONS: [&str; 3] = ["1.21.13", "1.24.11", "1.27.3"];
 const FILE: &str = ".config/go/env";

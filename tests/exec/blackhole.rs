@@ -1,9 +1,9 @@
 //! Networks that swallow packets, in a network namespace of the test's own: real go, `ip`.
 
-use crate::go;
 use std::time::{Duration, Instant};
 
 use crate::cli::User;
+use crate::go;
 
 /// A link behind which nobody is, though its neighbours seem to be there.
 const NETWORK: &str = "set -e; ip link set lo up; ip link add d0 type veth peer name d1; ip link set d1 up; \

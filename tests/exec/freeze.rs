@@ -1,10 +1,10 @@
 //! The environment of the moment, as real go commands tell it in real folders.
 
-use crate::go;
 use std::path::Path;
 
-use crate::go::{Home, VERSIONS, command};
 use goroam::exec::usable::{around, freeze};
+
+use crate::go::{self, Home, VERSIONS, command};
 
 fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

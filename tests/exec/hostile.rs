@@ -1,16 +1,16 @@
 //! Servers that try to speak in go's name, or to explain a mismatch away. Real go commands, real
 //! modules as the mirror.
 
-use crate::exec_project;
-use crate::go;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use crate::exec_project::Project;
 use serde_json::Value;
+
+use crate::exec_project::{self, Project};
+use crate::go;
 
 const MODULE: &str = "golang.org/x/sync";
 const PAGE: &str = "<!doctype html><html><body>Please log in</body></html>";

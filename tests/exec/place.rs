@@ -1,10 +1,10 @@
 //! Which mirror `goroam exec` takes, and that it runs a command where goroam itself has nothing:
 //! no home folder, no policy that can be read, no go.
 
-use crate::go;
 use std::path::Path;
 
 use crate::cli::{Run, User};
+use crate::go;
 
 /// `goroam … exec …` with this go in PATH. Says which step it is and what go makes of it.
 fn exec(user: &User, go: &Path, args: &str) -> Run {

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::server::*;
 use goroam::exec::reprobe::{Reprobed, reprobe, suspicion};
 use goroam::exec::{CommandOutput, Exit, classify};
 use goroam::model::Limits;
+
+use crate::server::*;
 
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(1),

@@ -1,14 +1,13 @@
 //! Signals and the terminal: `goroam exec` is as if it were not there.
 
-use crate::cli;
-use crate::go;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cli::User;
+use crate::cli::{self, User};
 use crate::exec_project::Project;
+use crate::go;
 use crate::tmux::Terminal;
 
 const GOROAM: &str = env!("CARGO_BIN_EXE_goroam");

@@ -1,7 +1,6 @@
 //! A go that the network leaves hanging is ended in time, and one that only takes its time is
 //! not. Real go, servers that misbehave.
 
-use crate::go;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -9,8 +8,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::exec_project::Project;
 use serde_json::Value;
+
+use crate::exec_project::Project;
+use crate::go;
 
 /// What a limit may be exceeded by on a busy machine; tests/lab_exec holds it to two seconds.
 const SLACK: Duration = Duration::from_secs(5);

@@ -1,8 +1,6 @@
 //! Down the steps: the proxy fails, the mirror or the vendor folder saves the build. Real go,
 //! the lab's real modules as the mirror.
 
-use crate::exec_project;
-use crate::go;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -11,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::exec_project::Project;
 use serde_json::Value;
+
+use crate::exec_project::{self, Project};
+use crate::go;
 
 /// A proxy that answers every request with this, and counts them.
 fn serve(answer: impl Fn(usize) -> String + Send + 'static) -> (String, Arc<AtomicUsize>) {

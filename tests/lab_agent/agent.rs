@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Agent, Lab, Laptop, wait_until};
 use serde_json::Value;
+
+use crate::support::{Agent, Lab, Laptop, wait_until};
 
 const SOON: Duration = Duration::from_secs(30);
 const PUBLIC: &str = "https://proxy.golang.org,direct";

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::support::{Lab, Laptop, wait_until};
 use goroam::policy::templates::Template;
 use serde_json::Value;
+
+use crate::support::{Lab, Laptop, wait_until};
 
 const SOON: Duration = Duration::from_secs(20);
 const PRIVATE: &str = "git.corp.test/team/hello";

@@ -1,11 +1,11 @@
 //! The laptop's days: it is carried among real networks, and the go env file follows.
 
-use crate::support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::{Lab, Laptop};
 use serde_json::Value;
+
+use crate::support::{self, Lab, Laptop};
 
 const SOON: Duration = Duration::from_secs(30);
 /// All limits of one try and of its retry (8 s each by default), and some.

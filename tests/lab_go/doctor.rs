@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Lab, goroam_bin, wait_until};
 use serde_json::Value;
+
+use crate::support::{Lab, goroam_bin, wait_until};
 
 /// The container has two processors to share with everything else.
 const SOON: Duration = Duration::from_secs(30);

@@ -6,15 +6,15 @@
 
 mod faults;
 
-use crate::support;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Lab, Laptop, Ran};
 use faults::{FAULTS, Fault, Limit};
 use serde_json::Value;
+
+use crate::support::{self, Lab, Laptop, Ran};
 
 /// The limits that `goroam exec` is given here, in seconds: `--connect`, `--first-byte`,
 /// `--stall` and `--retry-budget`.

@@ -1,13 +1,12 @@
 //! go keeps its connections to the proxy open for later. Over HTTP/2 and TLS, with the lab's
 //! nginx: a build or a test that takes its time is not mistaken for a download that has stopped.
 
-use crate::support;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Lab, goroam_bin};
+use crate::support::{self, Lab, goroam_bin};
 
 const MODULES: [&str; 4] = [
     "golang.org/x/sync@v0.1.0",

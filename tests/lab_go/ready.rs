@@ -5,8 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::{Agent, Lab, Laptop, wait_until};
 use serde_json::Value;
+
+use crate::support::{Agent, Lab, Laptop, wait_until};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Ten seconds until it starts, and a download.

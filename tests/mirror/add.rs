@@ -2,8 +2,7 @@
 
 use crate::go;
 use crate::mirror_scene::{Scene, json, tamper};
-use crate::project;
-use crate::project::fingerprint;
+use crate::project::{self, fingerprint};
 
 #[test]
 fn a_project_builds_and_tests_in_the_aeroplane_with_every_go() {

@@ -1,11 +1,10 @@
 //! `goroam mirror add --from` for projects of every shape, and for networks of every mood.
 
-use crate::go;
-use crate::project;
 use std::path::Path;
 
+use crate::go;
 use crate::mirror_scene::{Scene, json};
-use crate::project::fingerprint;
+use crate::project::{self, fingerprint};
 
 fn write(folder: &Path, name: &str, text: &str) {
     let path = folder.join(name);

@@ -1,7 +1,6 @@
 //! `goroam mirror export` and `import` with real modules and a real checksum database.
 
-use crate::mirror_owner;
-use crate::mirror_owner::{Scene, content};
+use crate::mirror_owner::{self, Scene, content};
 
 const SOME: &str = "github.com/pkg/errors@v0.9.1 github.com/kr/text@v0.2.0";
 

@@ -1,11 +1,10 @@
 //! `goroam mirror list`, `pin`, `unpin` and `prune`, with go as the judge.
 
-use crate::project;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::mirror_scene::{Scene, json};
-use crate::project::fingerprint;
+use crate::project::{self, fingerprint};
 
 /// What go in the aeroplane takes for the latest.
 fn latest(scene: &Scene, home: &str) -> String {

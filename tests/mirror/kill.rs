@@ -1,14 +1,14 @@
 //! `goroam mirror add`, killed at any point: what go could build it still can, and the next one
 //! completes.
 
-use crate::project;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::mirror_scene::{Scene, json};
-use crate::project::{User, answer};
 use goroam::mirror::{Layout, VersionFile};
+
+use crate::mirror_scene::{Scene, json};
+use crate::project::{self, User, answer};
 
 /// How long the suite kills, unless `GOROAM_KILLS` says how often.
 const SPAN: Duration = Duration::from_secs(25);

@@ -1,14 +1,12 @@
 //! `goroam mirror add --toolchain` with a real go that is too old for a project, and a real
 //! newer one as the module that go fetches it as.
 
-use crate::go;
-use crate::mirror_scene;
-use crate::project;
 use std::path::Path;
 use std::process::Command;
 
-use crate::mirror_scene::json;
-use crate::project::{World, answer};
+use crate::go;
+use crate::mirror_scene::{self, json};
+use crate::project::{self, World, answer};
 
 /// What a build needs of a GOROOT, as `cmd/distpack` packs it: no go.mod may lie in a module.
 const PACK: &str = r#"

@@ -1,15 +1,14 @@
 //! `goroam mirror verify` with real modules and a real checksum database, whole and tampered with.
 
-use crate::go;
-use crate::mirror_owner;
-use crate::project;
 use std::path::Path;
 
-use crate::mirror_owner::Scene;
-use crate::project::{World, answer};
 use goroam::gomod::sum::hash_go_mod;
 use goroam::gomod::zip::h1_of;
 use goroam::mirror::{Layout, Tree, VersionFile};
+
+use crate::go;
+use crate::mirror_owner::{self, Scene};
+use crate::project::{self, World, answer};
 
 const ERRORS: &str = "github.com/pkg/errors";
 const AT: &str = "github.com/pkg/errors/@v/v0.9.1";

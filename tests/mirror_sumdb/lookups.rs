@@ -1,15 +1,16 @@
 //! The checksum database in the mirror: what go itself verifies out of it with no network.
 
-use crate::go;
-use crate::server;
 use std::path::Path;
 
-use crate::mirror_go::{Client, Real, mirror, reals, shuffled};
-use crate::sumdb_tree::{Database, Served};
 use goroam::gomod::ModuleVersion;
 use goroam::mirror::Layout;
 use goroam::mirror::sumdb::{ProofError, Proofs, Route};
 use goroam::model::{Chain, SumDb};
+
+use crate::go;
+use crate::mirror_go::{Client, Real, mirror, reals, shuffled};
+use crate::server;
+use crate::sumdb_tree::{Database, Served};
 
 const NAME: &str = "sum.test";
 

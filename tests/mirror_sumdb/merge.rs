@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::mirror_db::{Mirror, NAME, by, database, module, publish};
-use crate::sumdb_tree::{Database, Served};
 use goroam::gomod::sum::TreeHead;
 use goroam::mirror::Layout;
 use goroam::mirror::sumdb::{ProofError, Proofs, Route};
 use goroam::model::SumDb;
+
+use crate::mirror_db::{Mirror, NAME, by, database, module, publish};
+use crate::sumdb_tree::{Database, Served};
 
 /// A mirror that has grown: its heads are sizes, at each of which it brought two modules more.
 async fn grown(served: &Served, sizes: &[u64]) -> Mirror {

@@ -1,15 +1,16 @@
 //! The mirror beside golang.org/x/mod's own database server, which grows as modules are looked up.
 
-use crate::go;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::mirror_go::{Client, Real, mirror, reals, shuffled};
 use goroam::environment::Environment;
 use goroam::gomod::ModuleVersion;
 use goroam::mirror::sumdb::{Proofs, Route};
 use goroam::model::{Chain, SumDb};
+
+use crate::go;
+use crate::mirror_go::{Client, Real, mirror, reals, shuffled};
 
 const NAME: &str = "lab.sum.test";
 

@@ -1,10 +1,11 @@
 //! Where the mirror's checksum database comes from: routes, and servers that misbehave.
 
+use goroam::mirror::sumdb::{ProofError, Proofs};
+use goroam::model::SumDb;
+
 use crate::mirror_db::{Mirror, NAME, by, database, module, publish};
 use crate::server::{self, PAGE, Reply, ok, status};
 use crate::sumdb_tree::{Database, Served, bytes};
-use goroam::mirror::sumdb::{ProofError, Proofs};
-use goroam::model::SumDb;
 
 #[tokio::test]
 async fn many_small_files_come_over_few_connections_and_once_only() {

@@ -1,8 +1,6 @@
 //! Go's own tlog says which tiles it reads to prove a record, or an older tree, in a tree of some
 //! size, and what the roots are: goroam must name the same.
 
-use crate::go;
-use crate::mirror_go;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use goroam::gomod::sum::tile::{Hash, Node, node_hash, record_hash, root, subtrees};
 use goroam::gomod::sum::tile::{prove_prefix, prove_record};
+
+use crate::go;
+use crate::mirror_go;
 
 /// Prints, for each `size older id` of its input, the tiles that golang.org/x/mod/sumdb/tlog
 /// reads for either, and the two roots.

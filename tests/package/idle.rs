@@ -4,9 +4,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::wait_until;
-
 use super::machine::Machine;
+use crate::support::wait_until;
 
 /// How long nothing must happen.
 const SPAN: Duration = Duration::from_secs(20);

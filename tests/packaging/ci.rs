@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::modcache::{Home, all};
 use serde_json::Value;
+
+use crate::modcache::{Home, all};
 
 /// Nobody listens there.
 const DEAD: &str = "http://127.0.0.1:9";

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::dist::{dist, only, root, said};
 use crate::support::skip;
-use serde_json::Value;
 
 /// `name version` of every crate that is linked, and its licence, as cargo's own metadata has
 /// them: read by another way than the list was made.

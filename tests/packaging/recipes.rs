@@ -1,14 +1,17 @@
 //! Formula, manifests, PKGBUILD and flake: each read by the language it is written in, and none
 //! of them can name another version, address or hash than the release has.
 
-use crate::support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::dist::{dist, has, root, said};
-use crate::support::skip;
 use serde_json::Value;
+
+use crate::support::skip;
+use crate::support::{
+    self,
+    dist::{dist, has, root, said},
+};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// As `xtask/src/dist/release.rs` has it.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::policies::*;
 use goroam::policy::file::decode;
 use goroam::policy::{PolicyFinding, Severity};
+
+use crate::policies::*;
 
 #[test]
 fn the_values_of_variables_are_checked() {

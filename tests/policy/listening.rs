@@ -1,7 +1,6 @@
 //! `listening = "127.0.0.1:3000"`, with a real server on that port and without: the policy decides
 //! differently, and go gets its modules where it says.
 
-use crate::go;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -9,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::go;
 
 const POLICY: &str = "version = 1\n[target.athens]\nlistening = \"127.0.0.1:3000\"\n\
     [[profile]]\nname = \"athens\"\nwhen = { up = \"athens\" }\n\

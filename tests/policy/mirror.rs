@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::policies::read;
 use goroam::environment::Environment;
 use goroam::model::{Observation, Phases, Proof, Snapshot, TargetKind, Verdict};
 use goroam::paths::Paths;
 use goroam::policy::templates::{Company, Template};
 use goroam::policy::{DecisionFacts, Policy, TargetState, decide};
+
+use crate::policies::read;
 
 fn codes(text: &str) -> Vec<&'static str> {
     read(text).findings.iter().map(|one| one.code).collect()

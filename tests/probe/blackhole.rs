@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::server::{environment, goproxy, target};
 use goroam::model::{Observation, Phase, Target, TargetKind, Verdict};
 use goroam::probe::Prober;
+
+use crate::server::{environment, goproxy, target};
 
 const INSIDE: &str = "GOROAM_TEST_INSIDE_NETNS";
 

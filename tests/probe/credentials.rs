@@ -1,8 +1,9 @@
 //! Passwords: where they come from, and that they go nowhere else.
 
+use goroam::model::Verdict;
+
 use crate::server::*;
 use crate::{HERE, probe_trusting, probe_with};
-use goroam::model::Verdict;
 
 fn behind_a_login(request: &Seen) -> Reply {
     // joe:s3cret, by `printf joe:s3cret | base64`

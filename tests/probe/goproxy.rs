@@ -1,9 +1,10 @@
 //! What a probe says of Go proxies that are right, wrong, slow, gone, or somebody else.
 
-use crate::server::*;
-use crate::{probe, said};
 use goroam::model::{GoRelease, Phase, Proof, TargetKind, Verdict};
 use goroam::probe::{GoClient, Prober};
+
+use crate::server::*;
+use crate::{probe, said};
 
 #[tokio::test]
 async fn a_right_proxy_is_up_over_one_connection() {

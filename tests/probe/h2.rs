@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::server::*;
 use goroam::model::{Observation, Proof, Verdict};
 use goroam::probe::Prober;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+
+use crate::server::*;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;

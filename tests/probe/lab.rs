@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use crate::server::{environment, page, target};
 use goroam::model::{Observation, Proof, SumDb, Target, TargetKind, Verdict};
 use goroam::probe::Prober;
+
+use crate::server::{environment, page, target};
 
 /// The lab's servers are one of a kind: tests that start or switch them take turns.
 static LAB: Mutex<()> = Mutex::new(());

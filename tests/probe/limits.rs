@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use goroam::model::{Phase, Verdict};
+
 use crate::server::*;
 use crate::{probe, said};
-use goroam::model::{Phase, Verdict};
 
 #[tokio::test]
 async fn a_retry_helps_where_the_first_try_met_bad_luck() {

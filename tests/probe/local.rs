@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::server::{ZIP, dead_port, environment, target};
 use goroam::model::{Observation, Proof, TargetKind, Verdict};
 use goroam::probe::Prober;
+
+use crate::server::{ZIP, dead_port, environment, target};
 
 async fn probe(kind: TargetKind) -> Observation {
     let dir = tempfile::tempdir().unwrap();

@@ -1,8 +1,9 @@
 //! Targets of kind `https`: any page, judged by status, text and where it leads.
 
+use goroam::model::{TargetKind, Verdict};
+
 use crate::server::*;
 use crate::{HERE, probe_trusting};
-use goroam::model::{TargetKind, Verdict};
 
 #[tokio::test]
 async fn a_page_is_judged_by_status_text_and_where_it_leads() {

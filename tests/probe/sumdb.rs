@@ -1,6 +1,5 @@
 //! Checksum databases: only the right key's signature counts, whoever passes it on.
 
-use crate::server::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use goroam::gomod::sum;
@@ -8,6 +7,8 @@ use goroam::model::target::DEFAULT_SUM;
 use goroam::model::{Observation, Proof, SumDb, TargetKind, Verdict};
 use goroam::probe::Prober;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use crate::server::*;
 
 const NAME: &str = "sum.test";
 const ROOT: &str = "nND/nri/U0xuHUrYSy0HtMeal2vzD9V4k/BO79C+QeI=";

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::server::*;
 use goroam::model::{Observation, Phase, Pin, Proof, Target, TargetKind, Verdict};
 use goroam::probe::Prober;
+
+use crate::server::*;
 
 const NAME: &str = "goproxy.corp.test";
 

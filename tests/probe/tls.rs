@@ -1,8 +1,9 @@
 //! Whom a probe trusts: go's roots, a target's own CA files, pins.
 
+use goroam::model::{Phase, Pin, Proof, Target, Verdict};
+
 use crate::server::*;
 use crate::{HERE, probe_trusting, probe_with};
-use goroam::model::{Phase, Pin, Proof, Target, Verdict};
 
 #[tokio::test]
 async fn a_trusted_chain_is_proof_of_the_name() {

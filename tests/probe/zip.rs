@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::probe;
-use crate::server::*;
 use goroam::model::{Phase, TargetKind, Verdict};
 use goroam::probe::{ProbeOptions, Prober};
+
+use crate::probe;
+use crate::server::*;
 
 /// A good proxy, but for its zips.
 async fn but_for_its_zip(zip: impl Fn() -> Reply + Send + Sync + 'static) -> Server {

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::vendored::{Shop, Vendored};
 use serde_json::Value;
+
+use crate::vendored::{Shop, Vendored};
 
 /// Does go build and vet it with no network?
 fn builds(project: &Vendored<'_>) -> Result<(), String> {

@@ -1,12 +1,13 @@
 //! Go's own reader of go.mod and go.work is the judge of ours: `go mod edit -json` over real
 //! files, and over lines that are wrong in one way each.
 
-use crate::go;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use goroam::gomod::{ModuleVersion, go_mod, go_work};
 use serde_json::{Value, json};
+
+use crate::go;
 
 /// `go mod edit -json FILE`, or `go work edit -json FILE`.
 fn edit(go: &Path, verb: &str, file: &Path) -> Output {

@@ -1,10 +1,11 @@
 //! The agent brings what found projects need, by itself. Nothing that stands in a project may be
 //! executed by that: neither by go nor by the git that go might run.
 
-use crate::go;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use crate::go;
 
 /// Every place of a repository's settings that names a program.
 const PROGRAMS: [&str; 8] = [

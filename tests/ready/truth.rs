@@ -1,7 +1,6 @@
 //! What `goroam ready` calls ready does build and test with real go, no network and an empty
 //! module cache, from exactly what it asked for; and what it calls not ready does not.
 
-use crate::go;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,8 @@ use std::process::{Command, Output};
 
 use goroam::gomod::sum::{escape_path, escape_version, unescape_path};
 use serde_json::Value;
+
+use crate::go;
 
 const MAIN: &str = r#"package main
 

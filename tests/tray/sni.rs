@@ -3,15 +3,15 @@
 mod desk;
 mod wait;
 
-use crate::cli;
 use std::io::Read;
 use std::time::Duration;
 
-use crate::cli::User;
-use crate::desktop::{DEADLINE, Host, Notifications, next};
 use desk::{Desk, POLICY};
 use goroam::tray::face::Icon;
 use wait::{find, in_time, until, until_icon, until_tooltip};
+
+use crate::cli::{self, User};
+use crate::desktop::{DEADLINE, Host, Notifications, next};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_sees_the_profile_and_chooses_another_one_by_clicks() {

@@ -1,9 +1,8 @@
 //! `goroam vendor check` on what real go commands vendor, and on each kind of damage to it.
 
-use crate::vendored;
 use std::fs;
 
-use crate::vendored::{Shop, Vendored};
+use crate::vendored::{self, Shop, Vendored};
 
 const KIT: &str = "vendor/example.test/Kit";
 

@@ -1,10 +1,9 @@
 //! `goroam vendor snapshot`, `list` and `rollback` on real git repositories.
 
-use crate::vendored;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::vendored::{Shop, Vendored};
+use crate::vendored::{self, Shop, Vendored};
 
 const KIT: &str = "vendor/example.test/Kit";
 

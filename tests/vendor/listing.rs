@@ -1,10 +1,9 @@
 //! What modules.txt says and go believes unseen: each line that was tampered with is named.
 
-use crate::vendored;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use crate::vendored::{Shop, Vendored};
+use crate::vendored::{self, Shop, Vendored};
 
 const LIST: &str = "vendor/modules.txt";
 const KIT: &str = "vendor/example.test/Kit";

@@ -4,8 +4,9 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::watch_namespace::{Eyes, Namespace, in_namespace, words};
 use goroam::watch::{Hint, WatchPaths};
+
+use crate::watch_namespace::{Eyes, Namespace, in_namespace, words};
 
 /// What happens.
 enum Do {

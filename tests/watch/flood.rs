@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::watch_namespace::{Eyes, in_namespace, start_batch};
 use goroam::model::{Change, Snapshot};
 use goroam::watch::{Hint, WatchPaths, survey};
+
+use crate::watch_namespace::{Eyes, in_namespace, start_batch};
 
 fn lines(count: u32, line: impl Fn(u32) -> String) -> String {
     (0..count).map(|number| line(number) + "\n").collect()

@@ -5,9 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::wine::{Done, Wine, wait_for};
 use crate::wine_helper::{count, helper};
-use serde_json::Value;
 
 const MODULE: &str = "example.com/hello@v1.0.0";
 /// What a limit may be exceeded by.
