@@ -8,8 +8,8 @@
 //! 2. [`policy`], [`probe`], [`watch`]: three rooms that do not know each other
 //! 3. [`gocmd`], [`relay`], [`state`]: running go; a local proxy that fails over; baseline, memory
 //!    and journal
-//! 4. [`agent`], [`exec`]: the turn and its loop; a command that goroam helps when the network
-//!    fails
+//! 4. [`agent`], [`chain`], [`exec`]: the turn and its loop; what go does with a chain; a command
+//!    that goroam helps when the network fails
 //! 5. [`ipc`], [`mirror`]: the connection to the agent; modules for work without a network
 //! 6. [`vendoring`]: a vendor directory
 //! 7. [`doctor`], [`service`]: finding what is wrong; starting goroam at login
@@ -17,6 +17,7 @@
 
 pub mod agent;
 pub mod bounded;
+pub mod chain;
 pub mod cli;
 pub mod doctor;
 pub mod environment;

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
+pub use super::verb::chain::ChainArgs;
 pub use super::verb::check::Check;
 pub use super::verb::completions::Completions;
 pub use super::verb::doctor::Doctor;
@@ -131,6 +132,17 @@ pub enum Verb {
         "goroam probe corp proxy   only these two"
     ))]
     Probe(Probe),
+    /// Predict what go does with a GOPROXY chain here
+    ///
+    /// Asks each hop what go would ask it, and says whether go moves on, how long it
+    /// waits, and which chain is better here. A name that GOPRIVATE or GONOPROXY matches
+    /// is sent to private proxies only. The exit code is 0 even if the chain fails.
+    #[command(after_help = after!(
+        "goroam chain",
+        "goroam chain 'https://goproxy.corp.example|https://proxy.golang.org,direct'",
+        "goroam chain --module golang.org/x/text@v0.3.0 --json"
+    ))]
+    Chain(ChainArgs),
     /// Explain the chosen profile: conditions and evidence
     #[command(after_help = after!("goroam why", "goroam why --json | jq .decision"))]
     Why(Json),

@@ -72,6 +72,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Agent => block_on(Box::pin(verb::agent::run(context))),
         Verb::Status(args) => block_on(Box::pin(verb::status::run(context, args))),
         Verb::Probe(args) => block_on(Box::pin(verb::probe::run(context, &args))),
+        Verb::Chain(args) => block_on(Box::pin(verb::chain::run(context, args))),
         Verb::Why(args) => block_on(Box::pin(verb::why::run(context, args))),
         Verb::Use(args) => block_on(Box::pin(verb::take_turn::use_profile(context, &args))),
         Verb::Auto(format) => turn(context, Command::Auto, format),

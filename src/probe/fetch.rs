@@ -10,6 +10,7 @@ use super::answer::WantedBody;
 use super::attempt::{Download, ProbeAttempt};
 use super::connection::Connection;
 use super::fault::{ProbeFailure, refusal};
+use super::goproxy;
 use super::round::Prober;
 use super::session::ProbeSession;
 use crate::environment::Environment;
@@ -187,6 +188,14 @@ impl Fetcher {
         // Each connection is in a valid state, even if a thread panicked while it held the lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the URL of a file of a module proxy, as go writes it; `path` is below the proxy's `base`.
+///
+/// # Errors
+/// When go could not ask this base.
+pub fn url_below(base: &str, path: &str) -> Result<Url, Unfetched> {
+    Ok(goproxy::below(&goproxy::base_url(base)?, path))
 }
 
 impl From<ProbeFailure> for Unfetched {

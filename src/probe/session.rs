@@ -138,8 +138,12 @@ impl<'a> ProbeSession<'a> {
                 .ask(&start, &url, from.as_ref(), authorization.as_ref(), want)
                 .await;
             let mut answer = match (asked, &led_to) {
-                (Err(_), Some((status, page))) if bent => {
-                    return Err(redirect_portal(*status, page));
+                (Err(failure), Some((status, page))) if bent => {
+                    let mut portal = redirect_portal(*status, page);
+                    if failure.timed_out {
+                        (portal.timed_out, portal.phase) = (true, failure.phase);
+                    }
+                    return Err(portal);
                 }
                 (asked, _) => asked?,
             };

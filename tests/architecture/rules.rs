@@ -22,7 +22,7 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
     ],
     &["policy", "probe", "watch"],
     &["gocmd", "relay", "state"],
-    &["agent", "exec"],
+    &["agent", "chain", "exec"],
     &["ipc", "mirror"],
     &["vendoring"],
     &["doctor", "service"],
@@ -51,7 +51,14 @@ const IMPURE: [&str; 16] = [
     "Zoned::now",
     "std::thread::sleep",
 ];
-const PURE_ROOMS: [&[&str]; 4] = [&["model"], &["gomod"], &["policy"], &["relay", "rules"]];
+const PURE_ROOMS: [&[&str]; 6] = [
+    &["model"],
+    &["gomod"],
+    &["policy"],
+    &["relay", "rules"],
+    &["chain", "predict"],
+    &["chain", "safe"],
+];
 
 /// A foreign crate and the places that may name it.
 const WALLED: [(&str, &[&str]); 3] = [

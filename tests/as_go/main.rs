@@ -7,6 +7,9 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[cfg(target_os = "linux")]
+#[path = "../support/cli.rs"]
+mod cli;
 #[path = "../support/go.rs"]
 mod go;
 #[path = "../support/probe_server.rs"]
@@ -15,6 +18,8 @@ mod server;
 #[path = "../support/watch_namespace.rs"]
 mod watch_namespace;
 
+#[cfg(target_os = "linux")]
+mod chain;
 #[cfg(target_os = "linux")]
 mod chain_grammar;
 #[cfg(unix)]

@@ -5,11 +5,12 @@ use std::process::{Command, Stdio};
 
 use crate::cli::{self, User};
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 21] = [
     "once",
     "agent",
     "status",
     "probe",
+    "chain",
     "why",
     "use",
     "auto",

@@ -13,6 +13,7 @@ mod cli;
 #[path = "../support/go.rs"]
 mod go;
 
+mod chain;
 mod check;
 mod doctor;
 mod errors;

@@ -157,6 +157,7 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
         ("once --json", 0),
         ("why --json", 0),
         ("probe --json", 0),
+        ("chain http://127.0.0.1:1,off --json", 0),
         ("ready app --json", 1),
         ("doctor --json", 1),
         ("history --json", 0),
@@ -177,7 +178,8 @@ fn answer(run: cli::Run, words: &str, code: i32, found: &mut BTreeSet<String>) {
     let flags = words.find(" -").unwrap_or(words.len());
     let verb = words[..flags]
         .trim_end_matches(" app")
-        .trim_end_matches(" odd.toml");
+        .trim_end_matches(" odd.toml")
+        .trim_end_matches(" http://127.0.0.1:1,off");
     for value in serde_json::Deserializer::from_str(&text).into_iter() {
         keys(&value.unwrap(), &format!("{verb}: "), found);
     }

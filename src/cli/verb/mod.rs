@@ -1,6 +1,7 @@
 //! One file for each verb: its arguments, and its output.
 
 pub(super) mod agent;
+pub(super) mod chain;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod doctor;
