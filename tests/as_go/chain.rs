@@ -387,4 +387,13 @@ env = {{ GOPROXY = \"direct\" }}
         let sample = format!("{hop}github.com/pkg/errors/@v/v0.9.1.info");
         assert!(asked.contains(&sample), "{asked:#?}");
     }
+
+    // goroam's own relay may get it, and its token is not shown.
+    let token = "0123456789abcdef0123456789abcdef";
+    let kept = format!("{token} {}", proxies.http);
+    user.write(".local/state/goroam/relay-token", kept);
+    let relay = format!("http://127.0.0.1:{}/{token}", proxies.http);
+    let report = ask(&format!("{relay}|off"), hello);
+    assert_eq!(report["hops"][0]["class"], "private", "{report:#}");
+    assert!(!report.to_string().contains(token), "{report:#}");
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::agent::command::Command;
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{Error, Session};
+use crate::agent::{Error, load_policy};
 use crate::chain::{
     self, AnswerKind, AskedHop, ChainFile, ChainOutcome, ChainQuestion, FileWalk, Prediction,
 };
 use crate::cli::args::Json;
 use crate::cli::render::{BOLD, Mark, Page, Sheet, clean, paint};
+use crate::cli::verb::take_turn::report_of;
 use crate::cli::{Context, Failure};
 use crate::gocmd::{ApplyError, find, run as gorun};
 use crate::gomod::{ModuleVersion, semver};
@@ -17,6 +18,7 @@ use crate::model::plan::PlanStep;
 use crate::model::{Chain, HopKind, Patterns, Separator, SumDb, mask};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopClass;
+use crate::relay::setup::RelayIdentity;
 use clap::Args;
 use serde::Serialize;
 
@@ -105,8 +107,9 @@ struct PrivateName {
 
 /// Predicts what go does. That a chain does not work is a result, not a failure.
 pub(in crate::cli) async fn run(context: &Context, args: ChainArgs) -> Result<u8, Failure> {
-    let mut session = Session::open(context.config.clone(), context.env.clone())?;
-    let policy = session.loaded.policy.clone();
+    let paths = context.paths()?;
+    let loaded = load_policy(&paths, &context.env)?;
+    let policy = &loaded.policy;
     let go = find::find(policy.agent.go.as_deref(), &context.env);
     let go = go.await.map_err(Error::from)?;
     let names = ["GOPROXY", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOSUMDB"];
@@ -137,7 +140,12 @@ pub(in crate::cli) async fn run(context: &Context, args: ChainArgs) -> Result<u8
             .map_err(|error| Failure::usage(format_args!("{error}; see `go help environment`")))?
     };
     let question = ChainQuestion::new(&module, is_private, &sumdb);
-    let known = KnownProxies::of(policy.targets.values());
+    let mut known = KnownProxies::of(policy.targets.values());
+    // The agent's relay sends private names to private proxies only.
+    let relay = RelayIdentity::read(&paths.relay_token());
+    let url =
+        |relay: RelayIdentity| Some(format!("http://127.0.0.1:{}/{}", relay.port?, relay.token));
+    known.private.extend(relay.and_then(url));
     let (hops, sums) = chain::ask(&context.env, &chain, &known, question).await;
 
     let prediction = if uses_chain {
@@ -147,9 +155,9 @@ pub(in crate::cli) async fn run(context: &Context, args: ChainArgs) -> Result<u8
     };
     let hops = &prediction.hops;
     let mut suggested = chain::safe_form(hops).to_string();
-    let by_policy = args.value.is_none() && session.loaded.path.is_some();
+    let by_policy = args.value.is_none() && loaded.path.is_some();
     if by_policy {
-        suggested = decided(&mut session, &current).await?;
+        suggested = decided(context, &current).await?;
     }
     let report = ChainReport {
         private_names: private_names(hops, &private, &no_proxy),
@@ -164,8 +172,8 @@ pub(in crate::cli) async fn run(context: &Context, args: ChainArgs) -> Result<u8
 }
 
 /// Returns the value that the policy decides on here.
-async fn decided(session: &mut Session, current: &str) -> Result<String, Failure> {
-    let turn = session.carry_out(&Command::Once { dry_run: true }).await?;
+async fn decided(context: &Context, current: &str) -> Result<String, Failure> {
+    let turn = report_of(context, Command::Once { dry_run: true }).await?;
     let set = turn.plan.steps.into_iter().find_map(|step| match step {
         PlanStep::Set { name, value } if name == "GOPROXY" => Some(value),
         PlanStep::Set { .. } | PlanStep::Unset { .. } | PlanStep::Leave { .. } => None,

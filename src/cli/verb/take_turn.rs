@@ -90,21 +90,27 @@ pub(in crate::cli) async fn take_turn(
     command: Command,
     json: bool,
 ) -> Result<u8, Failure> {
-    let paths = context.paths()?;
-    check_policy_of_agent(&paths).await?;
-    check_env_file(context, &command)?;
-    let mut report = match ipc::ask(&paths, command.clone()).await {
-        Ok(Reply::Turn(report)) => *report,
-        Ok(Reply::Status(_) | Reply::Failed { .. }) => {
-            return Err(Failure::failed(UNEXPECTED));
-        }
-        Err(Error::NoAgent) => alone(context, &command).await?,
-        Err(error) => return Err(error.into()),
-    };
+    let mut report = report_of(context, command).await?;
     report.status.shadowed = shadows(&context.env, &report.status.lines());
     context.show(json, &report, turn)?;
     let has_failed = matches!(report.outcome, Outcome::Failed { .. });
     Ok(if has_failed { EXIT_FAILED } else { EXIT_DONE })
+}
+
+/// Takes the turn, in the agent if there is one.
+pub(in crate::cli) async fn report_of(
+    context: &Context,
+    command: Command,
+) -> Result<TurnReport, Failure> {
+    let paths = context.paths()?;
+    check_policy_of_agent(&paths).await?;
+    check_env_file(context, &command)?;
+    match ipc::ask(&paths, command.clone()).await {
+        Ok(Reply::Turn(report)) => Ok(*report),
+        Ok(Reply::Status(_) | Reply::Failed { .. }) => Err(Failure::failed(UNEXPECTED)),
+        Err(Error::NoAgent) => Ok(alone(context, &command).await?),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn alone(context: &Context, command: &Command) -> Result<TurnReport, Error> {
