@@ -361,9 +361,10 @@ impl Agent {
         self.work = None;
         self.session.relay = None;
         if self.session.relayed.is_some()
-            && let Ok(input) = self.input(Cause::Asked)
+            && let Ok(mut input) = self.input(Cause::Asked)
             && let Some(decision) = current_decision(&input)
         {
+            input.began = Instant::now();
             let bare = async {
                 let ready = prepare_known(input, decision).await?;
                 self.session.finish(ready, false).await

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, sleep_until};
 
 use super::checksum::{Checksums, DatabaseSource, Fetch};
-use super::rules::breaker::Permit;
+use super::rules::breaker::{BreakerState, Permit};
 use super::rules::chain::RelayChain;
 use super::rules::course::{AttemptEnd, Course, Step, Subject, Verdict};
 use super::rules::health::Health;
@@ -67,6 +67,19 @@ pub enum Reply {
     },
     /// No file.
     Refused(Refusal),
+}
+
+/// A hop as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HopView {
+    /// Its name.
+    pub name: String,
+    /// Its operator.
+    pub class: HopClass,
+    /// What is known about it on this network.
+    pub state: BreakerState,
+    /// The median time to its answers on this network.
+    pub usual_time: Option<Duration>,
 }
 
 /// The relay's engine.
@@ -171,6 +184,21 @@ impl RelayEngine {
         }
         let _ = tokio::time::timeout(START_LIMIT, ready).await;
         lock(&self.epoch).clone()
+    }
+
+    /// The hops of the chain in force, in order.
+    pub fn hops(&self) -> Vec<HopView> {
+        let Some(epoch) = lock(&self.epoch).clone() else {
+            return Vec::new();
+        };
+        let (health, now) = (epoch.health(), Instant::now());
+        let view = |(number, hop): (usize, &RelayHop)| HopView {
+            name: hop.name.clone(),
+            class: hop.class,
+            state: health.state(number, now),
+            usual_time: health.usual_time(number),
+        };
+        epoch.hops.iter().enumerate().map(view).collect()
     }
 
     /// What was served from where since the start.

@@ -1,14 +1,18 @@
 //! What the relay shows about itself: a page for people and metrics for Prometheus.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::engine::RelayEngine;
+use super::engine::{HopView, RelayEngine};
+use super::rules::breaker::BreakerState;
+use super::stats::HopStats;
 
 /// The page's content type.
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// Metrics in Prometheus' text format. No module path is a label: names may be private.
 pub(super) fn metrics(engine: &RelayEngine) -> String {
+    let hops = engine.hops();
     let stats = engine.stats();
     let mut text = String::new();
     let mut family = |name: &str, help: &str, rows: Vec<(String, u64)>| {
@@ -17,7 +21,7 @@ pub(super) fn metrics(engine: &RelayEngine) -> String {
             let _ = writeln!(text, "{name}{labels} {value}");
         }
     };
-    let by_hop = |value: &dyn Fn(&super::stats::HopStats) -> u64| {
+    let by_hop = |value: &dyn Fn(&HopStats) -> u64| {
         let rows = stats
             .hops()
             .map(|(name, hop)| (hop_label(name), value(hop)));
@@ -62,7 +66,29 @@ pub(super) fn metrics(engine: &RelayEngine) -> String {
         "Attempts at a hop that failed.",
         by_hop(&|hop| hop.failed),
     );
+    let states = hops.iter().map(|hop| {
+        let is_up = u64::from(hop.state == BreakerState::Closed);
+        (hop_label(&hop.name), is_up)
+    });
+    let _ = writeln!(
+        text,
+        "# HELP goroam_relay_hop_up Whether nothing speaks against a hop of the chain.\n\
+         # TYPE goroam_relay_hop_up gauge"
+    );
+    for (labels, value) in states {
+        let _ = writeln!(text, "goroam_relay_hop_up{labels} {value}");
+    }
     text
+}
+
+/// A hop's state in words.
+fn state(hop: &HopView) -> String {
+    match hop.state {
+        BreakerState::Closed => "in use".to_owned(),
+        BreakerState::Open(left) if left.is_zero() => "down, tried again next".to_owned(),
+        BreakerState::Open(left) => format!("down, tried again in {} s", left.as_secs() + 1),
+        BreakerState::Banned => "out until the network changes: wrong content".to_owned(),
+    }
 }
 
 fn hop_label(name: &str) -> String {
@@ -72,20 +98,33 @@ fn hop_label(name: &str) -> String {
 
 /// The page: plain HTML, nothing from outside, no script.
 pub(super) fn html(engine: &RelayEngine) -> String {
+    let hops = engine.hops();
     let stats = engine.stats();
+    let counts: BTreeMap<&str, &HopStats> = stats.hops().collect();
+    let none = HopStats::default();
     let mut rows = String::new();
-    for (name, hop) in stats.hops() {
-        let mean = hop.time.as_millis() / u128::from(hop.served.max(1));
-        let _ = write!(
-            rows,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{mean} ms</td>\
-             <td>{}</td></tr>",
-            escaped(name),
-            hop.requests,
-            hop.served,
-            hop.failed,
-            escaped(hop.last_failure.as_deref().unwrap_or("none")),
-        );
+    for hop in &hops {
+        let count = counts.get(hop.name.as_str()).copied().unwrap_or(&none);
+        let usual = hop
+            .usual_time
+            .map(|time| format!("{} ms", time.as_millis()));
+        let cells = [
+            hop.class.to_string(),
+            state(hop),
+            usual.unwrap_or_else(|| "unknown".to_owned()),
+            count.requests.to_string(),
+            count.served.to_string(),
+            count.failed.to_string(),
+            count
+                .last_failure
+                .clone()
+                .unwrap_or_else(|| "none".to_owned()),
+        ];
+        let _ = write!(rows, "<tr><th scope=\"row\">{}</th>", escaped(&hop.name));
+        for cell in cells {
+            let _ = write!(rows, "<td>{}</td>", escaped(&cell));
+        }
+        rows.push_str("</tr>");
     }
     let mut incidents = String::new();
     for incident in stats.incidents() {
@@ -112,9 +151,10 @@ pub(super) fn html(engine: &RelayEngine) -> String {
          .wide{{overflow-x:auto}}table{{border-collapse:collapse;width:100%}}\
          th,td{{border-bottom:1px solid #8888;padding:.4rem;text-align:left}}</style></head><body>\
          <main><h1>goroam relay</h1><p>{requests} requests answered, {fail_overs} of them by another \
-         proxy because one failed.</p><h2>Proxies</h2><div class=\"wide\"><table><thead><tr>\
-         <th scope=\"col\">Proxy</th><th scope=\"col\">Asked</th><th scope=\"col\">Served</th>\
-         <th scope=\"col\">Failed</th><th scope=\"col\">Mean time</th>\
+         proxy because one failed.</p><h2>The chain</h2><div class=\"wide\"><table><thead><tr>\
+         <th scope=\"col\">Proxy</th><th scope=\"col\">Operator</th><th scope=\"col\">State</th>\
+         <th scope=\"col\">Usual time</th><th scope=\"col\">Asked</th>\
+         <th scope=\"col\">Served</th><th scope=\"col\">Failed</th>\
          <th scope=\"col\">Last failure</th></tr></thead><tbody>{rows}</tbody></table></div>\
          <h2>Incidents</h2><ul>{incidents}</ul></main></body></html>\n"
     )
@@ -125,4 +165,28 @@ fn escaped(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_out_of_the_page_or_a_label() {
+        assert_eq!(
+            escaped("<a href=\"x\">&"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;"
+        );
+        assert_eq!(hop_label("a\"b\\c\nd"), r#"{hop="a\"b\\c d"}"#);
+    }
+
+    #[test]
+    fn a_relay_that_knows_nothing_yet_has_a_page() {
+        let page = html(&RelayEngine::waiting());
+        assert!(page.starts_with("<!doctype html>") && page.contains("<main>"));
+        // Nothing from outside, and nothing that runs.
+        assert!(!page.contains("http") && !page.contains("<script"));
+        let metrics = metrics(&RelayEngine::waiting());
+        assert!(metrics.contains("goroam_relay_requests_total 0\n"));
+    }
 }

@@ -40,6 +40,17 @@ pub enum Permit {
     Banned,
 }
 
+/// What is known about a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Nothing speaks against it.
+    Closed,
+    /// It failed; the next request tries it after this time.
+    Open(Duration),
+    /// It served wrong content.
+    Banned,
+}
+
 /// How an attempt at a hop ended, as far as the breaker is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -83,6 +94,15 @@ impl Breaker {
                     self.trip(now);
                 }
             }
+        }
+    }
+
+    /// What the hop's state is, without asking for a permit.
+    pub fn state(&self, now: Instant) -> BreakerState {
+        match &self.open {
+            _ if self.is_banned => BreakerState::Banned,
+            Some(open) => BreakerState::Open(open.until.saturating_duration_since(now)),
+            None => BreakerState::Closed,
         }
     }
 

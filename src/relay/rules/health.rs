@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::breaker::{Breaker, Outcome, Permit};
+use super::breaker::{Breaker, BreakerState, Outcome, Permit};
 use super::hop::{Failure, FailureKind};
 
 /// A second hop is asked beside one that is slower than its 95th percentile, but never sooner.
@@ -52,6 +52,19 @@ impl Health {
             return Permit::Banned;
         };
         hop.breaker.ask(now)
+    }
+
+    /// The hop's state.
+    pub fn state(&self, hop: usize, now: Instant) -> BreakerState {
+        let hop = self.hops.get(hop);
+        hop.map_or(BreakerState::Closed, |hop| hop.breaker.state(now))
+    }
+
+    /// The median time to its answers; `None` if there were none.
+    pub fn usual_time(&self, hop: usize) -> Option<Duration> {
+        let mut times: Vec<Duration> = self.hops.get(hop)?.latencies.iter().copied().collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied()
     }
 
     /// Why it failed last.

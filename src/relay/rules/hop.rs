@@ -1,5 +1,6 @@
 //! One hop of the relay's chain, and what may be sent to it.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::model::chain::{HopKind, Separator};
@@ -33,6 +34,17 @@ pub enum HopClass {
     /// Not known. Before a comma it may be there to keep paths from the next hop, so its outage
     /// never sends a path on.
     Gatekeeper,
+}
+
+impl fmt::Display for HopClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HopClass::Local => "local",
+            HopClass::Public => "public",
+            HopClass::Private => "private",
+            HopClass::Gatekeeper => "gatekeeper",
+        })
+    }
 }
 
 /// Time limits of one attempt at a hop, and how often it is repeated.
