@@ -21,7 +21,7 @@ use crate::policy::{Policy, RelaySettings};
 use crate::relay::rules::chain::{FormKind, KnownProxies, RelayChain};
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
-use crate::relay::{RelayEngine, RelayServer, RelaySetup};
+use crate::relay::{RelayEngine, RelayServer, RelaySetup, ServerEnd};
 
 /// What the relay does under a decision: the chain of the profile, and how GOPROXY names the relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +77,25 @@ pub(super) struct RelayControl {
     running: Option<AgentRelay>,
     /// Why it does not run although the policy enables it.
     pub(super) trouble: Option<String>,
+    /// The listener of the program that this one has replaced.
+    inherited: Option<TcpListener>,
 }
 
 impl RelayControl {
+    /// Takes over the listener of the program that this one has replaced, if there is one.
+    pub(super) fn new(env: &Environment) -> RelayControl {
+        RelayControl {
+            inherited: handover::inherited(env),
+            ..RelayControl::default()
+        }
+    }
+
+    /// Finishes what is under way, and returns the listener for the program that replaces this one.
+    pub(super) async fn hand_over(&mut self) -> Option<TcpListener> {
+        let listener = self.running.take()?.hand_over().await;
+        handover::keep_open(&listener).is_ok().then_some(listener)
+    }
+
     /// Starts or ends it as the policy says. Returns its URL.
     pub(super) fn settle(&mut self, settings: &RelaySettings, paths: &Paths) -> Option<String> {
         if let Some(relay) = &self.running
@@ -94,9 +110,15 @@ impl RelayControl {
             tokio::spawn(relay.end());
         }
         if !settings.enabled {
+            self.inherited = None;
             return None;
         }
-        match AgentRelay::start(paths, settings) {
+        let inherited = self.inherited.take();
+        let fits = |listener: &TcpListener| {
+            let port = listener.local_addr().map(|address| address.port());
+            port.is_ok_and(|port| settings.port == 0 || settings.port == port)
+        };
+        match AgentRelay::start(paths, settings, inherited.filter(fits)) {
             Ok(relay) => self.running = Some(relay),
             Err(error) => {
                 let trouble = format!("the relay cannot start: {error}");
@@ -139,17 +161,27 @@ struct AgentRelay {
     url: String,
     /// go's variables that the engine works with now.
     values: BTreeMap<String, String>,
-    stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<ServerEnd>,
+    /// The same port, for a program that replaces this one.
+    listener: TcpListener,
     task: JoinHandle<()>,
 }
 
 impl AgentRelay {
     /// Listens, on the port of last time if it is free. Requests wait for the first chain.
-    fn start(paths: &Paths, settings: &RelaySettings) -> io::Result<AgentRelay> {
+    fn start(
+        paths: &Paths,
+        settings: &RelaySettings,
+        inherited: Option<TcpListener>,
+    ) -> io::Result<AgentRelay> {
         let file = paths.relay_token();
         let mut identity = RelayIdentity::kept(&file)?;
-        let listener = listen(settings.port, identity.port)?;
+        let listener = match inherited {
+            Some(listener) => listener,
+            None => listen(settings.port, identity.port)?,
+        };
         listener.set_nonblocking(true)?;
+        let spare = listener.try_clone()?;
         let port = Some(listener.local_addr()?.port());
         if identity.port != port {
             identity.port = port;
@@ -162,7 +194,7 @@ impl AgentRelay {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async {
             // An agent that ends without a word ends the relay too.
-            let _ = stopped.await;
+            stopped.await.unwrap_or(ServerEnd::Close)
         }));
         Ok(AgentRelay {
             engine,
@@ -170,6 +202,7 @@ impl AgentRelay {
             url,
             values: BTreeMap::new(),
             stop,
+            listener: spare,
             task,
         })
     }
@@ -235,8 +268,16 @@ impl AgentRelay {
 
     /// Finishes what is under way, and ends.
     async fn end(self) {
-        let _ = self.stop.send(());
+        drop(self.listener);
+        let _ = self.stop.send(ServerEnd::Close);
         let _ = self.task.await;
+    }
+
+    /// Finishes what is under way; new connections wait for the program that gets the listener.
+    async fn hand_over(self) -> TcpListener {
+        let _ = self.stop.send(ServerEnd::HandOver);
+        let _ = self.task.await;
+        self.listener
     }
 }
 
@@ -254,4 +295,60 @@ pub(super) fn is_url_of(goproxy: &str, paths: &Paths) -> bool {
     identity.is_some_and(|identity| {
         goproxy.starts_with("http://127.0.0.1:") && goproxy.contains(&identity.token)
     })
+}
+
+/// The variable with the listener's descriptor, from a program to the one that replaces it.
+pub const LISTENER: &str = "GOROAM_RELAY_LISTENER";
+
+#[cfg(unix)]
+mod handover {
+    use std::io;
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+    use rustix::io::{FdFlags, fcntl_setfd};
+    use rustix::net::sockopt::socket_acceptconn;
+
+    use crate::environment::Environment;
+
+    /// Lets the descriptor stay open when this process becomes another program.
+    pub(super) fn keep_open(listener: &TcpListener) -> io::Result<()> {
+        Ok(fcntl_setfd(listener, FdFlags::empty())?)
+    }
+
+    /// The listener that the variable names, if it is one.
+    pub(super) fn inherited(env: &Environment) -> Option<TcpListener> {
+        let number: RawFd = env.get(super::LISTENER)?.parse().ok()?;
+        if number <= 2 {
+            return None;
+        }
+        // SAFETY: the descriptor is only borrowed for this call, which fails if it is not open.
+        let is_listener = socket_acceptconn(unsafe { BorrowedFd::borrow_raw(number) });
+        if !is_listener.unwrap_or(false) {
+            return None;
+        }
+        // SAFETY: it is open, and nothing else in this program uses it: the program before has
+        // passed it on under this number, and this is called once.
+        let listener = TcpListener::from(unsafe { OwnedFd::from_raw_fd(number) });
+        fcntl_setfd(&listener, FdFlags::CLOEXEC).ok()?;
+        let address = listener.local_addr().ok()?;
+        (address.ip() == Ipv4Addr::LOCALHOST).then_some(listener)
+    }
+}
+
+#[cfg(not(unix))]
+mod handover {
+    use std::io;
+    use std::net::TcpListener;
+
+    use crate::environment::Environment;
+
+    /// No process becomes another program here.
+    pub(super) fn keep_open(_listener: &TcpListener) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn inherited(_env: &Environment) -> Option<TcpListener> {
+        None
+    }
 }

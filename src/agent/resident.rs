@@ -4,6 +4,7 @@ mod foreign_writes;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -112,7 +113,7 @@ impl Agent {
             corrections: Backoff::default(),
             notes: Backoff::default(),
             fight: None,
-            relay: RelayControl::default(),
+            relay: RelayControl::new(&session.env),
             policy_trouble: None,
             turn_trouble: None,
             blindness: None,
@@ -351,6 +352,11 @@ impl Agent {
     async fn follow_with_relay(&mut self, cause: Cause) {
         let is_new = matches!(cause, Cause::Start | Cause::Network | Cause::Wake);
         self.relay.follow(self.session.for_relay(), is_new).await;
+    }
+
+    /// Ends the relay for the program that replaces this one: GOPROXY stays, and go waits.
+    pub(super) async fn hand_over_relay(&mut self) -> Option<TcpListener> {
+        self.relay.hand_over().await
     }
 
     /// Takes the relay's URL out of GOPROXY, finishes what is under way, and ends the relay.

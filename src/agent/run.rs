@@ -1,6 +1,7 @@
 //! The resident agent: one loop that only dispatches events. A round runs beside it and is dropped
 //! when something newer happens; nothing of a round is visible before it is finished.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,17 +109,18 @@ pub async fn run(
         if agent.work.is_none()
             && let Some(program) = agent.update.take_over()
         {
-            agent.end_relay().await;
             if signals::hand_over(signals).await {
                 info!(
                     "shutting down instead of re-executing {}",
                     program.display()
                 );
+                agent.end_relay().await;
                 heartbeat.tell(Life::Ending, &agent);
                 return Ok(Ended::Asked);
             }
             info!("re-executing as updated binary {}", program.display());
-            return Ok(Ended::Replaced(program));
+            let relay = agent.hand_over_relay().await;
+            return Ok(Ended::Replaced { program, relay });
         }
         heartbeat.rest(&agent);
         let event = tokio::select! {
@@ -279,12 +281,17 @@ pub trait Supervisor {
 }
 
 /// Why the agent has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Ended {
     /// By a signal or a command.
     Asked,
-    /// The program was replaced; this process should re-execute as the new one, at this path.
-    Replaced(PathBuf),
+    /// The program was replaced; this process should re-execute as the new one.
+    Replaced {
+        /// Where it is.
+        program: PathBuf,
+        /// The relay's listener, to be named by [`LISTENER`](super::LISTENER).
+        relay: Option<TcpListener>,
+    },
 }
 
 /// No supervisor: the agent runs in a terminal or within a tray.

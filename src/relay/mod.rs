@@ -20,4 +20,4 @@ pub mod stats;
 mod upstream;
 
 pub use engine::{RelayEngine, RelaySetup, Reply};
-pub use server::RelayServer;
+pub use server::{RelayServer, ServerEnd};

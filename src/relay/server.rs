@@ -54,6 +54,15 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerEnd {
+    /// The port is closed.
+    Close,
+    /// Another program goes on with the listener: new connections wait for it.
+    HandOver,
+}
+
 /// A server that listens.
 #[derive(Debug)]
 pub struct RelayServer {
@@ -106,13 +115,13 @@ impl RelayServer {
     }
 
     /// Serves until `stop` is ready; then finishes what is under way.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub async fn run(self, stop: impl Future<Output = ServerEnd>) {
         let (ending, ended) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(stop);
-        loop {
+        let end = loop {
             tokio::select! {
-                () = &mut stop => break,
+                end = &mut stop => break end,
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) if connections.len() < MOST_CONNECTIONS => {
@@ -129,18 +138,26 @@ impl RelayServer {
                     }
                 },
             }
-        }
+        };
         // Idle connections close; a go that is under way comes back on new ones, each for one
         // request, until it has been quiet for a moment.
         let _ = ending.send(true);
         let until = Instant::now() + DRAIN;
         let mut quiet = Instant::now() + QUIET;
+        let accepts = end == ServerEnd::Close;
+        if !accepts {
+            quiet = Instant::now();
+        }
         while Instant::now() < until && (!connections.is_empty() || Instant::now() < quiet) {
             tokio::select! {
                 () = sleep_until(quiet.min(until)), if connections.is_empty() => {}
                 () = sleep_until(until) => {}
-                Some(_) = connections.join_next() => quiet = Instant::now() + QUIET,
-                Ok((stream, peer)) = self.listener.accept() => {
+                Some(_) = connections.join_next() => {
+                    if accepts {
+                        quiet = Instant::now() + QUIET;
+                    }
+                }
+                Ok((stream, peer)) = self.listener.accept(), if accepts => {
                     let (shared, ended) = (Arc::clone(&self.shared), ended.clone());
                     connections.spawn(connection(shared, stream, peer, ended));
                 }

@@ -208,3 +208,73 @@ fn an_update_swallows_no_request_to_end_and_dies_of_none_to_read_again() {
     service.signal(libc::SIGTERM);
     assert_eq!(service.ends().signal(), Some(libc::SIGTERM));
 }
+
+/// A small file through the relay at this URL.
+fn fetch(url: &str) -> std::io::Result<String> {
+    use std::io::{Read as _, Write as _};
+
+    let rest = url.strip_prefix("http://").unwrap();
+    let (address, token) = rest.split_once('/').unwrap();
+    let mut stream = std::net::TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(SOON))?;
+    let path = format!("/{token}/example.test/m/@v/v1.0.0.mod");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn updates_of_the_program_go_unnoticed_by_a_go_that_uses_the_relay() {
+    let user = User::new();
+    let tree = user.path("tree");
+    user.write(
+        "tree/example.test/m/@v/v1.0.0.mod",
+        "module example.test/m\n",
+    );
+    let goproxy = format!("file://{},http://127.0.0.1:1", tree.display());
+    let policy = format!(
+        "version = 1\n[relay]\nenabled = true\n[[profile]]\nname = \"a\"\n\
+         env = {{ GOPROXY = \"{goproxy}\" }}\n"
+    );
+    user.write(".config/goroam/goroam.toml", policy);
+    let program = user.path("bin/goroam");
+    std::fs::create_dir(user.path("bin")).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_goroam"), &program).unwrap();
+    let started = Service::start_as(&user, program.to_str().unwrap());
+    let Some(mut service) = started else { return };
+    service.hears("WATCHDOG_USEC=0");
+    let before = go_env(&user);
+    let line = before
+        .lines()
+        .find_map(|line| line.strip_prefix("GOPROXY="));
+    let url = line.unwrap().split(['|', ',']).next().unwrap().to_owned();
+    assert!(fetch(&url).unwrap().ends_with("module example.test/m\n"));
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            let mut answers = 0;
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let answer = fetch(&url).unwrap();
+                assert!(answer.ends_with("module example.test/m\n"), "{answer}");
+                answers += 1;
+            }
+            answers
+        });
+        for _ in 0..3 {
+            let new = program.with_extension("new");
+            std::fs::copy(env!("CARGO_BIN_EXE_goroam"), &new).unwrap();
+            std::fs::rename(&new, &program).unwrap();
+            service.hears("READY=1");
+            service.hears("WATCHDOG_USEC=0");
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(busy.join().unwrap() > 3);
+    });
+    assert_eq!(go_env(&user), before);
+    service.signal(libc::SIGTERM);
+    service.ends();
+    assert_eq!(go_env(&user), format!("GOPROXY={goproxy}\n"));
+    assert!(fetch(&url).is_err());
+}

@@ -1,5 +1,8 @@
 //! `goroam agent`
 
+use std::net::TcpListener;
+use std::path::Path;
+
 use crate::agent::error::EXIT_DONE;
 use crate::agent::{self, Ended, Supervisor};
 use crate::cli::{Context, Failure};
@@ -31,7 +34,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     }
     match ended? {
         Ended::Asked => Ok(EXIT_DONE),
-        Ended::Replaced(program) => Err(become_program(&program)),
+        Ended::Replaced { program, relay } => Err(become_program(&program, relay)),
     }
 }
 
@@ -53,12 +56,17 @@ fn supervisor(context: &Context) -> Box<dyn Supervisor> {
 /// on, and it reads the network again. Returns only if that fails. The service manager then starts
 /// the program, because the exit code reports a failure.
 #[cfg(unix)]
-fn become_program(program: &std::path::Path) -> Failure {
+fn become_program(program: &Path, relay: Option<TcpListener>) -> Failure {
+    use std::os::fd::AsRawFd as _;
     use std::os::unix::process::CommandExt as _;
 
-    let error = std::process::Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .exec();
+    let mut command = std::process::Command::new(program);
+    command.args(std::env::args_os().skip(1));
+    command.env_remove(agent::LISTENER);
+    if let Some(relay) = &relay {
+        command.env(agent::LISTENER, relay.as_raw_fd().to_string());
+    }
+    let error = command.exec();
     Failure::failed(format_args!(
         "cannot re-execute as {}: {error}",
         program.display()

@@ -16,7 +16,7 @@ use crate::model::mask;
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
-use crate::relay::{RelayEngine, RelayServer, RelaySetup};
+use crate::relay::{RelayEngine, RelayServer, RelaySetup, ServerEnd};
 use crate::signals::Signals;
 #[cfg(windows)]
 use crate::signals::Source;
@@ -106,7 +106,11 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
     })?;
     let mut signals = interruption()?;
     context.out.text(&format!("{}\n", server.url()))?;
-    server.run(signals.next()).await;
+    let stop = async {
+        signals.next().await;
+        ServerEnd::Close
+    };
+    server.run(stop).await;
     Ok(EXIT_DONE)
 }
 

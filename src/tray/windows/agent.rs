@@ -234,7 +234,7 @@ impl Hosting {
         }
         match ended {
             Ok(agent::Ended::Asked) => Ok(Ended::Asked),
-            Ok(agent::Ended::Replaced(program)) => succeed(&program).map(|()| Ended::Asked),
+            Ok(agent::Ended::Replaced { program, .. }) => succeed(&program).map(|()| Ended::Asked),
             Err(Error::SecondAgent { .. }) => Ok(Ended::Second),
             Err(error) => Err(error.to_string()),
         }
