@@ -7,11 +7,13 @@
 //!
 //! `rules` decides, without sockets and clocks.
 //!
-//! May import: model, gomod, probe, environment, bounded.
+//! May import: model, gomod, probe, watch (netlink), environment, bounded.
 
 mod checksum;
 pub mod engine;
 mod page;
+#[cfg(target_os = "linux")]
+mod peer;
 pub mod rules;
 pub mod server;
 pub mod setup;

@@ -39,7 +39,7 @@ const HEAD_LIMIT: Duration = Duration::from_secs(60);
 /// The longest head of a request; go sends some 200 bytes.
 const MOST_HEAD: usize = 16 << 10;
 /// How much of a file is read at a time.
-const PIECE: usize = 128 << 10;
+const PIECE: usize = 64 << 10;
 /// How long requests that are under way have at the end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// After this time without a connection no go is under way.
@@ -172,7 +172,10 @@ async fn connection(
     peer: SocketAddr,
     mut ended: watch::Receiver<bool>,
 ) {
-    if !is_own(peer, shared.address) {
+    #[cfg(target_os = "linux")]
+    if let (SocketAddr::V4(peer), SocketAddr::V4(own)) = (peer, shared.address)
+        && !super::peer::is_own(peer, own)
+    {
         tracing::warn!(%peer, "another user of this machine has connected to the relay");
         return;
     }
@@ -200,23 +203,6 @@ async fn connection(
     if let Err(error) = result {
         tracing::debug!(%error, "a connection to the relay ended");
     }
-}
-
-/// Reports whether the other end belongs to this user or to root. Only Linux tells.
-#[cfg(target_os = "linux")]
-fn is_own(peer: SocketAddr, own: SocketAddr) -> bool {
-    use crate::probe::tcp_table;
-    let me = rustix::process::geteuid().as_raw();
-    match tcp_table::owner(peer, own) {
-        Ok(Some(user)) => user == me || user == 0,
-        // It has closed its end already, or /proc is not there: the token decides.
-        Ok(None) | Err(_) => true,
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_own(_peer: SocketAddr, _own: SocketAddr) -> bool {
-    true
 }
 
 async fn answer(shared: &Served, request: &Request<Incoming>) -> Response<Body> {

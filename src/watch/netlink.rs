@@ -1,6 +1,6 @@
 //! Linux netlink (`linux/netlink.h`): messages and attributes as bytes, and the socket that
-//! requests a whole table from the kernel. `watch/linux` reads the tables of the network,
-//! `exec::stall` those of TCP sockets. The bytes come from the kernel only, but no byte sequence
+//! requests a table from the kernel. `watch/linux` reads the tables of the network, `exec::stall`
+//! those of TCP sockets, `relay` looks one socket up. The bytes come from the kernel only, but no byte sequence
 //! may cause a panic here.
 //!
 //! `netlink-packet-route` could do this too, but would add a third copy of the slowest crate in the
@@ -44,6 +44,7 @@ const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLM_F_REQUEST_DUMP: u16 = 0x301;
+const NLM_F_REQUEST_ACK: u16 = 0x5;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 
 /// One message, without its header.
@@ -172,6 +173,26 @@ impl DumpSocket {
         })
     }
 
+    /// Requests one entry: `None` if `parse` does not understand it.
+    ///
+    /// # Errors
+    /// When there is no such entry, or the kernel refuses or does not answer.
+    pub(crate) fn ask_one<T>(
+        &mut self,
+        kind: u16,
+        body: &[u8],
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        self.send(kind, NLM_F_REQUEST_ACK, body)?;
+        let mut answer = Answer {
+            entries: Vec::new(),
+            changed: false,
+        };
+        let (socket, sequence) = (&self.socket, self.sequence);
+        while !answer.add(receive(socket, &mut self.buffer)?, sequence, &parse)? {}
+        Ok(answer.entries.pop())
+    }
+
     /// Requests one table, and again if it changed during reading. `body` follows the message's
     /// header; `parse` turns the body of each message of the answer into entries.
     ///
@@ -185,7 +206,7 @@ impl DumpSocket {
     ) -> io::Result<Vec<T>> {
         let mut tries = 1;
         loop {
-            self.send(kind, body)?;
+            self.send(kind, NLM_F_REQUEST_DUMP, body)?;
             let mut answer = Answer {
                 entries: Vec::new(),
                 changed: false,
@@ -202,12 +223,12 @@ impl DumpSocket {
         }
     }
 
-    fn send(&mut self, kind: u16, body: &[u8]) -> io::Result<()> {
+    fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let length = u32::try_from(HEADER + body.len()).unwrap_or_default();
         let mut bytes = length.to_ne_bytes().to_vec();
         bytes.extend(kind.to_ne_bytes());
-        bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
         bytes.extend(self.sequence.to_ne_bytes());
         bytes.extend([0; 4]);
         bytes.extend(body);
@@ -265,6 +286,9 @@ impl<T> Answer<T> {
                 NLMSG_DONE => return Ok(true),
                 NLMSG_ERROR => {
                     let code = u32_at(message.body, 0).unwrap_or_default().cast_signed();
+                    if code == 0 {
+                        return Ok(true); // NLM_F_ACK
+                    }
                     return Err(io::Error::from_raw_os_error(code.saturating_neg()));
                 }
                 _ if self.entries.len() < MOST => self.entries.extend(parse(message.body)),
