@@ -258,6 +258,11 @@ impl RelayEngine {
         };
         let from = || name.to_owned();
         let (proven, is_private) = match rest {
+            // A go with the relay's variables never asks, and the name must not leave.
+            SumDbFile::Lookup(module, _) if epoch.setup.no_sumdb.matches(module) => {
+                let why = "GONOSUMDB covers this path: no checksum database is asked about it";
+                return Reply::Refused(Refusal::new(403, why));
+            }
             SumDbFile::Lookup(module, version) => {
                 let is_private = epoch.setup.chain.is_private(module);
                 let module = ModuleVersion::new(module.as_str(), version.as_str());
