@@ -17,4 +17,7 @@ mod server;
 mod faults;
 mod hostile;
 mod literal;
+#[cfg(target_os = "linux")]
+mod load;
+mod privacy;
 mod scene;

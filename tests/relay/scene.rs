@@ -16,7 +16,7 @@ pub(crate) const SUMDB: &str = "sum.lab.test";
 const MODULES: &str = "\
     git.corp.test/Team/Tools v0.3.0\n\
     git.corp.test/team/hello v1.1.0\n\
-    github.com/BurntSushi/toml v1.2.0\n\
+    gopkg.in/check.v1 v0.0.0-20200902000000-038fdea00000\n\
     github.com/Masterminds/semver/v3 v3.2.0\n\
     github.com/cespare/xxhash/v2 v2.1.1\n\
     github.com/davecgh/go-spew v1.1.1\n\
@@ -31,11 +31,10 @@ const MODULES: &str = "\
     github.com/pmezard/go-difflib v1.0.0\n\
     github.com/stretchr/objx v0.5.0\n\
     github.com/stretchr/testify v1.8.1\n\
-    golang.org/x/mod v0.7.0\n\
+    golang.org/x/xerrors v0.0.0-20200804000000-5ec99f800000\n\
     golang.org/x/sync v0.1.0\n\
     gopkg.in/yaml.v3 v3.0.1\n";
 const PROGRAM: &str = "package main\n\nimport (\n\
-    \t_ \"github.com/BurntSushi/toml\"\n\
     \t_ \"github.com/Masterminds/semver/v3\"\n\
     \t_ \"github.com/cespare/xxhash/v2\"\n\
     \t_ \"github.com/davecgh/go-spew/spew\"\n\
@@ -43,7 +42,7 @@ const PROGRAM: &str = "package main\n\nimport (\n\
     \t_ \"github.com/kr/pretty\"\n\
     \t_ \"github.com/pkg/errors\"\n\
     \t_ \"github.com/pmezard/go-difflib/difflib\"\n\
-    \t_ \"golang.org/x/mod/semver\"\n\
+    \t_ \"golang.org/x/xerrors\"\n\
     \t_ \"golang.org/x/sync/errgroup\"\n\
     \t_ \"gopkg.in/yaml.v3\"\n)\n\nfunc main() {}\n";
 
@@ -84,7 +83,7 @@ impl Scene {
             ))
             .arg(format!("{SUMDB}={}", real.join("tree/corp").display()))
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(lab.path().join("log/sumdb")).unwrap())
             .spawn();
         let faults = Command::new(script("faultd"))
             .args(["serve", "relay"])
@@ -144,6 +143,12 @@ impl Scene {
                 path.starts_with('/').then(|| path.to_owned())
             })
             .collect()
+    }
+
+    /// The requests that anybody made, of both proxies and of the database, as they are logged.
+    pub(crate) fn all_asked(&self) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.lab.path().join(name)).unwrap();
+        read("log/fault-relay.jsonl") + &read("log/sumdb")
     }
 
     /// GOSUMDB with the database's key and no URL.
