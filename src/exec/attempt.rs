@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::classify::Exit;
 use super::group::{Group, GroupChange};
+use super::relayed::ExecRelay;
 use super::signals::{ExecSignals, SignalEvent};
 use super::stall::{CommandSampler, StallJudge, StallLimits, Stuck};
 use super::tee::{Out, Tee};
@@ -45,6 +46,17 @@ pub(super) struct EndedCommand {
     pub(super) took: Duration,
 }
 
+/// What to run, and what is known about it.
+pub(super) struct HowToRun<'a> {
+    pub(super) command: &'a [OsString],
+    /// Variables in addition to our environment.
+    pub(super) env: &'a [(String, String)],
+    /// When it counts as stuck.
+    pub(super) limits: StallLimits,
+    /// The relay that go asks: it has time limits of its own.
+    pub(super) relay: Option<&'a ExecRelay>,
+}
+
 /// A running command.
 struct RunningCommand<'a> {
     group: Group,
@@ -59,21 +71,18 @@ struct RunningCommand<'a> {
     pty: Option<StderrPty>,
 }
 
-/// Runs the command (not empty) once, with these variables in addition to our environment. If it is
-/// stuck, `may_end` is called once with what the command has written; if the command may not be
-/// ended, it keeps running.
+/// Runs the command (not empty) once. If it is stuck, `may_end` is called once; if the command may
+/// not be ended, it keeps running.
 ///
 /// # Errors
 /// When it cannot be started; `NotFound` when no command has that name.
 pub(super) async fn attempt(
-    command: &[OsString],
-    env: &[(String, String)],
-    limits: StallLimits,
+    how: &HowToRun<'_>,
     signals: &mut ExecSignals,
-    may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
+    may_end: &mut dyn FnMut(&Stuck) -> bool,
 ) -> io::Result<(EndedCommand, OpenOutput)> {
-    let mut attempt = RunningCommand::start(command, env, signals)?;
-    let stuck = attempt.watch(limits, may_end).await;
+    let mut attempt = RunningCommand::start(how.command, how.env, signals)?;
+    let stuck = attempt.watch(how, may_end).await;
     if stuck.is_some() {
         attempt.group.kill().await;
     }
@@ -162,10 +171,10 @@ impl<'a> RunningCommand<'a> {
     /// Watches the command until it has ended or is stuck.
     async fn watch(
         &mut self,
-        limits: StallLimits,
-        may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
+        how: &HowToRun<'_>,
+        may_end: &mut dyn FnMut(&Stuck) -> bool,
     ) -> Option<Stuck> {
-        let mut judge = Some(StallJudge::new(limits));
+        let mut judge = Some(StallJudge::new(how.limits));
         let mut look = CommandSampler::at(self.group.id());
         let mut pace = PACE;
         // The command may have ended before we listened.
@@ -187,10 +196,13 @@ impl<'a> RunningCommand<'a> {
                     let before = Instant::now();
                     self.resize();
                     if let Some(judging) = &mut judge {
-                        let sample = look.look(self.begun.elapsed(), self.output(), &|| self.stderr.last_line());
+                        let mut sample = look.look(self.begun.elapsed(), self.output(), &|| self.stderr.last_line());
+                        if let Some(relay) = how.relay {
+                            sample.without(|peer| relay.is_at(peer), relay.is_busy());
+                        }
                         tracing::trace!(?sample, "looked");
                         if let Some(stuck) = judging.see(sample) {
-                            if may_end(&stuck, &self.stderr.text()) {
+                            if may_end(&stuck) {
                                 return Some(stuck);
                             }
                             judge = None;

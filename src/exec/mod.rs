@@ -1,14 +1,16 @@
 //! `goroam exec`: runs one command, step by step, when the network fails.
 //!
 //! ```text
-//! frozen environment → attempt (runs, is watched) → Seen (classified) → next step or the end
+//! frozen environment → relay (the proxies and the mirror as one step) → attempt (runs, is watched)
+//!   → classified, explained by the relay → the vendor step or the end
 //! ```
 //!
 //! May import: everything below (not agent).
 mod attempt;
 pub mod classify;
 mod group;
-pub mod reprobe;
+pub mod relayed;
+pub mod report;
 pub mod run;
 mod signals;
 pub mod stall;
@@ -23,7 +25,9 @@ pub use classify::{
     Blame, BlameReason, Blamed, Class, Classified, CommandOutput, Exit, JsonWords, MismatchHashes,
     classify,
 };
-pub use run::{AttemptReport, ExecEvent, ExecPlan, ExecSummary, run};
+pub use relayed::{ExecRelay, RelayTerms};
+pub use report::AttemptReport;
+pub use run::{ExecEvent, ExecPlan, ExecSummary, run};
 pub use signals::ExecSignals;
 #[cfg(unix)]
 pub use signals::die_by;

@@ -38,6 +38,8 @@ pub struct LocalSources {
 pub struct TierPlan {
     /// Which step.
     pub tier: Tier,
+    /// The relay serves this step and those that follow it in its group.
+    pub is_relayed: bool,
     /// The variables to set over the command's own environment, including [`TIER`]; or, in a user's
     /// words, why this step is not available here.
     pub how: Result<Vec<(String, String)>, String>,
@@ -66,25 +68,47 @@ pub const NAMES: [&str; 11] = [
 /// set to a pattern that matches no module.
 const PATTERNS: [&str; 4] = ["GONOPROXY", "GOPRIVATE", "GONOSUMDB", "GOINSECURE"];
 
-/// Returns the requested steps, in that order, each with its environment.
+/// Returns the requested steps, in that order, each with its environment. `relay`: the variables
+/// that make go ask the relay, which serves several steps as one.
 ///
 /// Every step puts the values of `go env` into the OS environment, so that a switch of the agent in
 /// the middle of a build does not mix two networks' settings. No step weakens a check: GOSUMDB is
 /// `off` only if it was before, and GONOSUMDB and GOFLAGS lose nothing but `-mod=`. Variables that
 /// the command itself sets (`env GOPROXY=… go build`) take precedence; goroam cannot prevent that.
-pub fn plan(frozen: &FrozenSettings, around: &LocalSources, wanted: &[Tier]) -> Vec<TierPlan> {
+pub fn plan(
+    frozen: &FrozenSettings,
+    around: &LocalSources,
+    wanted: &[Tier],
+    relay: Option<&[(&'static str, String)]>,
+) -> Vec<TierPlan> {
+    let together = relay.map_or(&[][..], |_| relayed(wanted));
     let step = |tier: &Tier| {
-        let changed = match tier {
+        let own = match tier {
             Tier::Mirror => mirror(frozen, around),
             Tier::Vendor => vendor(frozen, around),
-            Tier::Proxy | Tier::Direct | Tier::Off => Ok(Vec::new()),
+            Tier::Proxy | Tier::Direct | Tier::Cache | Tier::Off => Ok(Vec::new()),
         };
-        TierPlan {
+        let is_relayed = together.first() == Some(tier);
+        let how = match (relay, own) {
+            (Some(relay), _) if is_relayed => Ok(relay.to_vec()),
+            // The relay's step is this one, too, unless this one is not possible.
+            (_, Ok(_)) if together.contains(tier) => return None,
+            (_, own) => own,
+        };
+        Some(TierPlan {
             tier: *tier,
-            how: changed.map(|changed| pinned(frozen, *tier, changed)),
-        }
+            is_relayed,
+            how: how.map(|changed| pinned(frozen, *tier, changed)),
+        })
     };
-    wanted.iter().map(step).collect()
+    wanted.iter().filter_map(step).collect()
+}
+
+/// Returns the steps that one relay can serve: the proxies, and the mirror before or after them.
+pub fn relayed(wanted: &[Tier]) -> &[Tier] {
+    let mut groups = wanted.split(|tier| *tier == Tier::Vendor);
+    let group = groups.find(|group| group.contains(&Tier::Proxy));
+    group.unwrap_or_default()
 }
 
 /// Returns the elements of a GOPROXY as go reads them: elements after `direct` or `off` are
@@ -251,7 +275,7 @@ mod tests {
             ("GOPRIVATE", "corp.example"),
             ("GOVCS", ""),
         ]);
-        let plans = plan(&frozen, &around(), &[Tier::Proxy]);
+        let plans = plan(&frozen, &around(), &[Tier::Proxy], None);
         let said = plans[0].how.clone().expect("a step");
         let want = [
             ("GOFLAGS", "-mod=mod"),
@@ -282,7 +306,7 @@ mod tests {
                 ("GOFLAGS", "-mod=mod -modcacherw"),
                 ("GONOSUMDB", "corp.example"),
             ]);
-            let plans = plan(&frozen, &around(), &[Tier::Mirror]);
+            let plans = plan(&frozen, &around(), &[Tier::Mirror], None);
             assert_eq!(value(&plans[0], "GOSUMDB").as_deref(), Some(want));
             assert_eq!(
                 value(&plans[0], "GOFLAGS").as_deref(),
@@ -300,13 +324,13 @@ mod tests {
         }
         let mut bare = around();
         bare.mirror = None;
-        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror]);
+        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror], None);
         assert_eq!(
             value(&plans[0], "GOPROXY").as_deref(),
             Some("file:///go/pkg/mod/cache/download,off")
         );
         bare.cache = None;
-        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror]);
+        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror], None);
         let why = plans[0].how.as_ref().expect_err("no step");
         assert!(why.contains("goroam mirror add"), "{why}");
     }
@@ -323,13 +347,18 @@ mod tests {
             ),
             ("-modfile=x.mod", "-modfile=x.mod -mod=vendor"),
         ] {
-            let plans = plan(&frozen(&[("GOFLAGS", goflags)]), &around(), &[Tier::Vendor]);
+            let plans = plan(
+                &frozen(&[("GOFLAGS", goflags)]),
+                &around(),
+                &[Tier::Vendor],
+                None,
+            );
             assert_eq!(value(&plans[0], "GOFLAGS").as_deref(), Some(want));
             assert_eq!(value(&plans[0], "GOPROXY").as_deref(), Some("off"));
             assert_eq!(value(&plans[0], TIER).as_deref(), Some("vendor"));
         }
         let no = |frozen: &FrozenSettings, around: &LocalSources| {
-            plan(frozen, around, &[Tier::Vendor])[0]
+            plan(frozen, around, &[Tier::Vendor], None)[0]
                 .how
                 .clone()
                 .expect_err("no step")
@@ -347,9 +376,41 @@ mod tests {
         assert!(no(&workspace, &around()).contains("go work vendor"));
         let mut vendored = around();
         vendored.vendored_workspace = true;
-        assert!(plan(&workspace, &vendored, &[Tier::Vendor])[0].how.is_ok());
+        assert!(
+            plan(&workspace, &vendored, &[Tier::Vendor], None)[0]
+                .how
+                .is_ok()
+        );
         workspace.version = (1, 21);
         assert!(no(&workspace, &vendored).contains("1.22"));
+    }
+
+    #[test]
+    fn the_relay_serves_the_proxies_and_the_mirror_as_one_step() {
+        let relay = [("GOPROXY", "http://127.0.0.1:1/t,direct".to_owned())];
+        let steps = |wanted: &[Tier], around: &LocalSources| -> Vec<String> {
+            let plans = plan(&frozen(&[]), around, wanted, Some(&relay));
+            let shown = |plan: &TierPlan| match (&plan.how, plan.is_relayed) {
+                (Err(_), _) => format!("no {}", plan.tier),
+                (Ok(_), true) => {
+                    assert_eq!(value(plan, "GOPROXY").as_ref(), Some(&relay[0].1));
+                    format!("relay from {}", plan.tier)
+                }
+                (Ok(_), false) => plan.tier.to_string(),
+            };
+            plans.iter().map(shown).collect()
+        };
+        assert_eq!(steps(&ALL, &around()), ["relay from proxy", "vendor"]);
+        let mirror_first = [Tier::Mirror, Tier::Proxy];
+        assert_eq!(steps(&mirror_first, &around()), ["relay from mirror"]);
+        let apart = [Tier::Proxy, Tier::Vendor, Tier::Mirror];
+        let want = ["relay from proxy", "vendor", "mirror"];
+        assert_eq!(steps(&apart, &around()), want);
+        let bare = LocalSources::default();
+        assert_eq!(
+            steps(&ALL, &bare),
+            ["relay from proxy", "no mirror", "no vendor"]
+        );
     }
 
     #[test]
@@ -360,7 +421,7 @@ mod tests {
             ("GOINSECURE", ""),
             ("GOFLAGS", "-mod=mod"),
         ]);
-        for plan in plan(&frozen, &around(), &ALL) {
+        for plan in plan(&frozen, &around(), &ALL, None) {
             let vars = plan.how.clone().expect("a step");
             assert!(vars.iter().all(|(_, value)| !value.contains("insecure")));
             assert_ne!(value(&plan, "GOSUMDB").as_deref(), Some("off"));

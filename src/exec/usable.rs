@@ -1,9 +1,8 @@
 //! Finds what a step can use: go's settings in the command's directory, and what this machine has.
-//! A go that waits for a slow server is ended only if a further step could work; otherwise it waits
-//! as it would without goroam.
+//! A go that waits for a version control server is ended only if a further step could work;
+//! otherwise it waits as it would without goroam.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tiers::{FrozenSettings, LocalSources, NAMES};
@@ -11,9 +10,8 @@ use crate::bounded;
 use crate::environment::Environment;
 use crate::gocmd::GoCommand;
 use crate::gocmd::run::{self, RunError};
-use crate::gomod::go_sum::{self, Hashed};
-use crate::gomod::sum::{escape_path, escape_version};
-use crate::gomod::{ModuleVersion, go_mod, modules_txt};
+use crate::gomod::go_sum::{self, GoSumLine};
+use crate::gomod::{ModuleVersion, go_mod, go_work, modules_txt};
 use crate::model::Tier;
 
 /// How many bytes of a go.mod, go.sum or modules.txt are read.
@@ -65,57 +63,25 @@ pub fn around(frozen: &FrozenSettings, mirror: Option<PathBuf>) -> LocalSources 
     }
 }
 
-/// Returns why the step cannot build what the command builds, in a user's words; `None` if it
-/// could. `said` is what the command has printed so far.
-pub(super) fn cannot_hold(
-    tier: Tier,
-    frozen: &FrozenSettings,
-    around: &LocalSources,
-    command: &[OsString],
-    said: &str,
-) -> Option<String> {
-    let module = frozen.module.as_deref();
-    let module = module.filter(|_| frozen.workspace.is_none());
-    match tier {
-        Tier::Mirror => mirror_lacks(module, around, command, said),
-        Tier::Vendor => vendor_lacks(module, command),
-        Tier::Proxy | Tier::Direct | Tier::Off => None,
+/// Where the modules came from if go has asked for none: a vendor folder that go uses of itself, or
+/// the module cache.
+pub(super) fn at_hand(frozen: &FrozenSettings, around: &LocalSources) -> Tier {
+    let is_vendored = match frozen.workspace {
+        Some(_) => around.vendored_workspace,
+        None => around.vendored_module,
+    };
+    let flags = frozen.get("GOFLAGS");
+    match is_vendored && (!flags.contains("-mod=") || flags.contains("-mod=vendor")) {
+        true => Tier::Vendor,
+        false => Tier::Cache,
     }
 }
 
-fn mirror_lacks(
-    module: Option<&Path>,
-    around: &LocalSources,
-    command: &[OsString],
-    said: &str,
-) -> Option<String> {
-    let trees: Vec<&PathBuf> = around.mirror.iter().chain(&around.cache).collect();
-    let has = |module: &ModuleVersion, end: &str| {
-        let file = file(module).map(|file| file + end);
-        file.is_some_and(|file| trees.iter().any(|tree| tree.join(&file).is_file()))
-    };
-    // The module that go is fetching at the moment is among the announced ones.
-    let (announced, named) = (announced(said), named(command));
-    let required = module.map(required).unwrap_or_default();
-    let missing = if !announced.is_empty() {
-        announced.into_iter().find(|module| !has(module, ".zip"))
-    } else if !named.is_empty() {
-        let mut named = named.into_iter();
-        named.find(|module| !trees.iter().any(|tree| provides(tree, module)))
-    } else if !required.is_empty() {
-        let mut required = required.into_iter();
-        let lacks =
-            |(module, zip): &(_, bool)| !has(module, ".mod") || *zip && !has(module, ".zip");
-        required.find(lacks).map(|(module, _)| module)
-    } else {
-        let filled = |tree: &PathBuf| fs::read_dir(tree).is_ok_and(|mut all| all.next().is_some());
-        let is_filled = around.mirror.as_ref().is_some_and(filled);
-        return (!is_filled).then(|| "there is no mirror".to_owned());
-    };
-    missing.map(|module| format!("it lacks {module}"))
-}
-
-fn vendor_lacks(module: Option<&Path>, command: &[OsString]) -> Option<String> {
+/// Returns why the vendor folder cannot build what the command builds, in a user's words; `None` if
+/// it could.
+pub(super) fn vendor_lacks(frozen: &FrozenSettings, command: &[OsString]) -> Option<String> {
+    let module = frozen.module.as_deref();
+    let module = module.filter(|_| frozen.workspace.is_none());
     if let Some(module) = named(command).first() {
         return Some(format!("it does not provide {module}"));
     }
@@ -124,32 +90,6 @@ fn vendor_lacks(module: Option<&Path>, command: &[OsString]) -> Option<String> {
     let mut wanted = required.require.iter().map(|require| &require.module);
     let missing = wanted.find(|module| listed.get(module).is_none())?;
     Some(format!("it lacks {missing}"))
-}
-
-/// Returns the module's path and version as a file name without its extension, below a tree.
-fn file(module: &ModuleVersion) -> Option<String> {
-    let (path, version) = (escape_path(&module.path), escape_version(&module.version));
-    Some(format!("{}/@v/{}", path.ok()?, version.ok()?))
-}
-
-/// Returns the modules of `go: downloading M V`, including toolchains.
-fn announced(said: &str) -> Vec<ModuleVersion> {
-    let one = |line: &str| {
-        let (path, version) = line.strip_prefix("go: downloading ")?.split_once(' ')?;
-        let version = version.trim_end();
-        // `go: downloading go1.27.3 (linux/amd64)`
-        let platform = version
-            .strip_prefix('(')
-            .and_then(|rest| rest.strip_suffix(')'));
-        Some(match platform {
-            Some(platform) => {
-                let version = format!("v0.0.1-{path}.{}", platform.replace('/', "-"));
-                ModuleVersion::new("golang.org/toolchain", version)
-            }
-            None => ModuleVersion::new(path, version),
-        })
-    };
-    said.lines().filter_map(one).collect()
 }
 
 /// Returns the modules that the command itself names: `PATH@VERSION`, also within a script of one
@@ -166,42 +106,19 @@ fn named(command: &[OsString]) -> Vec<ModuleVersion> {
     words.filter_map(one).collect()
 }
 
-/// Reports whether the tree has the module, or one that could contain this package. Any version
-/// satisfies a query like `latest`.
-fn provides(tree: &Path, wanted: &ModuleVersion) -> bool {
-    let version = &*wanted.version;
-    let is_version = version.starts_with('v') && version.matches('.').count() >= 2;
-    let mut paths = std::iter::successors(Some(&*wanted.path), |path| {
-        path.rsplit_once('/').map(|(above, _)| above)
-    });
-    paths.any(|path| {
-        if is_version {
-            let file = file(&ModuleVersion::new(path, version));
-            file.is_some_and(|file| tree.join(file + ".mod").is_file())
-        } else {
-            escape_path(path).is_ok_and(|path| tree.join(path).join("@v").is_dir())
-        }
-    })
-}
-
-/// Returns what a module requires, and whether its go.sum also has the hash of the zip.
-fn required(folder: &Path) -> Vec<(ModuleVersion, bool)> {
-    let parsed = go_mod::parse(&read(&folder.join("go.mod")).unwrap_or_default());
-    let sums = read(&folder.join("go.sum")).and_then(|text| go_sum::parse(&text).ok());
-    let sums = sums.unwrap_or_default();
-    let has_zip = |module: &ModuleVersion| {
-        let mut lines = sums.iter().filter(|line| line.of == Hashed::Zip);
-        lines.any(|line| line.module == *module)
-    };
-    let wanted = parsed.require.iter().filter_map(|require| {
-        let module = match parsed.replacement(&require.module) {
-            Some(replace) if replace.is_local() => return None,
-            Some(replace) => &replace.new,
-            None => &require.module,
-        };
-        Some((module.clone(), has_zip(module)))
-    });
-    wanted.collect()
+/// The hashes of the project: of its module, or of all modules of its workspace.
+pub(super) fn go_sums(frozen: &FrozenSettings) -> Vec<GoSumLine> {
+    let mut files: Vec<PathBuf> = frozen.module.iter().map(|of| of.join("go.sum")).collect();
+    if let Some(workspace) = &frozen.workspace {
+        let work = go_work::parse(&read(&workspace.join("go.work")).unwrap_or_default());
+        let members = work.r#use.iter();
+        files.extend(members.map(|of| workspace.join(&of.value).join("go.sum")));
+        files.push(workspace.join("go.work.sum"));
+    }
+    let texts = files.iter().filter_map(|file| read(file));
+    // go itself reports a file that it cannot read.
+    let lines = texts.filter_map(|text| go_sum::parse(&text).ok());
+    lines.flatten().collect()
 }
 
 /// Reads a file of the project; `None` if it cannot be read.
@@ -212,6 +129,8 @@ fn read(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     struct Desk(tempfile::TempDir);
@@ -227,75 +146,45 @@ mod tests {
             Desk(dir)
         }
 
-        fn why(&self, tier: Tier, command: &str, said: &str) -> Option<String> {
-            let at = |name: &str| Some(self.0.path().join(name)).filter(|path| path.is_dir());
-            let frozen = FrozenSettings {
-                module: at("w"),
+        fn frozen(&self, is_workspace: bool) -> FrozenSettings {
+            FrozenSettings {
+                module: Some(self.0.path().join("w")),
+                workspace: is_workspace.then(|| self.0.path().to_owned()),
                 ..FrozenSettings::default()
-            };
-            let around = LocalSources {
-                mirror: at("mirror"),
-                cache: at("cache"),
-                ..LocalSources::default()
-            };
-            let command: Vec<OsString> = command.split('|').map(OsString::from).collect();
-            cannot_hold(tier, &frozen, &around, &command, said)
+            }
         }
-    }
-
-    const MOD: &str = "module w\n\nrequire (\n\ta.test/A v1.0.0\n\tb.test/b v1.0.0\n\tc.test/c v1.0.0\n)\n\nreplace c.test/c => ../c\n";
-
-    #[test]
-    fn a_mirror_holds_what_it_has() {
-        let mut files = vec![
-            ("w/go.mod", MOD),
-            ("w/go.sum", "a.test/A v1.0.0 h1:x\n"),
-            ("mirror/a.test/!a/@v/v1.0.0.mod", ""),
-            ("cache/b.test/b/@v/v1.0.0.mod", ""),
-        ];
-        let build = |desk: &Desk| desk.why(Tier::Mirror, "go|build", "");
-        let lacks = Some("it lacks a.test/A@v1.0.0".to_owned());
-        assert_eq!(build(&Desk::new(&files)), lacks, "the zip");
-        files.push(("mirror/a.test/!a/@v/v1.0.0.zip", ""));
-        let desk = Desk::new(&files);
-        assert_eq!(build(&desk), None);
-        // The module that go is fetching, and the modules that the command names, are checked
-        // first.
-        for (command, said, holds) in [
-            ("go|build", "go: downloading a.test/A v1.0.0\n", true),
-            ("go|build", "go: downloading b.test/b v1.0.0\n", false),
-            (
-                "go|build",
-                "go: downloading go1.99.0 (linux/amd64)\n",
-                false,
-            ),
-            ("go|mod|download|a.test/A@v1.0.0", "", true),
-            ("go|mod|download|a.test/A@v1.0.1", "", false),
-            ("go|install|a.test/A/cmd/x@latest", "", true),
-            ("sh|-c|go install d.test/d/cmd/x@latest && y", "", false),
-            ("ssh|joe@a.test", "", true),
-        ] {
-            let why = desk.why(Tier::Mirror, command, said);
-            assert_eq!(why.is_none(), holds, "{command} {said} {why:?}");
-        }
-        // Without a module, only the mirror's existence is known.
-        assert!(build(&Desk::new(&files[2..])).is_none());
-        assert!(build(&Desk::new(&files[3..4])).is_some());
     }
 
     #[test]
     fn a_vendor_folder_holds_what_it_lists() {
+        let text = "module w\n\nrequire (\n\ta.test/A v1.0.0\n\tb.test/b v1.0.0\n\tc.test/c v1.0.0\n)\n\nreplace c.test/c => ../c\n";
         let listed = "# a.test/A v1.0.0\n## explicit\na.test/A\n# b.test/b v1.0.0\n## explicit\n# c.test/c v1.0.0 => ../c\n## explicit\n";
-        let whole = [("w/go.mod", MOD), ("w/vendor/modules.txt", listed)];
-        let desk = Desk::new(&whole);
-        assert_eq!(desk.why(Tier::Vendor, "go|build", ""), None);
-        let other = desk.why(Tier::Vendor, "go|install|d.test/d@latest", "");
-        assert!(other.is_some());
-        let empty = [("w/go.mod", MOD), ("w/vendor/modules.txt", "")];
-        assert!(
-            Desk::new(&empty)
-                .why(Tier::Vendor, "go|build", "")
-                .is_some()
-        );
+        let lacks = |listed: &str, command: &str| {
+            let desk = Desk::new(&[("w/go.mod", text), ("w/vendor/modules.txt", listed)]);
+            let command: Vec<OsString> = command.split('|').map(OsString::from).collect();
+            vendor_lacks(&desk.frozen(false), &command)
+        };
+        assert_eq!(lacks(listed, "go|build"), None);
+        assert!(lacks(listed, "go|install|d.test/d@latest").is_some());
+        assert!(lacks("", "go|build").is_some());
+    }
+
+    #[test]
+    fn the_hashes_are_those_of_the_module_or_of_the_whole_workspace() {
+        let desk = Desk::new(&[
+            ("go.work", "go 1.21\n\nuse (\n\t./w\n\t./v\n)\n"),
+            ("go.work.sum", "a.test/a v1.0.0 h1:a\n"),
+            ("w/go.sum", "b.test/b v1.0.0 h1:b\n"),
+            ("v/go.sum", "c.test/c v1.0.0 h1:c\n"),
+        ]);
+        let paths = |is_workspace| {
+            let lines = go_sums(&desk.frozen(is_workspace)).into_iter();
+            let mut paths: Vec<_> = lines.map(|line| line.module.path).collect();
+            paths.sort();
+            paths.dedup();
+            paths
+        };
+        assert_eq!(paths(false), ["b.test/b"]);
+        assert_eq!(paths(true), ["a.test/a", "b.test/b", "c.test/c"]);
     }
 }

@@ -152,6 +152,8 @@ pub enum Tier {
     Mirror,
     /// The project's own vendor directory: only a step of `goroam exec`, never part of a chain.
     Vendor,
+    /// What was downloaded before: only what `goroam exec` reports, never part of a chain.
+    Cache,
     /// Nothing: `GOPROXY=off`. Only what is vendored or cached builds.
     Off,
 }

@@ -4,6 +4,7 @@
 //!
 //! May import: std, serde, ipnet and jiff's types. Nothing else of goroam.
 
+pub mod cause;
 pub mod chain;
 pub mod change;
 pub mod env_text;
@@ -24,6 +25,7 @@ pub mod target;
 pub mod text;
 pub mod truth;
 
+pub use cause::Cause;
 pub use chain::{Chain, ChainError, Hop, HopKind, Separator, Tier};
 pub use change::Change;
 pub use env_text::EnvText;

@@ -21,8 +21,11 @@ use super::fault::{ProbeFailure, TooMuch, down, portal, refusal, shown, wrong};
 use super::http1::Http1;
 use super::wire::{ByteMeter, Http2};
 use crate::gomod::form::is_web_page;
-use crate::model::{GoRelease, GoUrl, Host, Phase};
+use crate::model::{Cause, GoRelease, GoUrl, Host, Phase};
 
+/// A server that sends one byte at a time would keep a download waiting for hours. The slowest modem
+/// in use is four times as fast.
+const LEAST_PER_SECOND: u64 = 256;
 /// A refusal gives its reason near its beginning.
 const MOST_SEARCHED: usize = 4096;
 /// A longer text is not a storage's error code.
@@ -151,7 +154,7 @@ impl HttpAnswer {
                 StatusCode::PROXY_AUTHENTICATION_REQUIRED => wants_credentials(via),
                 _ => {
                     let reason = format!("{via} answers {} itself", self.status_line());
-                    down(Phase::Connect, reason)
+                    down(Phase::Connect, reason).by(Cause::Status(self.status.as_u16()))
                 }
             });
         }
@@ -176,13 +179,22 @@ impl HttpAnswer {
         let coding = self.header(CONTENT_ENCODING).unwrap_or_default();
         let mut gzip = coding.eq_ignore_ascii_case("gzip").then(Gunzip::new);
         let mut trouble = Ok(());
+        // Bytes of this period, and how many begin another one.
+        let (mut came, enough) = (0, LEAST_PER_SECOND * download.stall.as_secs());
+        let mut deadline = attempt.stall_deadline(download.stall);
         loop {
-            let missing = || format!("{peer} stopped sending: no byte");
-            let deadline = attempt.stall_deadline(download.stall);
+            let missing = || match came {
+                0 => format!("{peer} stopped sending: no byte"),
+                came => format!("{peer} sends hardly anything: {came} bytes"),
+            };
             let (part, _) = within(deadline, Phase::Body, missing, source.next()).await?;
             let Some(part) = part.map_err(|error| fault(&*error))? else {
                 break;
             };
+            came += u64::try_from(part.len()).unwrap_or(0);
+            if came >= enough {
+                (came, deadline) = (0, attempt.stall_deadline(download.stall));
+            }
             let mut save = |data: &[u8]| {
                 self.push(data, MOST_SEARCHED);
                 trouble = download.save(data, peer);
@@ -450,7 +462,7 @@ fn gunzip(packed: &[u8], most: usize) -> Option<(Vec<u8>, bool)> {
 /// A proxy that demands credentials.
 pub(super) fn wants_credentials(via: &str) -> ProbeFailure {
     let reason = format!("{via} wants credentials: put them into the variable's URL");
-    refusal(Phase::Connect, reason)
+    refusal(Phase::Connect, reason).by(Cause::Status(407))
 }
 
 /// A redirect that leads away from the requested URL.

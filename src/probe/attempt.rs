@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::{ProbeFailure, down, in_words, refusal, wrong};
-use crate::model::{Limits, Phase, Phases, Target};
+use crate::model::{Cause, Limits, Phase, Phases, Target};
 
 /// Stores the next bytes.
 pub type WriteBytes = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send + Sync>;
@@ -177,6 +177,11 @@ pub(super) async fn within<T>(
     match timeout_at(deadline.at, wait).await {
         Ok(value) => Ok((value, milliseconds(start.elapsed()))),
         Err(_) => Err(ProbeFailure {
+            cause: match phase {
+                Phase::Dns => Cause::Dns,
+                Phase::Connect | Phase::Tls => Cause::Timeout,
+                Phase::FirstByte | Phase::Body | Phase::Content => Cause::Stalled,
+            },
             silent: phase == Phase::FirstByte,
             timed_out: true,
             ..down(

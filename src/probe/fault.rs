@@ -11,7 +11,7 @@ use url::Url;
 
 use super::verifier::CertificateFault;
 use crate::model::text::is_direction_mark;
-use crate::model::{Host, Phase, Proof, Verdict};
+use crate::model::{Cause, Host, Phase, Proof, Verdict};
 
 /// The longest quotation of a stranger's text in a reason, in characters.
 const MAX_QUOTED: usize = 120;
@@ -23,6 +23,7 @@ const MAX_PORTAL_URL: usize = 500;
 pub(super) struct ProbeFailure {
     pub(super) verdict: Verdict,
     pub(super) phase: Phase,
+    pub(super) cause: Cause,
     pub(super) reason: String,
     pub(super) definite: bool,
     /// The connection was open, and no answer came in time.
@@ -40,6 +41,7 @@ pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     ProbeFailure {
         verdict: Verdict::Down,
         phase,
+        cause: usual_cause(Verdict::Down, phase),
         reason: reason.into(),
         definite: false,
         silent: false,
@@ -48,9 +50,25 @@ pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     }
 }
 
-/// A refusal that another try would only get again.
+/// The cause where nothing more is known than the phase.
+fn usual_cause(verdict: Verdict, phase: Phase) -> Cause {
+    match (phase, verdict) {
+        (Phase::Dns, _) => Cause::Dns,
+        (Phase::Tls, _) => Cause::Tls,
+        (_, Verdict::Portal) => Cause::Portal,
+        (Phase::Body | Phase::Content, _) | (_, Verdict::Wrong) => Cause::Corrupt,
+        (Phase::Connect, _) => Cause::Unreachable,
+        (Phase::FirstByte, _) => Cause::Reset,
+    }
+}
+
+/// A refusal that another try would only get again. One of the connection has to do with settings.
 pub(super) fn refusal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
-    definite(Verdict::Down, phase, reason)
+    let refused = definite(Verdict::Down, phase, reason);
+    if phase == Phase::Connect {
+        return refused.by(Cause::Config);
+    }
+    refused
 }
 
 /// The target answers, but the content is wrong.
@@ -67,12 +85,18 @@ pub(super) fn portal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
 pub(super) fn definite(verdict: Verdict, phase: Phase, reason: impl Into<String>) -> ProbeFailure {
     ProbeFailure {
         verdict,
+        cause: usual_cause(verdict, phase),
         definite: true,
         ..down(phase, reason)
     }
 }
 
 impl ProbeFailure {
+    /// Sets the cause.
+    pub(super) fn by(self, cause: Cause) -> ProbeFailure {
+        ProbeFailure { cause, ..self }
+    }
+
     /// Adds the login page, if `url` can be one.
     pub(super) fn at(mut self, url: Option<&Url>) -> ProbeFailure {
         self.portal_url = url.and_then(portal_url);
@@ -231,7 +255,21 @@ fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailure {
         ErrorKind::InvalidInput => format!("this machine's routes drop what is for {peer}"),
         _ => format!("{peer}: {}", quoted(&error.to_string())),
     };
-    down(phase, reason)
+    let cause = match error.kind() {
+        ErrorKind::ConnectionRefused => Cause::Refused,
+        ErrorKind::TimedOut => Cause::Timeout,
+        ErrorKind::UnexpectedEof if phase == Phase::Body => Cause::Corrupt,
+        ErrorKind::ConnectionReset
+        | ErrorKind::BrokenPipe
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::UnexpectedEof => Cause::Reset,
+        _ if phase == Phase::Connect => Cause::Unreachable,
+        ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::HostUnreachable => {
+            Cause::Unreachable
+        }
+        _ => Cause::Reset,
+    };
+    down(phase, reason).by(cause)
 }
 
 pub(super) const NOT_A_BODY: &str = "answers, but its body is not as HTTP has it";

@@ -14,7 +14,7 @@ use super::goproxy;
 use super::round::Prober;
 use super::session::ProbeSession;
 use crate::environment::Environment;
-use crate::model::{Limits, Phase, Target, TargetKind, Verdict};
+use crate::model::{Cause, Limits, Phase, Target, TargetKind, Verdict};
 
 /// How much is read of an answer that is not the file, in bytes.
 const MOST_TEXT: usize = 4096;
@@ -44,6 +44,8 @@ pub struct Unfetched {
     pub phase: Phase,
     /// `portal` if something else answered instead of the server.
     pub verdict: Verdict,
+    /// The cause, for programs.
+    pub cause: Cause,
     /// The reason, in a user's words; it has no credentials.
     pub reason: String,
     /// A time limit was reached.
@@ -203,6 +205,7 @@ impl From<ProbeFailure> for Unfetched {
         Unfetched {
             phase: failure.phase,
             verdict: failure.verdict,
+            cause: failure.cause,
             reason: failure.reason,
             timed_out: failure.timed_out,
             definite: failure.definite,

@@ -20,7 +20,7 @@ use super::tls::Tls;
 use super::tunnel::{ProxyRules, Via};
 use crate::environment::Environment;
 use crate::model::host::is_same_server;
-use crate::model::{GoRelease, Host, Phase, Proof, Target};
+use crate::model::{Cause, GoRelease, Host, Phase, Proof, Target};
 
 /// `net/http` stops before the eleventh request.
 const MAX_REQUESTS: usize = 10;
@@ -166,7 +166,7 @@ impl<'a> ProbeSession<'a> {
                     return Err(redirect_portal(answer.status.as_u16(), &next));
                 }
                 let reason = format!("{} redirects to what go cannot read", authority(&url));
-                return Err(refusal(Phase::Content, reason));
+                return Err(refusal(Phase::Content, reason).by(Cause::Portal));
             }
             let secure = next.scheme() == "https";
             if !secure && (url.scheme() == "https" || next.scheme() != "http") {

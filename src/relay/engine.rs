@@ -22,13 +22,13 @@ use super::rules::hop::{ChainEnd, Failure, FailureKind, HopClass, RelayHop};
 use super::rules::reply::Refusal;
 use super::rules::request::{ModuleFile, ProxyRequest, SumDbFile};
 use super::spool::{Content, Started};
-use super::stats::{Incident, RelayStats};
+use super::stats::{Incident, RefusedRequest, RelayStats};
 use super::upstream::{self, CannotStore, Errand};
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{GoSumLine, Hashed};
 use crate::gomod::sum::hash_go_mod;
-use crate::model::{Patterns, SumDb};
+use crate::model::{Cause, Patterns, SumDb};
 use crate::probe::Fetcher;
 
 /// Connections that stay open between requests.
@@ -53,6 +53,8 @@ pub struct RelaySetup {
     pub spool: PathBuf,
     /// How long one request may take.
     pub deadline: Duration,
+    /// How long all requests together may wait for busy servers.
+    pub patience: Duration,
 }
 
 /// The answer to one request.
@@ -124,7 +126,7 @@ impl Epoch {
         }
         Epoch {
             hops: setup.chain.hops.clone(),
-            health: Arc::new(Mutex::new(Health::new(database_hops.len()))),
+            health: Arc::new(Mutex::new(Health::new(database_hops.len(), setup.patience))),
             database_hops,
             setup,
             go_sum,
@@ -204,6 +206,12 @@ impl RelayEngine {
     /// What was served from where since the start.
     pub fn stats(&self) -> MutexGuard<'_, RelayStats> {
         lock(&self.stats)
+    }
+
+    /// Reports whether a request is under way.
+    pub fn is_busy(&self) -> bool {
+        let joined = lock(&self.joined);
+        joined.values().any(|answer| answer.upgrade().is_some())
     }
 
     /// Answers a request. `path` is the path of the request as go sent it, without the token.
@@ -315,10 +323,17 @@ impl RelayEngine {
         let start = Instant::now();
         let subject = Subject {
             is_private,
+            is_exact: request.is_exact(),
             deadline: start + epoch.setup.deadline,
             chance: u32::try_from(self.stats().requests() & 0xffff_ffff).unwrap_or(1),
         };
-        let mut course = Course::new(hops, end, subject, &mut epoch.health());
+        let is_absent = |hop: &usize| {
+            let hop = hops.get(*hop);
+            hop.is_some_and(|hop| upstream::is_absent(hop, path))
+        };
+        let absent: Vec<usize> = (0..hops.len()).filter(is_absent).collect();
+        let course = Course::new(hops, end, subject, &mut epoch.health());
+        let mut course = course.without(&absent);
         let mut under_way = FuturesUnordered::new();
         let (to, mut started) = mpsc::unbounded_channel();
         let mut files: HashMap<usize, Content> = HashMap::new();
@@ -383,8 +398,12 @@ impl RelayEngine {
             Ok(walked) => walked,
             Err(CannotStore(why)) => {
                 tracing::warn!(%why, "the relay cannot store a file");
-                stats.refused(502);
                 let why = format!("goroam's relay cannot store the file: {why}");
+                stats.refused(RefusedRequest {
+                    path: path.to_owned(),
+                    status: 502,
+                    failures: Vec::new(),
+                });
                 return Reply::Refused(Refusal::new(502, &why));
             }
         };
@@ -406,7 +425,12 @@ impl RelayEngine {
             (verdict, _) => {
                 let refusal = Refusal::of(&verdict, hops);
                 let refusal = refusal.unwrap_or_else(|| Refusal::new(502, "no proxy answered"));
-                stats.refused(refusal.status);
+                let named = |(hop, failure)| (name_of(hops, hop), failure);
+                stats.refused(RefusedRequest {
+                    path: path.to_owned(),
+                    status: refusal.status,
+                    failures: verdict.failures().into_iter().map(named).collect(),
+                });
                 Reply::Refused(refusal)
             }
         }
@@ -475,10 +499,8 @@ impl RelayEngine {
                 match hash {
                     Ok(Ok(hash)) => hash,
                     Ok(Err(error)) => {
-                        return Some(Failure::new(
-                            FailureKind::Fast,
-                            format!("sends a damaged zip: {}", error.why),
-                        ));
+                        let why = format!("sends a damaged zip: {}", error.why);
+                        return Some(Failure::new(FailureKind::Fast, why).by(Cause::Corrupt));
                     }
                     Err(_) => return None,
                 }

@@ -117,8 +117,8 @@ pub(super) fn html(engine: &RelayEngine) -> String {
             count.failed.to_string(),
             count
                 .last_failure
-                .clone()
-                .unwrap_or_else(|| "none".to_owned()),
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), |failure| failure.why.clone()),
         ];
         let _ = write!(rows, "<tr><th scope=\"row\">{}</th>", escaped(&hop.name));
         for cell in cells {

@@ -49,6 +49,7 @@ impl RelaySetup {
             go_sum: Vec::new(),
             spool,
             deadline: DEADLINE,
+            patience: Duration::ZERO,
         })
     }
 }

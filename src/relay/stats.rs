@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::rules::chain::RelayChain;
 use super::rules::course::AttemptEnd;
+use super::rules::hop::Failure;
 
-/// Incidents that are kept.
+/// Incidents, and refused requests, that are kept.
 const MOST_INCIDENTS: usize = 50;
 
 /// Counts of one relay.
@@ -17,6 +18,8 @@ pub struct RelayStats {
     /// By name, in no order of the chain.
     hops: BTreeMap<String, HopStats>,
     refusals: BTreeMap<u16, u64>,
+    /// The last of them, the oldest first.
+    refused: VecDeque<RefusedRequest>,
     fail_overs: u64,
     incidents: VecDeque<Incident>,
 }
@@ -31,9 +34,22 @@ pub struct HopStats {
     /// Attempts that failed; 404 is no failure.
     pub failed: u64,
     /// Why the last of them failed.
-    pub last_failure: Option<String>,
+    pub last_failure: Option<Failure>,
+    /// The last attempt of all failed.
+    pub is_failing: bool,
     /// The time that the files took together.
     pub time: Duration,
+}
+
+/// A request that go got no file for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRequest {
+    /// What was asked.
+    pub path: String,
+    /// The answer's status.
+    pub status: u16,
+    /// The hops that failed, the most useful first; none if no hop has the file.
+    pub failures: Vec<(String, Failure)>,
 }
 
 /// A hop served what a hash contradicts.
@@ -57,9 +73,10 @@ impl RelayStats {
     pub(super) fn attempt(&mut self, hop: &str, end: &AttemptEnd) {
         let hop = self.hops.entry(hop.to_owned()).or_default();
         hop.requests += 1;
+        hop.is_failing = matches!(end, AttemptEnd::Failed(_));
         if let AttemptEnd::Failed(failure) = end {
             hop.failed += 1;
-            hop.last_failure = Some(failure.why.clone());
+            hop.last_failure = Some(failure.clone());
         }
     }
 
@@ -71,9 +88,13 @@ impl RelayStats {
         hop.time += took;
     }
 
-    pub(super) fn refused(&mut self, status: u16) {
+    pub(super) fn refused(&mut self, request: RefusedRequest) {
         self.requests += 1;
-        *self.refusals.entry(status).or_default() += 1;
+        *self.refusals.entry(request.status).or_default() += 1;
+        if self.refused.len() == MOST_INCIDENTS {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(request);
     }
 
     pub(super) fn incident(&mut self, incident: Incident) {
@@ -104,6 +125,11 @@ impl RelayStats {
         self.refusals
             .iter()
             .map(|(status, count)| (*status, *count))
+    }
+
+    /// The last requests that were refused, the latest first.
+    pub fn refused_requests(&self) -> impl Iterator<Item = &RefusedRequest> {
+        self.refused.iter().rev()
     }
 
     /// The last incidents, the oldest first.

@@ -13,7 +13,7 @@ use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form;
 use crate::gomod::semver::is_canonical;
-use crate::model::{HopKind, Limits, Verdict};
+use crate::model::{Cause, HopKind, Limits, Verdict};
 use crate::probe::{Fetched, Fetcher, Unfetched};
 
 /// A file and where it goes.
@@ -101,14 +101,19 @@ async fn over_http(
 }
 
 fn judge(fetched: &Fetched, took: Duration) -> AttemptEnd {
-    let fail = |kind, why: String| AttemptEnd::Failed(Failure::new(kind, why));
+    let fail = |kind| {
+        let why = format!("answers {}", fetched.status);
+        let failure = Failure::new(kind, why).by(Cause::Status(fetched.status));
+        AttemptEnd::Failed(Failure {
+            retry_after: fetched.retry_after,
+            ..failure
+        })
+    };
     match fetched.status {
         200 => AttemptEnd::Served(took),
         404 | 410 => AttemptEnd::NotFound(took),
-        status @ (408 | 425 | 429 | 500..=599) => {
-            fail(FailureKind::Fast, format!("answers {status}"))
-        }
-        status => fail(FailureKind::Refused, format!("answers {status}")),
+        408 | 425 | 429 | 500..=599 => fail(FailureKind::Fast),
+        _ => fail(FailureKind::Refused),
     }
 }
 
@@ -118,7 +123,7 @@ fn failure(unfetched: Unfetched) -> Failure {
         true => FailureKind::Down,
         false => FailureKind::Fast,
     };
-    Failure::new(kind, unfetched.reason)
+    Failure::new(kind, unfetched.reason).by(unfetched.cause)
 }
 
 /// Why what came cannot be the file, whatever its hash.
@@ -148,10 +153,23 @@ fn misfit(request: &ProxyRequest, content: &Content) -> Option<Failure> {
         },
         ProxyRequest::SumDb { .. } => None,
     }?;
-    Some(Failure::new(
-        FailureKind::Down,
-        format!("sends a file that {why}"),
-    ))
+    let cause = match form::is_web_page(&start) {
+        true => Cause::Portal,
+        false => Cause::Corrupt,
+    };
+    Some(Failure::new(FailureKind::Down, format!("sends a file that {why}")).by(cause))
+}
+
+/// Reports whether the hop is a tree on this machine without this file.
+pub(super) fn is_absent(hop: &RelayHop, path: &str) -> bool {
+    let HopKind::File(url) = &hop.kind else {
+        return false;
+    };
+    let file = folder(url).and_then(|folder| below(&folder, path));
+    file.is_none_or(|file| {
+        let found = std::fs::metadata(file);
+        found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    })
 }
 
 /// A file of a tree on this machine. go's own rule: what is not there is a 404.
@@ -184,7 +202,8 @@ fn local(url: &str, errand: &Errand<'_>) -> Attempted {
         Ok(Some(content)) => (AttemptEnd::Served(took), Some(content)),
         Ok(None) => (AttemptEnd::NotFound(took), None),
         Err(error) => {
-            let failure = Failure::new(FailureKind::Fast, format!("cannot be read: {error}"));
+            let why = format!("cannot be read: {error}");
+            let failure = Failure::new(FailureKind::Fast, why).by(Cause::Config);
             (AttemptEnd::Failed(failure), None)
         }
     }

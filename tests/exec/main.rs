@@ -27,7 +27,8 @@ mod hostile;
 mod passes;
 #[cfg(unix)]
 mod place;
-mod reprobe;
+#[cfg(unix)]
+mod relayed;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]

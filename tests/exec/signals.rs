@@ -111,14 +111,11 @@ fn after_a_signal_there_is_no_further_step() {
     let words = project.user.write("words", failure);
     let words = words.display();
     let begin = format!("trap 'cat {words} >&2; exit 1' TERM; echo ready; ");
-    let mirror = project.user.path("w");
-    let args = format!(
-        "--summary json --tiers proxy,mirror --mirror {}",
-        mirror.display()
-    );
+    project.user.write("w/vendor/modules.txt", "");
+    let args = "--summary json --tiers proxy,vendor";
     let run = |script: String| {
         let command = ["sh", "-c", script.as_str()];
-        ready(project.exec("https://p.test", &args, &command))
+        ready(project.exec("https://p.test", args, &command))
     };
     let attempts = |child: Child| {
         let (status, _, said) = end(child);

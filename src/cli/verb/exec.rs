@@ -7,11 +7,13 @@ use crate::cli::{Context, Failure};
 use crate::exec::stall::StallLimits;
 use crate::exec::tiers::{TIER, plan};
 use crate::exec::{
-    self, AttemptReport, Blame, BlameReason, Blamed, Class, ExecEvent, ExecPlan, ExecSignals,
-    ExecSummary, FrozenSettings, LocalSources, TierPlan, usable,
+    self, AttemptReport, Blame, BlameReason, Blamed, Class, ExecEvent, ExecPlan, ExecRelay,
+    ExecSignals, ExecSummary, FrozenSettings, LocalSources, RelayTerms, TierPlan, usable,
 };
 use crate::gocmd::find;
-use crate::model::Tier;
+use crate::model::{Tier, plural};
+use crate::relay::rules::chain::KnownProxies;
+use crate::relay::rules::hop::HopLimits;
 use clap::{Args, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::io::Write;
@@ -33,13 +35,13 @@ pub struct Exec {
     /// Time limit for a connection
     #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "3s")]
     pub connect: Duration,
-    /// Time limit for the first byte of an answer
-    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "8s")]
-    pub first_byte: Duration,
-    /// Stop a download that has been silent for this time
+    /// Time limit for the first byte [default: 3s; 60s where no other proxy can answer]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit)]
+    pub first_byte: Option<Duration>,
+    /// Give up a download that has been silent for this time
     #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "30s")]
     pub stall: Duration,
-    /// Total time to wait for busy servers (503, 429)
+    /// Total time to wait for busy servers (503, 429) that no other can stand in for
     #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "60s")]
     pub retry_budget: Duration,
     /// Form of the summary at the end
@@ -75,24 +77,27 @@ pub enum SummaryForm {
     None,
 }
 
+/// Time limit for the first byte of what git, hg and ssh ask for.
+const GIT_FIRST_BYTE: Duration = Duration::from_secs(8);
+
 /// Runs the command. Its exit code is returned, unless a step was stuck or a checksum did not
 /// match.
 pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Failure> {
     // From here on signals are meant for the command.
     let mut signals = ExecSignals::listen()
         .map_err(|error| Failure::failed(format_args!("cannot listen to signals: {error}")))?;
-    let (plans, facts) = plans(context, &args).await?;
+    let (plans, facts, relay) = plans(context, &args).await?;
     let course = ExecPlan {
         plans,
         facts,
+        relay,
         command: args.command,
         env: context.env.clone(),
         limits: StallLimits {
             connect: args.connect,
-            first_byte: args.first_byte,
+            first_byte: args.first_byte.unwrap_or(GIT_FIRST_BYTE),
             stall: args.stall,
         },
-        retry_budget: args.retry_budget,
     };
     let mut news = |news: &ExecEvent<'_>| say(&exec_news(news));
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
@@ -121,12 +126,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
     Ok(u8::try_from(summary.exit).unwrap_or(EXIT_FAILED))
 }
 
-/// Returns the requested steps. Without a go command, its settings cannot be frozen, and the
+/// Returns the requested steps, and the relay that serves some of them. Without a go command, its settings cannot be frozen, and the
 /// command runs unchanged.
-async fn plans(
-    context: &Context,
-    args: &Exec,
-) -> Result<(Vec<TierPlan>, (FrozenSettings, LocalSources)), Failure> {
+async fn plans(context: &Context, args: &Exec) -> Result<Planned, Failure> {
     let mut wanted: Vec<Tier> = Vec::new();
     for step in &args.tiers {
         let tier = match step {
@@ -143,22 +145,65 @@ async fn plans(
     }
     let Some(frozen) = frozen(context).await else {
         let plans = wanted.into_iter().map(without_go).collect();
-        return Ok((plans, (FrozenSettings::default(), LocalSources::default())));
+        return Ok((plans, Default::default(), None));
     };
     let mirror = context.mirror(args.place.clone());
     let around = usable::around(&frozen, mirror);
-    Ok((plan(&frozen, &around, &wanted), (frozen, around)))
+    let terms = terms(context, args);
+    let relay = ExecRelay::start(&context.env, (&frozen, &around), &wanted, terms).await;
+    let relay = relay.unwrap_or_else(|error| {
+        let text = format!("no relay ({error}): go asks the proxies itself, without falling back");
+        say(&said(ODD, &text));
+        None
+    });
+    let variables = relay.as_ref().map(ExecRelay::variables);
+    let plans = plan(&frozen, &around, &wanted, variables.as_deref());
+    Ok((plans, (frozen, around), relay))
+}
+
+type Planned = (
+    Vec<TierPlan>,
+    (FrozenSettings, LocalSources),
+    Option<ExecRelay>,
+);
+
+fn terms(context: &Context, args: &Exec) -> RelayTerms {
+    let usual = HopLimits::default();
+    let paths = context.paths().ok();
+    let policy = paths
+        .as_ref()
+        .and_then(|paths| crate::agent::load_policy(paths, &context.env).ok());
+    let policy = policy.map(|loaded| loaded.policy);
+    RelayTerms {
+        known: policy
+            .map(|policy| KnownProxies::of(policy.targets.values()))
+            .unwrap_or_default(),
+        limits: HopLimits {
+            connect: args.connect,
+            first_byte: args.first_byte.unwrap_or(usual.first_byte),
+            patience: args.first_byte.unwrap_or(usual.patience),
+            stall: args.stall,
+            ..usual
+        },
+        patience: args.retry_budget,
+        // Without a home directory, the directory for temporary files is what there is.
+        spool: paths.map_or_else(std::env::temp_dir, |paths| paths.relay_spool()),
+    }
 }
 
 /// An unchanged command may use the network, so it can only be the first step.
 fn without_go(tier: Tier) -> TierPlan {
     let how = match tier {
         Tier::Proxy => Ok(vec![(TIER.to_owned(), tier.to_string())]),
-        Tier::Mirror | Tier::Vendor | Tier::Direct | Tier::Off => {
+        Tier::Mirror | Tier::Vendor | Tier::Direct | Tier::Cache | Tier::Off => {
             Err("the settings of go cannot be read, so none can be set".to_owned())
         }
     };
-    TierPlan { tier, how }
+    TierPlan {
+        tier,
+        is_relayed: false,
+        how,
+    }
 }
 
 async fn frozen(context: &Context) -> Option<FrozenSettings> {
@@ -184,14 +229,11 @@ fn say(text: &str) {
     drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
 }
 
-/// Formats an event: a step was left, or will be repeated.
+/// Formats an event: a step was left, or goes on.
 fn exec_news(news: &ExecEvent<'_>) -> String {
     let text = match news {
         ExecEvent::Left(attempt, next) => {
             format!("{}; continuing with the {next}", what(attempt))
-        }
-        ExecEvent::Waits(attempt, wait) => {
-            format!("{}; asking again in {}", what(attempt), length(*wait))
         }
         ExecEvent::Patient(stuck, lacks) => {
             let text = format!("{stuck}; go is left running, since no other step could do better");
@@ -223,25 +265,44 @@ fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
         let name = clean(&name.unwrap_or_default());
         return said(BAD, &format!("{name}: {}", last.line));
     }
-    let tried = before.iter().map(tried).collect::<Vec<_>>().join("; ");
     if last.class == Class::Mismatch {
         return mismatch(last);
     }
     if last.class.is_of_the_network() {
-        let mut all: Vec<String> = summary.attempts.iter().map(self::tried).collect();
+        let all = summary.attempts.iter();
+        let all = all.filter(|attempt| attempt.class != Class::Ok);
+        let mut all: Vec<String> = all.map(tried).collect();
         all.extend(summary.left_out.iter().map(reason));
         let all = all.join("; ");
         return said(BAD, &format!("{}; no step is left: {all}", what(last)));
     }
-    if before.is_empty() {
+    // Hops that merely lack a file are no news, unless the mirror had to stand in for them.
+    let stands_in = last.tier != Tier::Proxy;
+    let is_news = |attempt: &&AttemptReport| {
+        attempt.class != Class::Ok && (attempt.class != Class::NotFound || stands_in)
+    };
+    let news: Vec<&AttemptReport> = before.iter().filter(is_news).collect();
+    if news.is_empty() {
         return String::new();
     }
+    let from = match (&last.hop, last.tier) {
+        (Some(hop), Tier::Proxy) => clean(hop),
+        (_, Tier::Cache) => "the module cache".to_owned(),
+        (_, Tier::Direct) => "version control".to_owned(),
+        (_, tier) => format!("the {tier}"),
+    };
+    // The failures of this run have not been reported yet.
+    if last.class == Class::Ok && news.iter().all(|attempt| attempt.exit == last.exit) {
+        let failed: Vec<String> = news.into_iter().map(what).collect();
+        return said(GOOD, &format!("{}; built from {from}", failed.join("; ")));
+    }
+    let tried = news.into_iter().map(tried).collect::<Vec<_>>().join("; ");
     let (style, did) = if last.class == Class::Ok {
         (GOOD, "built from")
     } else {
         (BAD, "failed by itself on")
     };
-    said(style, &format!("{did} the {} ({tried})", last.tier))
+    said(style, &format!("{did} {from} ({tried})"))
 }
 
 fn said(style: anstyle::Style, text: &str) -> String {
@@ -249,12 +310,17 @@ fn said(style: anstyle::Style, text: &str) -> String {
 }
 
 fn tried(attempt: &AttemptReport) -> String {
-    let (tier, class, took) = (
-        attempt.tier,
-        attempt.class,
-        length(Duration::from_millis(attempt.ms)),
-    );
-    format!("{tier}: {class} after {took}")
+    let (tier, class) = (attempt.tier, attempt.class);
+    match &attempt.hop {
+        Some(hop) => {
+            let requests = plural(usize::try_from(attempt.requests).unwrap_or(0), "request");
+            format!("{}: {class} ({requests})", clean(hop))
+        }
+        None => {
+            let took = duration(Duration::from_millis(attempt.ms).as_secs_f64() * 1000.0);
+            format!("{tier}: {class} after {took}")
+        }
+    }
 }
 
 fn reasons(steps: &[(Tier, String)]) -> String {
@@ -272,10 +338,8 @@ fn what(attempt: &AttemptReport) -> String {
     let who = who(attempt, &blame);
     let class = attempt.class;
     let what = match class {
-        // A request of goroam's own confirmed it, so the message says what a person can do.
-        _ if attempt.portal.is_some() && class != Class::Busy => {
-            format!("a login page answers for {who} (log in with a browser)")
-        }
+        // The relay knows exactly what the server did.
+        _ if attempt.hop.is_some() && !has_advice(class) => clean(&attempt.line),
         Class::Timeout => format!("{who} does not answer"),
         Class::Refused => format!("{who} refuses the connection"),
         Class::Dns => format!("the name of {who} cannot be looked up"),
@@ -299,6 +363,11 @@ fn what(attempt: &AttemptReport) -> String {
         (_, None) => class.to_string(),
     };
     format!("{what} ({more})")
+}
+
+/// Is there more to say than what the server did?
+fn has_advice(class: Class) -> bool {
+    matches!(class, Class::Auth | Class::NotFound | Class::Portal)
 }
 
 /// Formats an authorization failure: no credentials, not enough rights, or an unrelated rule.
@@ -409,6 +478,9 @@ fn mismatch(attempt: &AttemptReport) -> String {
         BAD,
         &format!("{module} does not match its checksum (mismatch); nothing else is tried"),
     );
+    if attempt.hop.is_some() && seen.is_some_and(|seen| seen.hashes.is_none()) {
+        text.push_str(&format!("  {}\n", clean(&attempt.line)));
+    }
     if let Some(hashes) = seen.and_then(|seen| seen.hashes.as_ref()) {
         let wanted = clean(&hashes.by);
         text.push_str(&format!(
@@ -417,21 +489,11 @@ fn mismatch(attempt: &AttemptReport) -> String {
             clean(&hashes.wanted)
         ));
     }
-    if let Some(portal) = &attempt.portal {
-        text.push_str(&format!(
-            "  A login page answers, too: {}.\n  It does not explain what go was given.\n",
-            clean(portal)
-        ));
-    }
     text.push_str(
         "  Compare: the same go.sum line in the project's history, and the download on\n  \
          another network. Do not switch the check off.\n",
     );
     text
-}
-
-fn length(time: Duration) -> String {
-    duration(time.as_secs_f64() * 1000.0)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(super) fn lead(line: &str) -> Option<(Lead, &str)> {
 }
 
 /// Reports whether the text is a version (`v1.2.3…`) rather than a query like `latest`.
-pub(in crate::exec) fn is_version(text: &str) -> bool {
+pub(super) fn is_version(text: &str) -> bool {
     text.strip_prefix('v')
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('.'))
 }
@@ -112,7 +112,7 @@ pub(super) fn request(text: &str) -> Option<(&str, &str)> {
 
 /// Reports whether the URL is one that go requests from a proxy, a checksum database or a module's
 /// host.
-pub(in crate::exec) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
+pub(super) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
     let marks = "/@v/|/@latest|/sumdb/|?go-get=1|/lookup/|/tile/8/";
     any(marks, |mark| url.contains(mark))
         || proxies.iter().any(|base| {

@@ -16,10 +16,10 @@ mod statement;
 mod sums;
 mod words;
 
-pub(super) use form::{is_of_modules, is_version};
 pub use json::JsonWords;
 pub(super) use json::{JsonLines, next_line};
 pub use outcome::{
     Blame, BlameReason, Blamed, Class, Classified, CommandOutput, Exit, MismatchHashes,
 };
 pub use statement::classify;
+pub(super) use words::of_cause;

@@ -8,6 +8,7 @@ use serde::de::value::StrDeserializer;
 
 use super::form::{any, outside_quotes};
 use super::outcome::Class;
+use crate::model::Cause;
 
 /// Returns the class of a text from a table: one row a line, `CLASS: WORDS|WORDS`, `#` before a
 /// comment. The first row that fits decides.
@@ -70,7 +71,11 @@ pub(super) fn is_of_a_zip(text: &str) -> bool {
 fn status(text: &str) -> Option<Class> {
     let number = text.split(' ').next()?;
     let fits = number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit());
-    Some(match number.parse::<u16>().ok().filter(|_| fits)? {
+    number.parse().ok().filter(|_| fits).map(of_status)
+}
+
+fn of_status(status: u16) -> Class {
+    match status {
         404 | 410 => Class::NotFound,
         401 | 403 | 407 => Class::Auth,
         429 | 503 => Class::Busy,
@@ -82,7 +87,24 @@ fn status(text: &str) -> Option<Class> {
         300..=303 | 305..=399 => Class::Portal,
         // The answer has no content although content was requested.
         _ => Class::Corrupt,
-    })
+    }
+}
+
+/// The class of what the relay found out.
+pub(in crate::exec) fn of_cause(cause: Cause) -> Class {
+    match cause {
+        Cause::Dns => Class::Dns,
+        Cause::Unreachable => Class::Unreachable,
+        Cause::Refused => Class::Refused,
+        Cause::Timeout => Class::Timeout,
+        Cause::Stalled => Class::Stalled,
+        Cause::Reset => Class::Reset,
+        Cause::Tls => Class::Tls,
+        Cause::Portal => Class::Portal,
+        Cause::Corrupt => Class::Corrupt,
+        Cause::Config => Class::Config,
+        Cause::Status(status) => of_status(status),
+    }
 }
 
 /// Classifies what an HTTP proxy answered to CONNECT: the status text without its number

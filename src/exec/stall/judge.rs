@@ -46,6 +46,17 @@ pub struct Sample {
     pub downloading: bool,
 }
 
+impl Sample {
+    /// Leaves out the connections to the relay. While it works on a request, the command waits for
+    /// nothing else.
+    pub(in crate::exec) fn without(&mut self, is_relay: impl Fn(SocketAddr) -> bool, works: bool) {
+        if let Some(sockets) = &mut self.sockets {
+            sockets.retain(|socket| !socket.peer.is_some_and(&is_relay));
+        }
+        self.busy |= works;
+    }
+}
+
 /// A socket of go, or of a process that go has started to fetch something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Socket {

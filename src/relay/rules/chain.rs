@@ -119,6 +119,7 @@ impl RelayChain {
                 name,
                 kind: hop.kind.clone(),
                 class,
+                is_own: false,
                 sees_private: matches!(class, HopClass::Local | HopClass::Private),
                 then: hop.then,
                 limits,
@@ -164,6 +165,22 @@ impl RelayChain {
         Some(RelayForm { kind, goproxy })
     }
 
+    /// Adds a tree of this machine, at the beginning or at the end: its name and its `file://` URL.
+    pub fn add_own(&mut self, at_the_end: bool, name: &str, url: String, limits: HopLimits) {
+        let own = self.hops.iter().take_while(|hop| hop.is_own).count();
+        let place = if at_the_end { self.hops.len() } else { own };
+        let hop = RelayHop {
+            name: name.to_owned(),
+            kind: HopKind::File(url),
+            class: HopClass::Local,
+            is_own: true,
+            sees_private: true,
+            then: Some(Separator::Pipe),
+            limits,
+        };
+        self.hops.insert(place, hop);
+    }
+
     /// Reports whether only private hops may see this module path.
     pub fn is_private(&self, module: &str) -> bool {
         self.private.matches(module)
@@ -180,6 +197,7 @@ impl RelayChain {
             name: name.to_owned(),
             kind: HopKind::Proxy(format!("https://{name}")),
             class: HopClass::Public,
+            is_own: false,
             sees_private: false,
             then: None,
             limits: hops.last().map(|hop| hop.limits).unwrap_or_default(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::breaker::Permit;
 use super::health::Health;
 use super::hop::{ChainEnd, Failure, FailureKind, HopClass, RelayHop};
+use crate::model::Cause;
 use crate::model::chain::Separator;
 
 /// The pause before an attempt is repeated: this, times a random number from one to four.
@@ -45,6 +46,16 @@ pub enum Verdict {
     NoHop,
 }
 
+impl Verdict {
+    /// What failed, if that is why there is no file.
+    pub fn failures(self) -> Vec<(usize, Failure)> {
+        match self {
+            Verdict::Failed(failures) => failures,
+            Verdict::Serve(_) | Verdict::NotFound | Verdict::NoHop => Vec::new(),
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptEnd {
@@ -71,6 +82,7 @@ pub struct Course<'a> {
     deadline: Instant,
     /// A random number, for the pauses.
     chance: u32,
+    is_exact: bool,
     verdict: Option<Verdict>,
 }
 
@@ -99,6 +111,8 @@ enum Ended {
 pub struct Subject {
     /// Does the path match GOPRIVATE (or GONOPROXY)? Then only private hops may see it.
     pub is_private: bool,
+    /// One version is asked for, and not which versions there are?
+    pub is_exact: bool,
     /// The moment after which go gets an answer, whatever is under way.
     pub deadline: Instant,
     /// Any number, for the pauses between repetitions.
@@ -128,8 +142,17 @@ impl<'a> Course<'a> {
             retries_left: RETRY_BUDGET,
             deadline: subject.deadline,
             chance: subject.chance,
+            is_exact: subject.is_exact,
             verdict: None,
         }
+    }
+
+    /// These hops are trees on this machine that have no such file.
+    pub fn without(mut self, absent: &[usize]) -> Course<'a> {
+        self.order.retain(|hop| !absent.contains(hop));
+        self.ended
+            .extend(absent.iter().map(|hop| (*hop, Ended::NotFound)));
+        self
     }
 
     /// The next step. Call it again after each step but [`Step::Wait`], and after each report.
@@ -151,7 +174,7 @@ impl<'a> Course<'a> {
                 };
             }
             match self.next_to_begin(health, now) {
-                Next::Begin => self.begin(health, now),
+                Next::Begin(at) => self.begin(at, health, now),
                 Next::Wait(until) => return Step::Wait(until.min(self.deadline)),
                 Next::Conclude => self.verdict = Some(self.conclude()),
             }
@@ -198,6 +221,7 @@ impl<'a> Course<'a> {
                 let limit = self.hops.get(hop).map_or(0, |hop| hop.limits.retries);
                 if let Some(attempt) = self.under_way.get_mut(at)
                     && failure.kind == FailureKind::Fast
+                    && failure.retry_after.is_none()
                     && attempt.repeated < limit
                     && self.retries_left > 0
                     && now + pause < self.deadline
@@ -206,8 +230,10 @@ impl<'a> Course<'a> {
                     attempt.to_send = Some(pause);
                     self.retries_left -= 1;
                 } else {
-                    self.under_way.remove(at);
+                    let attempt = self.under_way.remove(at);
+                    let asked = failure.retry_after;
                     self.ended.push((hop, Ended::Failed(failure)));
+                    self.wait_for_busy(attempt, asked, health, now);
                 }
             }
         }
@@ -223,24 +249,15 @@ impl<'a> Course<'a> {
     }
 
     fn next_to_begin(&mut self, health: &mut Health, now: Instant) -> Next {
-        let has_next = self.begun < self.order.len() && self.may_pass();
+        let next = self.next_hop();
         if self.under_way.is_empty() {
-            return if has_next {
-                Next::Begin
-            } else {
-                Next::Conclude
-            };
+            return next.map_or(Next::Conclude, Next::Begin);
         }
-        let may_hedge = has_next
-            && self
-                .order
-                .get(self.begun)
-                .is_some_and(|hop| self.is_public(*hop));
+        let is_public = |at: &usize| self.order.get(*at).is_some_and(|hop| self.is_public(*hop));
+        let beside = next.filter(is_public);
         let slow = self.under_way.iter().position(|attempt| !attempt.is_hedged);
-        let Some(slow) = slow.filter(|_| may_hedge) else {
-            return Next::Wait(self.deadline);
-        };
-        let Some(attempt) = self.under_way.get_mut(slow) else {
+        let slow = slow.and_then(|slow| self.under_way.get_mut(slow));
+        let (Some(attempt), Some(beside)) = (slow, beside) else {
             return Next::Wait(self.deadline);
         };
         let due = attempt.since + health.hedge_after(attempt.hop);
@@ -250,9 +267,55 @@ impl<'a> Course<'a> {
         // Asked once; without credit the first hop has its whole time limit.
         attempt.is_hedged = true;
         if health.spend_hedge() {
-            Next::Begin
+            Next::Begin(beside)
         } else {
             Next::Wait(self.deadline)
+        }
+    }
+
+    /// The place in the order of the hop that may be asked next.
+    fn next_hop(&self) -> Option<usize> {
+        let may_pass = self.may_pass();
+        let mut places = self.begun..self.order.len();
+        places.find(|at| match self.order.get(*at) {
+            Some(hop) if self.is_own(*hop) => self.may_use_own(*at),
+            Some(_) | None => may_pass,
+        })
+    }
+
+    /// Nothing leaves this machine with a request to a tree of goroam's own, so no hop keeps a path
+    /// from it. But a list of it must not hide what go would find with `direct`.
+    fn may_use_own(&self, at: usize) -> bool {
+        let later = self.order.get(at..).unwrap_or_default();
+        let comes_first = later.iter().any(|hop| !self.is_own(*hop));
+        let has_failed = self
+            .ended
+            .iter()
+            .any(|(_, ended)| *ended != Ended::NotFound);
+        let is_exact = self.is_exact || self.end == ChainEnd::Nothing;
+        self.under_way.is_empty() && (is_exact || comes_first || has_failed)
+    }
+
+    /// A busy server that no other hop can stand in for is asked again when it wants to be, as long
+    /// as the budget allows.
+    fn wait_for_busy(
+        &mut self,
+        attempt: Attempt,
+        asked: Option<Duration>,
+        health: &mut Health,
+        now: Instant,
+    ) {
+        let is_alone = self.under_way.is_empty() && self.next_hop().is_none();
+        let Some(asked) = asked.filter(|_| is_alone) else {
+            return;
+        };
+        let pause = health.wait(attempt.hop, asked, now, self.deadline);
+        if pause.is_some() {
+            self.ended.pop();
+            self.under_way.push(Attempt {
+                to_send: pause,
+                ..attempt
+            });
         }
     }
 
@@ -279,6 +342,10 @@ impl<'a> Course<'a> {
         }
     }
 
+    fn is_own(&self, hop: usize) -> bool {
+        self.hops.get(hop).is_some_and(|hop| hop.is_own)
+    }
+
     fn is_public(&self, hop: usize) -> bool {
         let hop = self.hops.get(hop);
         hop.is_some_and(|hop| hop.class == HopClass::Public)
@@ -286,14 +353,15 @@ impl<'a> Course<'a> {
 
     /// Begins the next hop of the order, or passes over it if its breaker is open and another hop
     /// can serve.
-    fn begin(&mut self, health: &mut Health, now: Instant) {
-        let Some(&hop) = self.order.get(self.begun) else {
+    fn begin(&mut self, at: usize, health: &mut Health, now: Instant) {
+        let Some(&hop) = self.order.get(at) else {
             return;
         };
-        self.begun += 1;
+        self.begun = at + 1;
         let permit = health.permit(hop, now);
         let moves_on = self.hops.get(hop).is_some_and(RelayHop::outage_moves_on);
-        let has_next = moves_on && self.begun < self.order.len();
+        let later = self.order.get(self.begun..).unwrap_or_default();
+        let has_next = later.iter().any(|next| moves_on || self.is_own(*next));
         let has_other = has_next || !self.under_way.is_empty();
         let is_passed_over = match permit {
             Permit::Closed | Permit::Trial => false,
@@ -310,11 +378,12 @@ impl<'a> Course<'a> {
             } else {
                 FailureKind::Open
             };
-            let is_remembered = true;
             let failure = Failure {
                 kind,
                 why,
-                is_remembered,
+                cause: health.last_failure(hop).and_then(|failure| failure.cause),
+                retry_after: None,
+                is_remembered: true,
             };
             self.ended.push((hop, Ended::Failed(failure)));
             return;
@@ -343,7 +412,7 @@ impl<'a> Course<'a> {
     fn give_up(&mut self, health: &mut Health, now: Instant) {
         for attempt in std::mem::take(&mut self.under_way) {
             let why = "did not answer within the deadline of the request";
-            let failure = Failure::new(FailureKind::Down, why);
+            let failure = Failure::new(FailureKind::Down, why).by(Cause::Stalled);
             health.failed(attempt.hop, &failure, now);
             self.ended.push((attempt.hop, Ended::Failed(failure)));
         }
@@ -352,12 +421,12 @@ impl<'a> Course<'a> {
 
     /// What go gets when no hop served.
     fn conclude(&self) -> Verdict {
-        if self.order.is_empty() && self.end == ChainEnd::Nothing {
+        if self.order.is_empty() && self.ended.is_empty() && self.end == ChainEnd::Nothing {
             return Verdict::NoHop;
         }
         let has_reached_end =
-            self.begun == self.order.len() && self.under_way.is_empty() && self.may_pass();
-        let last = self.order.last();
+            self.next_hop().is_none() && self.under_way.is_empty() && self.may_pass();
+        let last = self.order.iter().rev().find(|hop| !self.is_own(**hop));
         // go walks `direct` itself, after a 404. After `,` only if the last hop said so.
         let hands_over = self.end == ChainEnd::Direct
             && has_reached_end
@@ -405,354 +474,10 @@ impl<'a> Course<'a> {
 }
 
 enum Next {
-    Begin,
+    Begin(usize),
     Wait(Instant),
     Conclude,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::chain::HopKind;
-    use crate::relay::rules::hop::HopLimits;
-
-    const SECOND: Duration = Duration::from_secs(1);
-    const FAST: &str = "refuses the connection";
-
-    fn hop(name: &str, class: HopClass, then: Option<Separator>) -> RelayHop {
-        RelayHop {
-            name: name.to_owned(),
-            kind: HopKind::Proxy(format!("https://{name}")),
-            class,
-            sees_private: matches!(class, HopClass::Local | HopClass::Private),
-            then,
-            limits: HopLimits::default(),
-        }
-    }
-
-    const COMMA: Option<Separator> = Some(Separator::Comma);
-    const PIPE: Option<Separator> = Some(Separator::Pipe);
-
-    fn failed(kind: FailureKind) -> AttemptEnd {
-        let why = FAST.to_owned();
-        AttemptEnd::Failed(Failure::new(kind, why))
-    }
-
-    /// Walks a chain in which each hop always ends in the same way; the hops that were asked, in
-    /// order, and the verdict.
-    fn walk(
-        hops: &[RelayHop],
-        end: ChainEnd,
-        is_private: bool,
-        ends: &[AttemptEnd],
-    ) -> (Vec<usize>, Verdict) {
-        let mut health = Health::new(hops.len());
-        walk_with(&mut health, hops, end, is_private, ends)
-    }
-
-    fn walk_with(
-        health: &mut Health,
-        hops: &[RelayHop],
-        end: ChainEnd,
-        is_private: bool,
-        ends: &[AttemptEnd],
-    ) -> (Vec<usize>, Verdict) {
-        let mut now = Instant::now();
-        let subject = Subject {
-            is_private,
-            deadline: now + 60 * SECOND,
-            chance: 7,
-        };
-        let mut course = Course::new(hops, end, subject, health);
-        let mut asked = Vec::new();
-        loop {
-            match course.next_step(health, now) {
-                Step::Ask { hop, pause, .. } => {
-                    asked.push(hop);
-                    now += pause;
-                    course.report(hop, ends[hop].clone(), health, now);
-                }
-                Step::Wait(_) => panic!("nothing is under way"),
-                Step::Done(verdict) => return (asked, verdict),
-            }
-        }
-    }
-
-    #[test]
-    fn refusing_hops_are_asked_three_times_each_silent_ones_once_and_the_third_serves() {
-        let hops = [
-            hop("a", HopClass::Public, COMMA),
-            hop("b", HopClass::Public, COMMA),
-            hop("c", HopClass::Public, None),
-        ];
-        let served = AttemptEnd::Served(SECOND / 100);
-        let fast = failed(FailureKind::Fast);
-        let ends = [fast.clone(), fast, served.clone()];
-        assert_eq!(
-            walk(&hops, ChainEnd::Nothing, false, &ends),
-            (vec![0, 0, 0, 1, 1, 1, 2], Verdict::Serve(2))
-        );
-        let silent = failed(FailureKind::Down);
-        let ends = [silent.clone(), silent, served];
-        assert_eq!(
-            walk(&hops, ChainEnd::Nothing, false, &ends),
-            (vec![0, 1, 2], Verdict::Serve(2))
-        );
-    }
-
-    #[test]
-    fn all_bad_is_a_502_with_every_hop_once() {
-        let hops = [
-            hop("a", HopClass::Public, PIPE),
-            hop("b", HopClass::Public, None),
-        ];
-        let ends = [failed(FailureKind::Down), failed(FailureKind::Fast)];
-        let (_, verdict) = walk(&hops, ChainEnd::Nothing, false, &ends);
-        let Verdict::Failed(failures) = verdict else {
-            panic!("{verdict:?}");
-        };
-        let kinds: Vec<_> = failures
-            .iter()
-            .map(|(hop, failure)| (*hop, failure.kind))
-            .collect();
-        assert_eq!(kinds, [(1, FailureKind::Fast), (0, FailureKind::Down)]);
-    }
-
-    #[test]
-    fn a_private_or_unknown_hop_before_a_comma_keeps_the_path_when_it_fails() {
-        for class in [HopClass::Private, HopClass::Gatekeeper] {
-            let hops = [
-                hop("corp", class, COMMA),
-                hop("public", HopClass::Public, None),
-            ];
-            for kind in [FailureKind::Down, FailureKind::Fast, FailureKind::Refused] {
-                let ends = [failed(kind), AttemptEnd::Served(SECOND)];
-                let (asked, verdict) = walk(&hops, ChainEnd::Nothing, false, &ends);
-                assert!(!asked.contains(&1), "{class:?} {kind:?}");
-                assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
-            }
-            let ends = [AttemptEnd::NotFound(SECOND), AttemptEnd::Served(SECOND)];
-            let (asked, verdict) = walk(&hops, ChainEnd::Nothing, false, &ends);
-            assert_eq!((asked, verdict), (vec![0, 1], Verdict::Serve(1)));
-        }
-    }
-
-    #[test]
-    fn a_private_path_is_seen_by_private_hops_only() {
-        let hops = [
-            hop("public", HopClass::Public, PIPE),
-            hop("corp", HopClass::Private, PIPE),
-            hop("other", HopClass::Gatekeeper, None),
-        ];
-        let found = AttemptEnd::Served(SECOND);
-        for end in [
-            failed(FailureKind::Fast),
-            AttemptEnd::NotFound(SECOND),
-            found.clone(),
-        ] {
-            let ends = [found.clone(), end, found.clone()];
-            let (asked, _) = walk(&hops, ChainEnd::Nothing, true, &ends);
-            assert!(asked.iter().all(|hop| *hop == 1), "{asked:?}");
-        }
-        let public = [hop("public", HopClass::Public, None)];
-        let (asked, verdict) = walk(&public, ChainEnd::Nothing, true, &[found]);
-        assert_eq!((asked, verdict), (vec![], Verdict::NoHop));
-    }
-
-    #[test]
-    fn a_404_of_an_authoritative_hop_counts_though_a_public_one_is_down() {
-        let hops = [
-            hop("down", HopClass::Public, COMMA),
-            hop("good", HopClass::Public, None),
-        ];
-        let ends = [failed(FailureKind::Fast), AttemptEnd::NotFound(SECOND)];
-        assert_eq!(
-            walk(&hops, ChainEnd::Nothing, false, &ends).1,
-            Verdict::NotFound
-        );
-        let hops = [
-            hop("corp", HopClass::Private, PIPE),
-            hop("good", HopClass::Public, None),
-        ];
-        let (_, verdict) = walk(&hops, ChainEnd::Nothing, false, &ends);
-        assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
-        // A directory without the file says nothing about the module.
-        let hops = [
-            hop("mirror", HopClass::Local, COMMA),
-            hop("down", HopClass::Public, None),
-        ];
-        let ends = [AttemptEnd::NotFound(SECOND), failed(FailureKind::Fast)];
-        let (_, verdict) = walk(&hops, ChainEnd::Nothing, false, &ends);
-        assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
-    }
-
-    #[test]
-    fn go_is_sent_on_to_direct_as_the_chain_says() {
-        let not_found = || AttemptEnd::NotFound(SECOND);
-        for (then, class, end, is_handed_over) in [
-            (COMMA, HopClass::Public, not_found(), true),
-            (COMMA, HopClass::Private, not_found(), true),
-            (COMMA, HopClass::Private, failed(FailureKind::Fast), false),
-            (
-                COMMA,
-                HopClass::Gatekeeper,
-                failed(FailureKind::Down),
-                false,
-            ),
-            (PIPE, HopClass::Private, failed(FailureKind::Fast), true),
-            (PIPE, HopClass::Public, failed(FailureKind::Down), true),
-        ] {
-            let hops = [hop("a", class, then)];
-            let (_, verdict) = walk(&hops, ChainEnd::Direct, false, &[end.clone()]);
-            assert_eq!(
-                verdict == Verdict::NotFound,
-                is_handed_over,
-                "{class:?} {end:?}"
-            );
-        }
-        let (_, verdict) = walk(&[], ChainEnd::Direct, true, &[]);
-        assert_eq!(verdict, Verdict::NotFound);
-    }
-
-    #[test]
-    fn one_request_pays_for_a_silent_hop_and_the_next_ones_pass_over_it() {
-        let hops = [
-            hop("a", HopClass::Public, COMMA),
-            hop("b", HopClass::Public, None),
-        ];
-        let ends = [failed(FailureKind::Down), AttemptEnd::Served(SECOND)];
-        let mut health = Health::new(2);
-        let asked =
-            |health: &mut Health| walk_with(health, &hops, ChainEnd::Nothing, false, &ends).0;
-        assert_eq!(asked(&mut health), [0, 1]);
-        assert_eq!(asked(&mut health), [1]);
-        // The last that could serve is asked although it failed.
-        let ends = [failed(FailureKind::Down), failed(FailureKind::Down)];
-        walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
-        let (asked, _) = walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
-        assert_eq!(asked, [1]);
-    }
-
-    #[test]
-    fn a_hop_with_wrong_content_is_out_and_named_first() {
-        let hops = [
-            hop("a", HopClass::Public, COMMA),
-            hop("b", HopClass::Public, None),
-        ];
-        let mut health = Health::new(2);
-        let wrong = failed(FailureKind::WrongContent);
-        let ends = [wrong.clone(), AttemptEnd::Served(SECOND)];
-        let walked = walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
-        assert_eq!(walked, (vec![0, 1], Verdict::Serve(1)));
-        let ends = [AttemptEnd::Served(SECOND), AttemptEnd::NotFound(SECOND)];
-        let (asked, verdict) = walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
-        assert_eq!(asked, [1]);
-        let Verdict::Failed(failures) = verdict else {
-            panic!("{verdict:?}");
-        };
-        assert_eq!(failures[0].1.kind, FailureKind::WrongContent);
-    }
-
-    #[test]
-    fn a_second_public_hop_is_asked_beside_a_slow_one_and_the_first_answer_wins() {
-        let hops = [
-            hop("slow", HopClass::Public, COMMA),
-            hop("quick", HopClass::Public, None),
-        ];
-        let mut health = Health::new(2);
-        let start = Instant::now();
-        let subject = Subject {
-            is_private: false,
-            deadline: start + 60 * SECOND,
-            chance: 1,
-        };
-        let mut course = Course::new(&hops, ChainEnd::Nothing, subject, &mut health);
-        let ask = |hop| Step::Ask {
-            hop,
-            pause: Duration::ZERO,
-            first_byte: if hop == 0 { 3 * SECOND } else { 60 * SECOND },
-        };
-        assert_eq!(course.next_step(&mut health, start), ask(0));
-        assert_eq!(
-            course.next_step(&mut health, start),
-            Step::Wait(start + SECOND)
-        );
-        assert_eq!(course.next_step(&mut health, start + SECOND), ask(1));
-        // Its 404 does not win against a hop that has not answered.
-        course.report(
-            1,
-            AttemptEnd::NotFound(SECOND),
-            &mut health,
-            start + 2 * SECOND,
-        );
-        assert_eq!(
-            course.next_step(&mut health, start + 2 * SECOND),
-            Step::Wait(subject.deadline)
-        );
-        course.report(
-            0,
-            AttemptEnd::Served(SECOND),
-            &mut health,
-            start + 3 * SECOND,
-        );
-        let done = course.next_step(&mut health, start + 3 * SECOND);
-        assert_eq!(done, Step::Done(Verdict::Serve(0)));
-    }
-
-    #[test]
-    fn nothing_is_asked_beside_a_private_hop_however_slow_it_is() {
-        let hops = [
-            hop("corp", HopClass::Private, PIPE),
-            hop("public", HopClass::Public, None),
-        ];
-        let mut health = Health::new(2);
-        let start = Instant::now();
-        let subject = Subject {
-            is_private: false,
-            deadline: start + 60 * SECOND,
-            chance: 1,
-        };
-        let mut course = Course::new(&hops, ChainEnd::Nothing, subject, &mut health);
-        let _ = course.next_step(&mut health, start);
-        let later = start + 59 * SECOND;
-        assert_eq!(
-            course.next_step(&mut health, later),
-            Step::Wait(subject.deadline)
-        );
-        let done = course.next_step(&mut health, subject.deadline);
-        assert!(matches!(done, Step::Done(Verdict::Failed(_))), "{done:?}");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_private_path_reaches_a_public_hop_and_every_walk_ends(
-            shape in proptest::collection::vec((0..4_usize, 0..3_usize, 0..7_usize), 1..7),
-            is_private in proptest::bool::ANY,
-            is_direct in proptest::bool::ANY,
-        ) {
-            let classes = [HopClass::Local, HopClass::Public, HopClass::Private, HopClass::Gatekeeper];
-            let thens = [COMMA, PIPE, None];
-            let hops: Vec<RelayHop> = shape.iter().map(|(class, then, _)| hop("h", classes[*class], thens[*then])).collect();
-            let kinds = [FailureKind::WrongContent, FailureKind::Refused, FailureKind::Fast, FailureKind::Down];
-            let ends: Vec<AttemptEnd> = shape.iter().map(|(_, _, end)| match end {
-                0..4 => failed(kinds[*end]),
-                4 => AttemptEnd::Served(SECOND),
-                _ => AttemptEnd::NotFound(SECOND),
-            }).collect();
-            let end = if is_direct { ChainEnd::Direct } else { ChainEnd::Nothing };
-            let (asked, verdict) = walk(&hops, end, is_private, &ends);
-            for hop in &asked {
-                proptest::prop_assert!(hops[*hop].may_see(is_private));
-                // No hop before it keeps the path.
-                for before in asked.iter().filter(|before| *before < hop) {
-                    let guards = matches!(hops[*before].class, HopClass::Private | HopClass::Gatekeeper);
-                    let is_outage = matches!(ends[*before], AttemptEnd::Failed(_));
-                    proptest::prop_assert!(!(guards && is_outage && hops[*before].then != PIPE));
-                }
-            }
-            if let Verdict::Serve(hop) = verdict {
-                proptest::prop_assert_eq!(&ends[hop], &AttemptEnd::Served(SECOND));
-            }
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, BreakerState, Outcome, Permit};
 use super::hop::{Failure, FailureKind};
+use crate::model::Cause;
 
 /// A second hop is asked beside one that is slower than its 95th percentile, but never sooner.
 const SOONEST_HEDGE: Duration = Duration::from_millis(300);
@@ -21,12 +22,16 @@ const MOST_CREDIT: u32 = 10 * HEDGE_COST;
 
 /// Hedges in a row that a hop may lose before it counts as silent.
 const MOST_LOST_HEDGES: u32 = 2;
+/// A server that says 0 must not be asked in a tight loop.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What is known about the hops of one chain on one network.
 #[derive(Debug, Clone)]
 pub struct Health {
     hops: Vec<HopHealth>,
     hedge_credit: u32,
+    /// How long requests may still wait for busy servers.
+    patience: Duration,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -34,15 +39,18 @@ struct HopHealth {
     breaker: Breaker,
     lost_hedges: u32,
     last_failure: Option<Failure>,
+    /// It wants no request before.
+    busy_until: Option<Instant>,
     latencies: VecDeque<Duration>,
 }
 
 impl Health {
-    /// Nothing is known yet.
-    pub fn new(hops: usize) -> Health {
+    /// Nothing is known yet. `patience`: how long requests may wait for busy servers in all.
+    pub fn new(hops: usize, patience: Duration) -> Health {
         Health {
             hops: vec![HopHealth::default(); hops],
             hedge_credit: FIRST_CREDIT,
+            patience,
         }
     }
 
@@ -65,6 +73,25 @@ impl Health {
         let mut times: Vec<Duration> = self.hops.get(hop)?.latencies.iter().copied().collect();
         times.sort_unstable();
         times.get(times.len() / 2).copied()
+    }
+
+    /// How long to wait for a busy server that asks for this time; `None`: not at all. Requests that
+    /// wait for the same server at the same time cost their time once.
+    pub fn wait(
+        &mut self,
+        hop: usize,
+        asked: Duration,
+        now: Instant,
+        deadline: Instant,
+    ) -> Option<Duration> {
+        let hop = self.hops.get_mut(hop)?;
+        let until = now + asked.max(SHORTEST_WAIT);
+        let known = hop.busy_until.map_or(now, |until| until.max(now));
+        let more = until.saturating_duration_since(known);
+        let left = self.patience.checked_sub(more);
+        self.patience = left.filter(|_| until < deadline)?;
+        hop.busy_until = Some(until.max(known));
+        Some(until - now)
     }
 
     /// Why it failed last.
@@ -122,7 +149,7 @@ impl Health {
         if hop.lost_hedges >= MOST_LOST_HEDGES {
             hop.breaker.record(Outcome::Down, now);
             let why = "is slower than the next proxy of the chain";
-            hop.last_failure = Some(Failure::new(FailureKind::Down, why));
+            hop.last_failure = Some(Failure::new(FailureKind::Down, why).by(Cause::Stalled));
         }
     }
 
@@ -163,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_tenth_of_the_requests_and_two_more_are_doubled() {
-        let mut health = Health::new(1);
+        let mut health = Health::new(1, Duration::ZERO);
         let mut doubled = 0;
         for _ in 0..1000 {
             health.begin_request();
@@ -174,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_second_hop_waits_for_the_usual_time_of_the_first() {
-        let mut health = Health::new(2);
+        let mut health = Health::new(2, Duration::ZERO);
         let now = Instant::now();
         assert_eq!(health.hedge_after(0), USUAL_HEDGE);
         for n in 1..=100 {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::model::Cause;
 use crate::model::chain::{HopKind, Separator};
 
 /// A hop as the relay uses it. The order in the chain is the policy's; speed never changes it.
@@ -14,6 +15,8 @@ pub struct RelayHop {
     pub kind: HopKind,
     /// Its operator.
     pub class: HopClass,
+    /// A tree that goroam has added to the chain: the mirror, the module cache.
+    pub is_own: bool,
     /// Private paths may be sent to it.
     pub sees_private: bool,
     /// What follows it in the chain.
@@ -90,6 +93,10 @@ pub struct Failure {
     pub kind: FailureKind,
     /// For people, without the hop's name: `refuses the connection`.
     pub why: String,
+    /// For programs; `None`: only goroam can say so, not the server.
+    pub cause: Option<Cause>,
+    /// When a busy server wants to be asked again.
+    pub retry_after: Option<Duration>,
     /// It happened to an earlier request; the hop was not asked again.
     pub is_remembered: bool,
 }
@@ -100,7 +107,17 @@ impl Failure {
         Failure {
             kind,
             why: why.into(),
+            cause: None,
+            retry_after: None,
             is_remembered: false,
+        }
+    }
+
+    /// Sets the cause.
+    pub fn by(self, cause: Cause) -> Failure {
+        Failure {
+            cause: Some(cause),
+            ..self
         }
     }
 }

@@ -95,6 +95,7 @@ mod tests {
             name: name.to_owned(),
             kind: HopKind::Proxy(format!("https://{name}")),
             class: HopClass::Public,
+            is_own: false,
             sees_private: false,
             then: None,
             limits: HopLimits::default(),

@@ -80,6 +80,16 @@ impl ProxyRequest {
     }
 }
 
+impl ProxyRequest {
+    /// Does it ask for one version, and not which versions there are?
+    pub fn is_exact(&self) -> bool {
+        let ProxyRequest::Module { file, .. } = self else {
+            return true;
+        };
+        !matches!(file, ModuleFile::List | ModuleFile::Latest)
+    }
+}
+
 impl ModuleFile {
     fn parse(name: &str) -> Option<ModuleFile> {
         if name == "list" {
