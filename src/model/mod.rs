@@ -18,6 +18,7 @@ pub mod observation;
 pub mod pattern;
 pub mod plan;
 pub mod public_code;
+mod public_suffix;
 pub mod snapshot;
 pub mod status;
 pub mod sumdb;

@@ -1,7 +1,7 @@
 //! Hosts of public Go code: where a pattern that exempts modules from verification would exempt
 //! modules that everyone builds from.
 //!
-//! The public suffix list (the crate `psl`) defines which domains have many owners. The lists here
+//! The public suffix list (`public_suffix`) defines which domains have many owners. The lists here
 //! hold what it does not. They can never be complete, so they only judge names that are written
 //! out; a pattern that leaves its host open is judged without them.
 //!
@@ -11,10 +11,9 @@
 //! domain that one owner has. Every other form leaves open which hosts it matches, and so may match
 //! hosts that were not checked.
 
-use psl::Type;
-
 use super::mask::blot;
 use super::pattern::{NOTHING, Patterns, matches_nothing};
+use super::public_suffix::public_suffix;
 
 /// Hosts where the first element of a path is an owner: `github.com/acme` is the code of one owner,
 /// `github.com` that of all.
@@ -124,12 +123,12 @@ pub fn is_everybodys(domain: &str) -> bool {
 pub fn is_shared(domain: &str) -> bool {
     let lists = [FORGES, PUBLIC, HOSTERS, CLOUDS];
     lists.iter().any(|list| lies_in_one_of(domain, list))
-        || suffix(domain).is_some_and(|(_, kind)| kind == Some(Type::Private))
+        || public_suffix(domain).is_some_and(|suffix| suffix.is_private)
 }
 
 /// Reports whether the domain itself is a public suffix, of a registry or of a hoster.
 fn is_suffix(domain: &str) -> bool {
-    suffix(domain).is_some_and(|(length, _)| length == domain.len())
+    public_suffix(domain).is_some_and(|suffix| suffix.length == domain.len())
 }
 
 fn lies_in_one_of(host: &str, list: &str) -> bool {
@@ -139,11 +138,6 @@ fn lies_in_one_of(host: &str, list: &str) -> bool {
 fn lies_in(host: &str, domain: &str) -> bool {
     let before = host.strip_suffix(domain);
     before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
-}
-
-fn suffix(domain: &str) -> Option<(usize, Option<Type>)> {
-    let suffix = psl::suffix(domain.as_bytes())?;
-    Some((suffix.as_bytes().len(), suffix.typ()))
 }
 
 /// Returns the patterns of a list that match code of more than one owner, in a form that may be
