@@ -29,9 +29,9 @@ cargo xtask TASK [OPTIONS]
       --wine               only what is about Windows and macOS
       --filter NAME        only tests whose name holds NAME; no fmt, no clippy
   bench                  release build, measured in the network lab: markdown on stdout
-      --runs N             rounds through the networks for each agent      (default 3; mirror 5)
-      --seconds N          length of the idle measurement                  (default 60)
-      --only PART          switch, idle, size, cli, or mirror, which needs no network lab
+      --runs N             rounds through the networks for each agent      (default 3; mirror, relay 5)
+      --seconds N          length of the idle measurement                  (default 60; relay 15)
+      --only PART          switch, idle, size, cli, or mirror or relay, which need no network lab
       --megabytes N        zips for the mirror to verify; six times as much of disk  (default 2000)
       --bin FILE           measure this goroam instead, e.g. an older release
   dist                   packages, archives, checksums and lists of what is in them, from the

@@ -106,7 +106,7 @@ pub fn idle(bench: &Bench, seconds: u64) -> Result {
 }
 
 /// Returns the voluntary and involuntary context switches of all threads.
-fn switches(proc: &Path) -> Result<(u64, u64)> {
+pub fn switches(proc: &Path) -> Result<(u64, u64)> {
     let tasks =
         fs::read_dir(proc.join("task")).map_err(|err| format!("{}: {err}", proc.display()))?;
     let mut sum = (0, 0);
@@ -168,7 +168,8 @@ fn total(table: &str) -> Option<u64> {
     line.split_whitespace().nth(3)?.parse().ok()
 }
 
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+/// A value of `/proc/PID/status`.
+pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status
         .lines()
         .find_map(|line| line.strip_prefix(name))?

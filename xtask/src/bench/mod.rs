@@ -4,6 +4,7 @@
 mod cli;
 mod idle;
 mod mirror;
+mod relay;
 mod size;
 mod stats;
 mod switch;
@@ -15,7 +16,7 @@ use crate::lab;
 use crate::options::Options;
 use crate::run::{self, Result};
 
-const PARTS: [&str; 5] = ["size", "mirror", "cli", "idle", "switch"];
+const PARTS: [&str; 6] = ["size", "mirror", "relay", "cli", "idle", "switch"];
 
 /// What every part uses.
 struct Bench {
@@ -49,7 +50,12 @@ pub fn bench(options: &Options) -> Result {
         let runs = options.number("--runs", 5)?;
         mirror::mirror(&goroam, megabytes, runs).map_err(|why| format!("mirror: {why}"))?;
     }
-    if matches!(only, Some("size" | "mirror")) {
+    if wants("relay") {
+        let runs = options.number("--runs", 5)?;
+        let seconds = options.number("--seconds", 15)?;
+        relay::relay(&goroam, runs, seconds).map_err(|why| format!("relay: {why}"))?;
+    }
+    if matches!(only, Some("size" | "mirror" | "relay")) {
         return Ok(());
     }
     for missing in lab::prepare(true) {
