@@ -55,6 +55,8 @@ pub(crate) struct Input {
     pub(crate) late: BTreeMap<String, Observation>,
     /// The URL of the agent's relay.
     pub(crate) relay: Option<String>,
+    /// The chain that the relay walks.
+    pub(crate) relayed: Option<String>,
 }
 
 /// The result of a round's probes.
@@ -226,12 +228,13 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
     let (mut started, mut silent, mut waited) =
         <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
     let mut running = FuturesUnordered::new();
+    let in_force = input.in_force(present);
     loop {
         let facts = |seen| DecisionFacts {
             snapshot: &input.snapshot,
             seen,
             env: &input.env,
-            present: &present.values,
+            present: &in_force,
         };
         if let Some(decision) = decide(policy, facts(&seen), pinned) {
             // Checks whether the decision would differ if the silent targets answered.
@@ -300,6 +303,18 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
 }
 
 impl Input {
+    /// The values in force as a decision compares them: with the chain in the place of the relay.
+    fn in_force(&self, present: &Present) -> BTreeMap<String, String> {
+        let mut values = present.values.clone();
+        if let (Some(url), Some(chain)) = (&self.relay, &self.relayed)
+            && let Some(value) = values.get_mut("GOPROXY")
+            && value.starts_with(url)
+        {
+            value.clone_from(chain);
+        }
+        values
+    }
+
     /// Returns the observation of a target that need not be asked: the agent waits for it in the
     /// background, or it has just answered.
     fn known(&self, target: &Target) -> Option<Observation> {

@@ -261,6 +261,8 @@ fn behind_comma(view: &View<'_>) {
         let finding = match &hop.kind {
             HopKind::File(_) => PolicyFinding::warning("mirror-behind-comma", message, span)
                 .help("put the mirror first: go moves on from it when a file is missing"),
+            // The relay moves on between them after any error.
+            HopKind::Proxy(_) if view.policy.relay.enabled => continue,
             HopKind::Proxy(_) if !is_private(before) && !is_private(hop) => {
                 PolicyFinding::note("proxy-behind-comma", message, span)
                     .help("between public proxies `|` moves on after any error")
