@@ -231,6 +231,8 @@ struct Client<'a> {
     base: &'a Base,
     stream: BufReader<TcpStream>,
     body: Vec<u8>,
+    /// The server ends the connection: nginx does after a thousand requests.
+    is_over: bool,
 }
 
 impl<'a> Client<'a> {
@@ -242,11 +244,15 @@ impl<'a> Client<'a> {
             base,
             stream: BufReader::with_capacity(256 << 10, stream),
             body: Vec::new(),
+            is_over: false,
         })
     }
 
     /// The length of a file, which is read and thrown away.
     fn get(&mut self, path: &str) -> Result<u64> {
+        if self.is_over {
+            *self = Client::connect(self.base)?;
+        }
         let Base { address, prefix } = self.base;
         let path = path.replace('!', "%21");
         let head = format!("GET {prefix}{path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
@@ -268,6 +274,7 @@ impl<'a> Client<'a> {
             if let Some(value) = lower.strip_prefix("content-length:") {
                 length = value.trim().parse().map_err(std::io::Error::other)?;
             }
+            self.is_over |= lower.trim() == "connection: close";
             if line.trim().is_empty() {
                 break;
             }
