@@ -154,11 +154,13 @@ pub(in crate::cli) async fn run(context: &Context, args: ChainArgs) -> Result<u8
         Prediction::direct(hops)
     };
     let hops = &prediction.hops;
-    let mut suggested = chain::safe_form(hops).to_string();
-    let by_policy = args.value.is_none() && loaded.path.is_some();
-    if by_policy {
-        suggested = decided(context, &current).await?;
-    }
+    // Where goroam may not write (GOENV=off), the policy decides nothing.
+    let decided = match args.value.is_none() && loaded.path.is_some() {
+        true => decided(context, &current).await.ok(),
+        false => None,
+    };
+    let by_policy = decided.is_some();
+    let suggested = decided.unwrap_or_else(|| chain::safe_form(hops).to_string());
     let report = ChainReport {
         private_names: private_names(hops, &private, &no_proxy),
         suggested: mask(&suggested),
