@@ -75,7 +75,7 @@ fn goproxy_names_the_relay_while_the_agent_runs_and_the_chain_afterwards() {
     );
     let (status, body) = get(&first, "example.test/other/@v/v1.0.0.mod");
     assert!(
-        status.contains(" 502 ") && body.starts_with("127.0.0.1:1: "),
+        status.contains(" 502 ") && body.contains("127.0.0.1:1"),
         "{status} {body}"
     );
     let status = desk.status();
