@@ -196,7 +196,7 @@ impl<'a> RunningCommand<'a> {
                     let before = Instant::now();
                     self.resize();
                     if let Some(judging) = &mut judge {
-                        let mut sample = look.look(self.begun.elapsed(), self.output(), &|| self.stderr.last_line());
+                        let mut sample = look.look(self.begun.elapsed(), self.output());
                         if let Some(relay) = how.relay {
                             sample.without(|peer| relay.is_at(peer), relay.is_busy());
                         }

@@ -109,11 +109,6 @@ impl Tee {
         self.kept().lost_mismatch()
     }
 
-    /// Returns the last line that is not empty.
-    pub(super) fn last_line(&self) -> String {
-        self.kept().last_line()
-    }
-
     fn kept(&self) -> std::sync::MutexGuard<'_, KeptOutput> {
         self.shared
             .keep
@@ -471,18 +466,6 @@ impl KeptOutput {
         let all = [self.telling.as_slice(), &self.leaving, &self.tail].concat();
         String::from_utf8_lossy(&all).into_owned()
     }
-
-    /// Returns the last complete line that is not empty.
-    pub(super) fn last_line(&self) -> String {
-        let backwards = self.tail.iter().rev().copied();
-        let mut line: Vec<u8> = backwards
-            .skip_while(|byte| byte.is_ascii_whitespace())
-            .take_while(|byte| *byte != b'\n')
-            .take(LINE)
-            .collect();
-        line.reverse();
-        String::from_utf8_lossy(&line).into_owned()
-    }
 }
 
 /// Returns the total size up to which the line is kept; `None` if it is not a failure. A mismatch
@@ -514,8 +497,6 @@ mod tests {
         keep.push(b"one\ntw");
         keep.push(b"o\n\n");
         assert_eq!(keep.text(), "one\ntwo\n\n");
-        assert_eq!(keep.last_line(), "two");
-        assert_eq!(KeptOutput::default().last_line(), "");
     }
 
     #[test]

@@ -61,7 +61,6 @@ impl Desk {
     fn new(version: &str) -> Option<Desk> {
         let program = "package main\n\nfunc main() {}\n";
         let project = Project::new(version, "example.com/m v1.1.0", program)?;
-        // A mirror that could hold, so that a go that hangs is ended.
         for module in [
             "example.com/m/@v/v1.1.0",
             "example.com/m/@v/v1.1.1",
@@ -71,6 +70,9 @@ impl Desk {
                 project.user.write(&format!("mirror/{module}.{end}"), body);
             }
         }
+        // A vendor folder that could do better, so that a go that hangs is ended.
+        let listed = "# example.com/m v1.1.0\n## explicit\n";
+        project.user.write("w/vendor/modules.txt", listed);
         Some(Desk(project))
     }
 
@@ -213,8 +215,6 @@ fn with_git_that_hangs() -> Option<Desk> {
         ".gitconfig",
         format!("[url \"http://{host}/\"]\n\tinsteadOf = https://github.com/\n"),
     );
-    let listed = "# example.com/m v1.1.0\n## explicit\n";
-    desk.0.user.write("w/vendor/modules.txt", listed);
     Some(desk)
 }
 
@@ -290,7 +290,7 @@ fn in_pieces(mut stream: TcpStream, bytes: usize) {
     }
 }
 
-const SHORT: &str = "--tiers proxy,mirror --connect 1s --first-byte 1s --stall 1s";
+const SHORT: &str = "--tiers proxy,vendor --connect 1s --first-byte 1s --stall 1s";
 
 #[test]
 fn a_slow_link_is_progress_and_a_trickle_is_none() {
@@ -336,14 +336,18 @@ fn what_takes_its_time_by_itself_is_left_alone() {
         "go generate",
         "make",
         "sleep 4",
-        "go list -m example.com/m@v1.1.0; sleep 4",
+        "GOPROXY=$GOOD go list -m example.com/m@v1.1.0; sleep 4",
         // Two at once, one of them stuck for as long as the other one works.
         "GOPROXY=$HANG timeout 4 go list -m example.com/m@v1.1.0 & sleep 5",
     ];
     let run = &|script: &str| {
         let begun = Instant::now();
         let mut command = desk.exec(&proxy, SHORT, script);
-        let done = command.env("HANG", serve(hold)).output().unwrap();
+        let done = command
+            .env("GOOD", &proxy)
+            .env("HANG", serve(hold))
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(said.contains("\"class\":\"ok\""), "{script}: {said}");
         assert!(begun.elapsed() > Duration::from_secs(4), "{script}");
@@ -363,7 +367,9 @@ fn a_go_that_waits_for_its_reader_or_a_lock_with_idle_connections_is_left_alone(
     let proxy = serve(good);
     // More than a pipe holds, so that go waits for the reader.
     let format = "{{printf \"%99999s\" .Path}}";
-    let list = format!("go list -m -f '{format}' example.com/m@v1.1.0 | (sleep 4; wc -c)");
+    let go = format!("go list -m -f '{format}' example.com/m@v1.1.0");
+    // Past the relay, so that the connections are go's own.
+    let list = format!("GOPROXY={proxy} {go} | (sleep 4; wc -c)");
     let begun = Instant::now();
     let (summary, _) = desk.ends(&proxy, SHORT, &list);
     assert_eq!(summary["attempts"][0]["class"], "ok", "{summary}");
@@ -373,7 +379,7 @@ fn a_go_that_waits_for_its_reader_or_a_lock_with_idle_connections_is_left_alone(
         let (out, write) = std::io::pipe().unwrap();
         (out, write)
     };
-    let script = format!("exec go list -m -f '{format}' example.com/m@v1.1.0");
+    let script = format!("GOPROXY={proxy} exec {go}");
     let mut child = desk
         .exec(&proxy, SHORT, &script)
         .stdout(reader)

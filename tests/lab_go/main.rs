@@ -14,5 +14,4 @@ mod support;
 mod doctor;
 mod doctor_cache;
 mod exec;
-mod exec_idle;
 mod ready;

@@ -40,19 +40,16 @@ pub struct Sample {
     /// A process is working, or waits for something other than the network: a compiler, a test, a
     /// lock, a person.
     pub busy: bool,
-    /// The open sockets of go and its helpers. `None`: this system does not show them.
-    pub sockets: Option<Vec<Socket>>,
-    /// The last line of output is `go: downloading …`. Used only if sockets cannot be seen.
-    pub downloading: bool,
+    /// The open sockets of go and its helpers.
+    pub sockets: Vec<Socket>,
 }
 
 impl Sample {
     /// Leaves out the connections to the relay. While it works on a request, the command waits for
     /// nothing else.
     pub(in crate::exec) fn without(&mut self, is_relay: impl Fn(SocketAddr) -> bool, works: bool) {
-        if let Some(sockets) = &mut self.sockets {
-            sockets.retain(|socket| !socket.peer.is_some_and(&is_relay));
-        }
+        self.sockets
+            .retain(|socket| !socket.peer.is_some_and(&is_relay));
         self.busy |= works;
     }
 }
@@ -190,7 +187,7 @@ impl StallJudge {
             .last
             .as_ref()
             .is_some_and(|last| last.output != sample.output);
-        let sockets = sample.sockets.as_deref().unwrap_or_default();
+        let sockets = &sample.sockets;
         let mut since = BTreeMap::new();
         for socket in sockets {
             let before = self.since.get(&socket.id);
@@ -212,14 +209,6 @@ impl StallJudge {
     }
 
     fn stuck(&self, sample: &Sample, quiet: &Quiet) -> Option<Stuck> {
-        let Some(sockets) = &sample.sockets else {
-            let silent = sample.at.saturating_sub(quiet.since);
-            return (sample.downloading && silent >= self.limits.stall).then_some(Stuck {
-                what: WaitsFor::Rest,
-                peer: None,
-                silent,
-            });
-        };
         let stuck = |socket: &Socket| {
             let what = quiet.waits(socket);
             let (since, limit) = match what {
@@ -237,13 +226,13 @@ impl StallJudge {
                 silent,
             })
         };
-        sockets.iter().find_map(stuck)
+        sample.sockets.iter().find_map(stuck)
     }
 }
 
 impl Quiet {
     fn from(sample: &Sample) -> Quiet {
-        let sockets = sample.sockets.as_deref().unwrap_or_default();
+        let sockets = &sample.sockets;
         Quiet {
             since: sample.at,
             cpu: sample.cpu,
@@ -263,7 +252,7 @@ impl Quiet {
             return true;
         }
         let nothing = NOTHING + TRICKLE * passed.as_secs();
-        let sockets = sample.sockets.as_deref().unwrap_or_default();
+        let sockets = &sample.sockets;
         sockets.iter().any(|socket| self.came(socket) > nothing)
     }
 
@@ -363,8 +352,7 @@ mod tests {
                 output: 0,
                 cpu: Duration::from_millis(500),
                 busy: false,
-                sockets: Some(Vec::new()),
-                downloading: false,
+                sockets: Vec::new(),
             };
             each(at.as_secs_f64(), &mut sample);
             if let Some(stuck) = judge.see(sample) {
@@ -377,7 +365,7 @@ mod tests {
 
     /// A sample with one socket in this state.
     fn with(state: SocketState) -> impl Fn(f64, &mut Sample) {
-        move |_, sample| sample.sockets = Some(vec![socket(1, state)])
+        move |_, sample| sample.sockets = vec![socket(1, state)]
     }
 
     #[test]
@@ -408,27 +396,27 @@ mod tests {
             ("no socket at all", |_, _| {}),
             ("a compiler or a test is at work", |_, sample| {
                 sample.busy = true;
-                sample.sockets = Some(vec![socket(1, open(1, 0, true))]);
+                sample.sockets = vec![socket(1, open(1, 0, true))];
             }),
             ("it prints a dot every two seconds", |at, sample| {
                 sample.output = (at / 2.0) as u64;
-                sample.sockets = Some(vec![socket(1, SocketState::Connecting)]);
+                sample.sockets = vec![socket(1, SocketState::Connecting)];
             }),
             ("it computes", |at, sample| {
                 sample.cpu += Duration::from_secs_f64(at * 0.1);
-                sample.sockets = Some(vec![socket(1, SocketState::Connecting)]);
+                sample.sockets = vec![socket(1, SocketState::Connecting)];
             }),
             ("a slow modem", |at, sample| {
                 let came = (at * 900.0) as u64;
-                sample.sockets = Some(vec![socket(1, open(90, came, false))]);
+                sample.sockets = vec![socket(1, open(90, came, false))];
             }),
             ("another connection brings something", |at, sample| {
                 let other = open(90, (at * 900.0) as u64, false);
-                sample.sockets = Some(vec![socket(1, SocketState::Connecting), socket(2, other)]);
+                sample.sockets = vec![socket(1, SocketState::Connecting), socket(2, other)];
             }),
             ("a request every five seconds", |at, sample| {
                 let count = (at / 5.0) as u64;
-                sample.sockets = Some(vec![socket(1, open(count * 90, count * 400, false))]);
+                sample.sockets = vec![socket(1, open(count * 90, count * 400, false))];
             }),
         ];
         for (what, each) in cases {
@@ -446,7 +434,7 @@ mod tests {
             } else {
                 open(180, 400, true)
             };
-            sample.sockets = Some(vec![socket(1, state)]);
+            sample.sockets = vec![socket(1, state)];
         };
         assert_eq!(judged(120, story), Some((WaitsFor::Answer, 68)));
         // The wait for a connection is not the wait for an answer.
@@ -456,7 +444,7 @@ mod tests {
             } else {
                 open(90, 0, true)
             };
-            sample.sockets = Some(vec![socket(1, state)]);
+            sample.sockets = vec![socket(1, state)];
         };
         assert_eq!(judged(120, story), Some((WaitsFor::Answer, 10)));
     }
@@ -464,7 +452,7 @@ mod tests {
     #[test]
     fn a_resolver_that_asks_again_and_again_has_one_limit() {
         let story = |at: f64, sample: &mut Sample| {
-            sample.sockets = Some(vec![socket(at as u64, SocketState::Resolving)]);
+            sample.sockets = vec![socket(at as u64, SocketState::Resolving)];
         };
         assert_eq!(judged(60, story), Some((WaitsFor::Name, 3)));
     }
@@ -473,7 +461,7 @@ mod tests {
     #[test]
     fn dead_addresses_that_are_tried_one_after_another_have_one_limit() {
         let story = |at: f64, sample: &mut Sample| {
-            sample.sockets = Some(vec![socket((at / 2.0) as u64, SocketState::Connecting)]);
+            sample.sockets = vec![socket((at / 2.0) as u64, SocketState::Connecting)];
         };
         assert_eq!(judged(60, story), Some((WaitsFor::Connection, 3)));
     }
@@ -483,7 +471,7 @@ mod tests {
         for bytes_a_second in [0.1, 1.0, 10.0, 200.0] {
             let story = |at: f64, sample: &mut Sample| {
                 let came = 1 + (at * bytes_a_second) as u64;
-                sample.sockets = Some(vec![socket(1, open(90, came, false))]);
+                sample.sockets = vec![socket(1, open(90, came, false))];
             };
             let stuck = judged(60, story);
             assert_eq!(stuck, Some((WaitsFor::More, 30)), "{bytes_a_second}");
@@ -492,7 +480,7 @@ mod tests {
         let two = |other: f64| {
             judged(60, move |at, sample| {
                 let came = |rate: f64| open(90, 1 + (at * rate) as u64, false);
-                sample.sockets = Some(vec![socket(1, came(200.0)), socket(2, came(other))]);
+                sample.sockets = vec![socket(1, came(200.0)), socket(2, came(other))];
             })
         };
         assert_eq!(two(200.0), Some((WaitsFor::More, 30)));
@@ -504,13 +492,13 @@ mod tests {
         let story = |at: f64, sample: &mut Sample| {
             let count = (at / 7.0) as u64;
             let asked = at % 7.0 < 6.5;
-            sample.sockets = Some(vec![socket(1, open(90 * count + 90, 300 * count, asked))]);
+            sample.sockets = vec![socket(1, open(90 * count + 90, 300 * count, asked))];
         };
         assert_eq!(judged(300, story), None);
         // Each time the connection is new.
         let story = |at: f64, sample: &mut Sample| {
             let count = (at / 7.0) as u64;
-            sample.sockets = Some(vec![socket(count, open(90, 0, true))]);
+            sample.sockets = vec![socket(count, open(90, 0, true))];
         };
         assert_eq!(judged(300, story), None);
     }
@@ -526,24 +514,9 @@ mod tests {
                 output: 0,
                 cpu: Duration::ZERO,
                 busy: false,
-                sockets: Some(vec![socket(1, SocketState::Connecting)]),
-                downloading: false,
+                sockets: vec![socket(1, SocketState::Connecting)],
             };
             assert_eq!(judge.see(sample), None, "{at:?}");
         }
-    }
-
-    #[test]
-    fn where_sockets_are_not_seen_only_a_download_is_judged() {
-        let blind = |downloading: bool, busy: bool| {
-            judged(60, move |_, sample| {
-                sample.sockets = None;
-                sample.downloading = downloading;
-                sample.busy = busy;
-            })
-        };
-        assert_eq!(blind(true, false), Some((WaitsFor::Rest, 30)));
-        assert_eq!(blind(false, false), None);
-        assert_eq!(blind(true, true), None);
     }
 }

@@ -70,13 +70,8 @@ impl CommandSampler {
         }
     }
 
-    /// Takes one sample. `output`: bytes of output so far. The last line is used on other systems.
-    pub(in super::super) fn look(
-        &mut self,
-        at: Duration,
-        output: u64,
-        _last_line: &dyn Fn() -> String,
-    ) -> Sample {
+    /// Takes one sample. `output`: bytes of output so far.
+    pub(in super::super) fn look(&mut self, at: Duration, output: u64) -> Sample {
         let seen = tree(&processes().unwrap_or_default(), self.leader);
         let speaks = output != self.output;
         self.output = output;
@@ -85,8 +80,7 @@ impl CommandSampler {
             output,
             cpu: seen.cpu,
             busy: seen.busy,
-            sockets: Some(Vec::new()),
-            downloading: false,
+            sockets: Vec::new(),
         };
         // The expensive part runs only if no process works and no output comes.
         if seen.busy || speaks {
@@ -110,7 +104,7 @@ impl CommandSampler {
         if excuses.contains(&Excuse::Unknown) {
             found.retain(|socket| waits_for_sure(socket.state));
         }
-        sample.sockets = Some(found);
+        sample.sockets = found;
         sample
     }
 

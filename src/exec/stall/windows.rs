@@ -56,13 +56,8 @@ impl CommandSampler {
         CommandSampler { leader, output: 0 }
     }
 
-    /// Takes one sample. `output`: bytes of output so far. The last line is used on other systems.
-    pub(in super::super) fn look(
-        &mut self,
-        at: Duration,
-        output: u64,
-        _last_line: &dyn Fn() -> String,
-    ) -> Sample {
+    /// Takes one sample. `output`: bytes of output so far.
+    pub(in super::super) fn look(&mut self, at: Duration, output: u64) -> Sample {
         let mut all = processes().unwrap_or_default();
         all.retain(|seen| !CONSOLES.contains(&seen.process.name.as_str()));
         let speaks = output != self.output;
@@ -75,7 +70,7 @@ impl CommandSampler {
         let rows = connections().unwrap_or_default();
         let sockets = rows.iter().filter_map(|row| socket(row, &fetching));
         Sample {
-            sockets: Some(sockets.collect()),
+            sockets: sockets.collect(),
             ..sample
         }
     }
@@ -102,8 +97,7 @@ fn sample(at: Duration, output: u64, all: &[ProcessCounts], leader: i32) -> (Sam
         output: output.wrapping_add(moved),
         cpu: tree.cpu,
         busy,
-        sockets: Some(Vec::new()),
-        downloading: false,
+        sockets: Vec::new(),
     };
     (sample, fetching)
 }
@@ -325,7 +319,7 @@ mod tests {
             let all = seen(lines, moved(at.as_secs()));
             let (mut sample, fetching) = sample(at, 0, &all, 1);
             let sockets = rows.iter().filter_map(|row| socket(row, &fetching));
-            sample.sockets = Some(sockets.collect());
+            sample.sockets = sockets.collect();
             let stuck = judge.see(sample)?;
             assert_eq!(stuck.peer, Some(rows[0].remote));
             Some((stuck.what, at.as_secs()))

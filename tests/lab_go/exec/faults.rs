@@ -9,7 +9,6 @@ pub(crate) enum Limit {
     Connect,
     FirstByte,
     Stall,
-    Budget,
     /// The server takes so many seconds in all, and gets them.
     Slow(u64),
 }
@@ -22,9 +21,9 @@ pub(crate) struct Fault {
     pub(crate) set: fn(&Lab),
     /// Does the bare go command build all the same?
     pub(crate) bare_builds: bool,
-    /// What the first attempt is taken for: one of these.
+    /// What the proxy's failure is taken for: one of these.
     pub(crate) classes: &'static [&'static str],
-    /// The step that had the last word, and the exit code.
+    /// The worst step that served, and the exit code.
     pub(crate) tier: &'static str,
     pub(crate) exit: i32,
     pub(crate) limit: Limit,
@@ -66,8 +65,7 @@ fn hotspot(lab: &Lab, mode: &str) {
     lab.net(&["hotspot-mode", mode]);
 }
 
-/// What go makes of a login page: of a zip, of a go.mod that go.sum knows, of an `.info`.
-const PAGE: &[&str] = &["corrupt", "mismatch", "portal"];
+const PAGE: &[&str] = &["portal"];
 
 pub(crate) const FAULTS: &[Fault] = &[
     // Nothing is wrong, or it is slow only: the proxy is used.
@@ -90,27 +88,22 @@ pub(crate) const FAULTS: &[Fault] = &[
     // go build asks for no .info that it needs.
     Fault {
         bare_builds: true,
-        tier: "proxy",
         ..saved(
             "badjson",
             "home",
             |lab| proxy(lab, "badjson"),
-            &["ok"],
+            &["corrupt"],
             Limit::None,
         )
     },
-    // The zip is another one: nobody may build from anywhere.
-    Fault {
-        tier: "proxy",
-        exit: 6,
-        ..saved(
-            "badzip",
-            "home",
-            |lab| proxy(lab, "badzip"),
-            &["mismatch"],
-            Limit::None,
-        )
-    },
+    // The zip is another one, and the mirror has the right one.
+    saved(
+        "badzip",
+        "home",
+        |lab| proxy(lab, "badzip"),
+        &["mismatch"],
+        Limit::None,
+    ),
     saved(
         "hang",
         "home",
@@ -123,8 +116,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         "home",
         |lab| proxy(lab, "slow:30"),
         &["stalled"],
-        // Session tickets of TLS 1.3 come behind the request and look like an answer's beginning.
-        Limit::Stall,
+        Limit::FirstByte,
     ),
     saved(
         "drip",
@@ -202,7 +194,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         "home",
         |lab| proxy(lab, "429:2"),
         &["busy"],
-        Limit::Budget,
+        Limit::None,
     ),
     saved(
         "500",
@@ -223,7 +215,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         "home",
         |lab| proxy(lab, "503:2"),
         &["busy"],
-        Limit::Budget,
+        Limit::None,
     ),
     saved(
         "503-for-long",
