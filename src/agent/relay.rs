@@ -307,7 +307,8 @@ mod handover {
     use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
     use rustix::io::{FdFlags, fcntl_setfd};
-    use rustix::net::sockopt::socket_acceptconn;
+    use rustix::net::SocketType;
+    use rustix::net::sockopt::socket_type;
 
     use crate::environment::Environment;
 
@@ -322,9 +323,10 @@ mod handover {
         if number <= 2 {
             return None;
         }
-        // SAFETY: the descriptor is only borrowed for this call, which fails if it is not open.
-        let is_listener = socket_acceptconn(unsafe { BorrowedFd::borrow_raw(number) });
-        if !is_listener.unwrap_or(false) {
+        // SAFETY: the descriptor is only borrowed for this call, which fails if it is no open
+        // socket.
+        let kind = socket_type(unsafe { BorrowedFd::borrow_raw(number) });
+        if kind != Ok(SocketType::STREAM) {
             return None;
         }
         // SAFETY: it is open, and nothing else in this program uses it: the program before has

@@ -172,10 +172,7 @@ async fn connection(
     peer: SocketAddr,
     mut ended: watch::Receiver<bool>,
 ) {
-    #[cfg(target_os = "linux")]
-    if let (SocketAddr::V4(peer), SocketAddr::V4(own)) = (peer, shared.address)
-        && !super::peer::is_own(peer, own)
-    {
+    if !is_own(peer, shared.address) {
         tracing::warn!(%peer, "another user of this machine has connected to the relay");
         return;
     }
@@ -203,6 +200,20 @@ async fn connection(
     if let Err(error) = result {
         tracing::debug!(%error, "a connection to the relay ended");
     }
+}
+
+/// Reports whether the other end belongs to this user or to root. Only Linux tells.
+#[cfg(target_os = "linux")]
+fn is_own(peer: SocketAddr, own: SocketAddr) -> bool {
+    match (peer, own) {
+        (SocketAddr::V4(peer), SocketAddr::V4(own)) => super::peer::is_own(peer, own),
+        (SocketAddr::V4(_) | SocketAddr::V6(_), _) => true,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_own(_peer: SocketAddr, _own: SocketAddr) -> bool {
+    true
 }
 
 async fn answer(shared: &Served, request: &Request<Incoming>) -> Response<Body> {

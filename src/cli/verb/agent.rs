@@ -74,7 +74,7 @@ fn become_program(program: &Path, relay: Option<TcpListener>) -> Failure {
 }
 
 #[cfg(not(unix))]
-fn become_program(program: &std::path::Path) -> Failure {
+fn become_program(program: &Path, _relay: Option<TcpListener>) -> Failure {
     Failure::failed(format_args!(
         "{} was replaced; start it again",
         program.display()
