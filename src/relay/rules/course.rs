@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::breaker::Permit;
+use super::breaker::{BreakerState, Permit};
 use super::health::Health;
 use super::hop::{ChainEnd, Failure, FailureKind, HopClass, RelayHop};
 use crate::model::Cause;
@@ -264,9 +264,10 @@ impl<'a> Course<'a> {
         if now < due {
             return Next::Wait(due);
         }
-        // Asked once; without credit the first hop has its whole time limit.
+        // Asked once; without credit the first hop has its whole time limit, unless other requests
+        // have found it silent meanwhile.
         attempt.is_hedged = true;
-        if health.spend_hedge() {
+        if health.state(attempt.hop, now) != BreakerState::Closed || health.spend_hedge() {
             Next::Begin(beside)
         } else {
             Next::Wait(self.deadline)

@@ -423,3 +423,34 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_request_does_not_wait_out_a_hop_that_others_found_silent_meanwhile() {
+    let hops = [
+        hop("silent", HopClass::Public, COMMA),
+        hop("good", HopClass::Public, None),
+    ];
+    let mut health = Health::new(2, SECOND);
+    while health.spend_hedge() {}
+    let start = Instant::now();
+    let subject = Subject {
+        is_private: false,
+        is_exact: true,
+        deadline: start + 60 * SECOND,
+        chance: 1,
+    };
+    let mut course = Course::new(&hops, ChainEnd::Nothing, subject, &mut health);
+    assert!(matches!(
+        course.next_step(&mut health, start),
+        Step::Ask { hop: 0, .. }
+    ));
+    let Step::Wait(due) = course.next_step(&mut health, start) else {
+        panic!("nothing to wait for");
+    };
+    assert!(due < start + 3 * SECOND);
+    health.failed(0, &Failure::new(FailureKind::Down, FAST), start);
+    assert!(matches!(
+        course.next_step(&mut health, due),
+        Step::Ask { hop: 1, .. }
+    ));
+}
