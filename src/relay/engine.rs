@@ -375,7 +375,9 @@ impl RelayEngine {
                             }
                             course.report(hop, end, &mut epoch.health(), Instant::now());
                         }
-                        Some(hop) = started.recv() => course.started(hop),
+                        Some(hop) = started.recv() => {
+                            course.started(hop, &mut epoch.health(), Instant::now());
+                        }
                         () = sleep_until(until.into()) => {}
                     }
                 }

@@ -34,6 +34,9 @@ use super::spool::Content;
 
 /// Connections at a time; one more is answered at once that the relay is busy.
 const MOST_CONNECTIONS: usize = 2048;
+/// Open files that suffice for them.
+#[cfg(unix)]
+const ENOUGH_FILES: u64 = 8192;
 /// How long a connection may take for the head of a request, and stay idle between two.
 const HEAD_LIMIT: Duration = Duration::from_secs(60);
 /// The longest head of a request; go sends some 200 bytes.
@@ -114,8 +117,28 @@ impl RelayServer {
         format!("http://{}/{}", self.shared.address, self.shared.token)
     }
 
+    /// Makes room for [`MOST_CONNECTIONS`] on both sides, if the system lets this user have them.
+    #[cfg(unix)]
+    fn raise_the_limit_of_files() {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+
+        let mut limit = getrlimit(Resource::Nofile);
+        let enough = limit
+            .maximum
+            .map_or(ENOUGH_FILES, |most| most.min(ENOUGH_FILES));
+        if limit.current.is_none_or(|now| now >= enough) {
+            return;
+        }
+        limit.current = Some(enough);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+
     /// Serves until `stop` is ready; then finishes what is under way.
     pub async fn run(self, stop: impl Future<Output = ServerEnd>) {
+        #[cfg(unix)]
+        RelayServer::raise_the_limit_of_files();
         let (ending, ended) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(stop);

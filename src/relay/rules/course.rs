@@ -185,11 +185,21 @@ impl<'a> Course<'a> {
         Step::Done(self.verdict.clone().unwrap_or(Verdict::NoHop))
     }
 
-    /// The first byte of the file came: the hop is not silent, so no other is asked beside it.
-    pub fn started(&mut self, hop: usize) {
-        if let Some(attempt) = self.under_way.iter_mut().find(|each| each.hop == hop) {
-            attempt.is_hedged = true;
-            attempt.has_started = true;
+    /// The first byte of the file came: the hop is not silent, so no other is asked beside it. The
+    /// silent ones that were asked before it have lost. That is known here, before the file is
+    /// verified, so that the proof does not wait for them.
+    pub fn started(&mut self, hop: usize, health: &mut Health, now: Instant) {
+        let Some(attempt) = self.under_way.iter_mut().find(|each| each.hop == hop) else {
+            return;
+        };
+        attempt.is_hedged = true;
+        if std::mem::replace(&mut attempt.has_started, true) {
+            return;
+        }
+        let place = |hop| self.order.iter().position(|one| *one == hop);
+        let silent = self.under_way.iter().filter(|each| !each.has_started);
+        for slow in silent.filter(|each| place(each.hop) < place(hop)) {
+            health.lost_hedge(slow.hop, now);
         }
     }
 
@@ -201,13 +211,8 @@ impl<'a> Course<'a> {
         match end {
             AttemptEnd::Served(first_byte) => {
                 health.answered(hop, first_byte, now);
+                self.started(hop, health, now);
                 self.under_way.remove(at);
-                let place = |hop| self.order.iter().position(|one| *one == hop);
-                let silent = self.under_way.iter().filter(|each| !each.has_started);
-                // The hop that answered was asked later than these.
-                for slow in silent.filter(|each| place(each.hop) < place(hop)) {
-                    health.lost_hedge(slow.hop, now);
-                }
                 self.verdict.get_or_insert(Verdict::Serve(hop));
             }
             AttemptEnd::NotFound(first_byte) => {
