@@ -2,8 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod chains_as_go;
+
 use crate::lints::*;
-#[cfg(target_os = "linux")]
 use goroam::policy::Severity;
 
 #[test]

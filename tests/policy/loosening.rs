@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_go;
-#[cfg(target_os = "linux")]
+
 use crate::lints::*;
 
 #[test]

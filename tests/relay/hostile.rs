@@ -1,7 +1,9 @@
 //! Requests that go never sends: the relay refuses them, serves nothing from outside of its tree, and
 //! goes on working.
 
+#[cfg(target_os = "linux")]
 use std::path::Path;
+#[cfg(target_os = "linux")]
 use std::process::Command;
 
 use crate::go;
