@@ -1,6 +1,6 @@
 //! `goroam init` as a person meets it, in a real terminal.
 
-use crate::cli::{self, User};
+use crate::cli::User;
 use crate::company::Company;
 use crate::company::server::Reply;
 use crate::tmux::Terminal;
@@ -217,7 +217,7 @@ fn the_policy_is_shown_while_it_can_still_be_refused() {
     // A user manager that has nothing of goroam's: it is asked before the last question.
     user.write("run/systemd/private", "");
     let systemctl = user.write("bin/systemctl", "#!/bin/sh\necho LoadState=not-found\n");
-    cli::mode(&systemctl, 0o755);
+    crate::cli::mode(&systemctl, 0o755);
     terminal.enter(&format!("PATH=$HOME/bin:$PATH; {INIT}"));
     terminal.shows("address [none]:");
     terminal.enter("");
