@@ -21,6 +21,7 @@ pub(crate) struct Told {
     pub(crate) summary: Value,
     /// All of its standard error.
     pub(crate) said: String,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) took: Duration,
 }
 
