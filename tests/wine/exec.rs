@@ -11,8 +11,6 @@ use crate::wine::{Done, Wine, wait_for};
 use crate::wine_helper::{count, helper};
 
 const MODULE: &str = "example.com/hello@v1.0.0";
-/// What a limit may be exceeded by.
-const SLACK: Duration = Duration::from_secs(2);
 
 /// A proxy that accepts and says nothing: its URL, and its connections as they come.
 fn silent() -> (String, Receiver<TcpStream>) {
@@ -59,7 +57,7 @@ fn wait_until_no_go_is_left(wine: &Wine) {
 }
 
 #[test]
-fn a_go_that_hangs_is_ended_in_time_and_the_next_step_saves_the_build() {
+fn a_silent_proxy_is_passed_over_in_time_and_the_mirror_saves_the_build() {
     let Some((wine, connections)) = user() else {
         return;
     };
@@ -74,22 +72,17 @@ fn a_go_that_hangs_is_ended_in_time_and_the_next_step_saves_the_build() {
     assert_eq!(first["class"], "stalled", "{last:#}");
     assert!(connections.try_recv().is_ok(), "nobody has asked the proxy");
     let took = Duration::from_millis(first["ms"].as_u64().unwrap());
-    let limit = Duration::from_secs(2);
-    assert!(took >= limit, "{took:?}");
-    // go itself takes its time to come to its first request, under Wine and on a busy machine.
-    let silent: f64 = {
-        let line = first["line"].as_str().unwrap();
-        let (_, rest) = line.rsplit_once(" for ").expect(line);
-        rest.trim_end_matches(" s").parse().expect(line)
-    };
-    assert!(silent < (limit + SLACK).as_secs_f64(), "{last:#}");
+    // The limit for a first byte; afterwards the same go gets the module from the mirror.
+    assert!(took >= Duration::from_secs(3), "{took:?}");
+    let line = first["line"].as_str().unwrap();
+    assert!(line.starts_with("no answer from 127.0.0.1:"), "{last:#}");
     assert_eq!(count(&wine, "go.exe"), 0);
     let brought = "empty/example.com/hello@v1.0.0/hello.go";
     assert!(wine.drive().join(brought).exists(), "{last:#}");
 }
 
 #[test]
-fn what_takes_its_time_by_itself_is_left_alone_even_beside_a_go_that_hangs() {
+fn what_takes_its_time_by_itself_is_left_alone_beside_a_silent_proxy() {
     let Some((wine, connections)) = user() else {
         return;
     };
@@ -102,12 +95,16 @@ fn what_takes_its_time_by_itself_is_left_alone_even_beside_a_go_that_hangs() {
         .env("PATHEXT", ".EXE")
         .exits(0);
     let last = summary(&done);
-    assert_eq!(last["attempts"][0]["class"], "ok", "{last:#}");
-    assert_eq!(last["attempts"].as_array().unwrap().len(), 1, "{last:#}");
+    assert_eq!(last["exit"], 0, "{last:#}");
+    // One run: the proxy was silent, and the mirror served the same go.
+    let attempts = last["attempts"].as_array().unwrap();
+    assert!(
+        attempts.iter().all(|one| one["ms"] == attempts[0]["ms"]),
+        "{last:#}"
+    );
     assert!(begun.elapsed() > Duration::from_secs(4));
     let _connection = connections.try_recv().expect("nobody has asked the proxy");
-    // Left at work in the background, as without goroam.
-    assert_eq!(count(&wine, "go.exe"), 1, "{}", done.all());
+    wait_until_no_go_is_left(&wine);
 }
 
 #[test]
