@@ -238,13 +238,11 @@ impl AgentRelay {
     fn setup(&self, now: &RelayInput<'_>, values: &BTreeMap<String, String>) -> Option<RelaySetup> {
         let value = |name: &str| values.get(name).map_or("", String::as_str);
         let known = KnownProxies::of(now.policy.targets.values());
-        let usual = HopLimits::default();
         let limits = HopLimits {
             connect: self.settings.connect,
-            first_byte: self.settings.first_byte.unwrap_or(usual.first_byte),
-            patience: self.settings.first_byte.unwrap_or(usual.patience),
             stall: self.settings.stall,
             retries: self.settings.retries,
+            ..HopLimits::default().with_first_byte(self.settings.first_byte)
         };
         let spool = now.paths.relay_spool();
         let setup = RelaySetup::of_go_env(value, &known, limits, spool);
@@ -323,8 +321,8 @@ mod handover {
         if number <= 2 {
             return None;
         }
-        // SAFETY: the descriptor is only borrowed for this call, which fails if it is no open
-        // socket.
+        // SAFETY: the descriptor is only borrowed for this call, which fails if it is not an
+        // open socket.
         let kind = socket_type(unsafe { BorrowedFd::borrow_raw(number) });
         if kind != Ok(SocketType::STREAM) {
             return None;

@@ -77,7 +77,7 @@ pub async fn ask(
 ) -> (Vec<AskedHop>, Option<SumCheck>) {
     let fetcher = Fetcher::keeping(env, chain.hops.len() + 1);
     let relayed = RelayChain::new(chain, known, Patterns::default(), HopLimits::default());
-    // Only the end of a chain is no hop of a relay.
+    // A relay has every hop of a chain but its end.
     let classes = relayed.hops.iter().map(|hop| Some(hop.class));
     let classes = classes.chain(std::iter::repeat(None));
     let asked = chain.hops.iter().zip(classes).map(|(hop, class)| {

@@ -215,7 +215,7 @@ fn judge(
     }
 }
 
-/// Returns the hops that get a private name on this network, although nobody sends one now: the
+/// Returns the hops that get a private name on this network, although none is sent now: the
 /// ones that go walks to until a private or unknown hop answers at all.
 pub fn private_reach(hops: &[AskedHop]) -> usize {
     let kinds: Vec<AskedHop> = hops

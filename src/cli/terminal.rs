@@ -267,7 +267,7 @@ mod os {
     /// Makes the console accept escape sequences and report its size.
     pub(super) fn prepare() -> io::Result<()> {
         if !crossterm::ansi_support::supports_ansi() {
-            return Err(io::Error::other("standard output is no console"));
+            return Err(io::Error::other("standard output is not a console"));
         }
         if let Ok(input) = Handle::current_in_handle() {
             let console = ConsoleMode::from(input);

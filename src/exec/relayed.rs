@@ -206,7 +206,7 @@ impl ExecRelay {
     ) -> Vec<AttemptReport> {
         let stats = self.engine.stats();
         let mut rest: Vec<_> = stats.hops().filter(|(_, hop)| hop.requests > 0).collect();
-        // The checksum database's own server is no hop of the chain.
+        // The checksum database's own server does not belong to the chain.
         rest.sort_by_key(|(name, _)| self.place(name));
         let mut all: Vec<(AttemptReport, u64)> = Vec::new();
         for (name, hop) in rest {

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use crate::gomod::ModuleVersion;
-use crate::gomod::go_sum::Hashed;
+use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::sum::tile::{edge, lines_hash, prove_prefix, prove_record};
 use crate::gomod::sum::{LookupRecord, ProvenTree, Tile, TreeHead};
 use crate::model::VerifierKey;
@@ -286,21 +286,9 @@ async fn tile_of(
     Some(Err(NoTile))
 }
 
+/// The hashes of this module in a record, which holds lines of go.sum.
 fn sums(lines: &str, module: &ModuleVersion) -> BTreeMap<Hashed, String> {
-    let mut sums = BTreeMap::new();
-    for line in lines.lines() {
-        let mut words = line.split(' ');
-        let (Some(path), Some(version), Some(hash)) = (words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
-        let (version, of) = match version.strip_suffix("/go.mod") {
-            Some(version) => (version, Hashed::GoMod),
-            None => (version, Hashed::Zip),
-        };
-        if path == module.path && version == module.version && hash.starts_with("h1:") {
-            sums.insert(of, hash.to_owned());
-        }
-    }
-    sums
+    let lines = go_sum::parse(lines).unwrap_or_default().into_iter();
+    let own = lines.filter(|line| line.module == *module && line.hash.starts_with("h1:"));
+    own.map(|line| (line.of, line.hash)).collect()
 }

@@ -168,7 +168,6 @@ type Planned = (
 );
 
 fn terms(context: &Context, args: &Exec) -> RelayTerms {
-    let usual = HopLimits::default();
     let paths = context.paths().ok();
     let policy = paths
         .as_ref()
@@ -180,10 +179,8 @@ fn terms(context: &Context, args: &Exec) -> RelayTerms {
             .unwrap_or_default(),
         limits: HopLimits {
             connect: args.connect,
-            first_byte: args.first_byte.unwrap_or(usual.first_byte),
-            patience: args.first_byte.unwrap_or(usual.patience),
             stall: args.stall,
-            ..usual
+            ..HopLimits::default().with_first_byte(args.first_byte)
         },
         patience: args.retry_budget,
         // Without a home directory, the directory for temporary files is what there is.
@@ -276,7 +273,7 @@ fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
         let all = all.join("; ");
         return said(BAD, &format!("{}; no step is left: {all}", what(last)));
     }
-    // Hops that merely lack a file are no news, unless the mirror had to stand in for them.
+    // Hops that merely lack a file are not reported, unless the mirror had to stand in for them.
     let stands_in = last.tier != Tier::Proxy;
     let is_news = |attempt: &&AttemptReport| {
         attempt.class != Class::Ok && (attempt.class != Class::NotFound || stands_in)

@@ -58,13 +58,11 @@ pub struct LimitArgs {
 impl LimitArgs {
     /// The engine's limits.
     pub fn limits(self) -> HopLimits {
-        let usual = HopLimits::default();
         HopLimits {
             connect: self.connect,
-            first_byte: self.first_byte.unwrap_or(usual.first_byte),
-            patience: self.first_byte.unwrap_or(usual.patience),
             stall: self.stall,
             retries: self.retries,
+            ..HopLimits::default().with_first_byte(self.first_byte)
         }
     }
 }

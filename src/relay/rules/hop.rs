@@ -65,6 +65,17 @@ pub struct HopLimits {
     pub retries: u32,
 }
 
+impl HopLimits {
+    /// Uses a limit for the first byte that the user has given: for every hop, wherever it stands.
+    pub fn with_first_byte(self, given: Option<Duration>) -> HopLimits {
+        HopLimits {
+            first_byte: given.unwrap_or(self.first_byte),
+            patience: given.unwrap_or(self.patience),
+            ..self
+        }
+    }
+}
+
 impl Default for HopLimits {
     fn default() -> HopLimits {
         HopLimits {
