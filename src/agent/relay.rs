@@ -238,12 +238,7 @@ impl AgentRelay {
     fn setup(&self, now: &RelayInput<'_>, values: &BTreeMap<String, String>) -> Option<RelaySetup> {
         let value = |name: &str| values.get(name).map_or("", String::as_str);
         let known = KnownProxies::of(now.policy.targets.values());
-        let limits = HopLimits {
-            connect: self.settings.connect,
-            stall: self.settings.stall,
-            retries: self.settings.retries,
-            ..HopLimits::default().with_first_byte(self.settings.first_byte)
-        };
+        let limits = HopLimits::default().with(self.settings.limits);
         let spool = now.paths.relay_spool();
         let setup = RelaySetup::of_go_env(value, &known, limits, spool);
         // The plan has parsed the same value.

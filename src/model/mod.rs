@@ -42,6 +42,6 @@ pub use snapshot::{
     Link, LinkKind, NetworkId, Omitted, Resolver, Route, RouteKind, Rule, Snapshot,
 };
 pub use sumdb::{SumDb, SumDbError, VerifierKey};
-pub use target::{Limits, Pin, Target, TargetKind};
+pub use target::{Limits, Pin, RelayLimits, Target, TargetKind};
 pub use text::{ago, plural, quoted, tally};
 pub use truth::Truth;

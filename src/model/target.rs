@@ -35,6 +35,31 @@ impl Default for Limits {
     }
 }
 
+/// What a user has given of the limits of one hop of the relay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RelayLimits {
+    /// DNS, TCP and TLS together.
+    pub connect: Option<Duration>,
+    /// From the request to the first byte.
+    pub first_byte: Option<Duration>,
+    /// Silence within a file.
+    pub stall: Option<Duration>,
+    /// Further attempts after a fast failure.
+    pub retries: Option<u32>,
+}
+
+impl RelayLimits {
+    /// These, and those of `other` where none are given here.
+    pub fn or(self, other: RelayLimits) -> RelayLimits {
+        RelayLimits {
+            connect: self.connect.or(other.connect),
+            first_byte: self.first_byte.or(other.first_byte),
+            stall: self.stall.or(other.stall),
+            retries: self.retries.or(other.retries),
+        }
+    }
+}
+
 /// SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469's pin), written `sha256/BASE64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin(pub [u8; 32]);
@@ -48,6 +73,8 @@ pub struct Target {
     pub kind: TargetKind,
     /// Its time limits: its own, else those of `[probe]`, else the built-in ones.
     pub limits: Limits,
+    /// What differs from `[relay]` where the relay asks it.
+    pub relay: RelayLimits,
     /// Serves private modules: nothing may follow it with `|`.
     pub private: bool,
     /// PEM files that are trusted in addition to the system's roots, for this target only.

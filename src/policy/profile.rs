@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{LinkKind, Target, TargetKind};
+use crate::model::{LinkKind, RelayLimits, Target, TargetKind};
 
 /// A whole policy, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,14 +75,8 @@ pub struct RelaySettings {
     pub enabled: bool,
     /// The port of 127.0.0.1; 0: any free one.
     pub port: u16,
-    /// The limit for a connection.
-    pub connect: Duration,
-    /// The limit for a first byte; `None`: 3 s where another proxy can answer, else 60 s.
-    pub first_byte: Option<Duration>,
-    /// The limit for silence within a file.
-    pub stall: Duration,
-    /// Further attempts after a fast failure.
-    pub retries: u32,
+    /// The limits of each hop that are given.
+    pub limits: RelayLimits,
     /// The limit for one request.
     pub deadline: Duration,
 }
@@ -92,10 +86,7 @@ impl Default for RelaySettings {
         RelaySettings {
             enabled: false,
             port: 0,
-            connect: Duration::from_secs(3),
-            first_byte: None,
-            stall: Duration::from_secs(10),
-            retries: 2,
+            limits: RelayLimits::default(),
             deadline: Duration::from_secs(600),
         }
     }
@@ -354,6 +345,7 @@ mod tests {
                     body: None,
                 },
                 limits: Limits::default(),
+                relay: RelayLimits::default(),
                 private: false,
                 ca: Vec::new(),
                 pins: Vec::new(),

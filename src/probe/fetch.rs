@@ -14,7 +14,7 @@ use super::goproxy;
 use super::round::Prober;
 use super::session::ProbeSession;
 use crate::environment::Environment;
-use crate::model::{Cause, Limits, Phase, Target, TargetKind, Verdict};
+use crate::model::{Cause, Limits, Phase, RelayLimits, Target, TargetKind, Verdict};
 
 /// How much is read of an answer that is not the file, in bytes.
 const MOST_TEXT: usize = 4096;
@@ -135,6 +135,7 @@ impl Fetcher {
                 body: None,
             },
             limits,
+            relay: RelayLimits::default(),
             private: false,
             ca: Vec::new(),
             pins: Vec::new(),

@@ -242,7 +242,7 @@ fn plain<E>(text: &str, unescape: impl Fn(&str) -> Result<String, E>) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Limits, Target, TargetKind, Verdict};
+    use crate::model::{Limits, RelayLimits, Target, TargetKind, Verdict};
 
     fn tree(files: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -259,6 +259,7 @@ mod tests {
             name: "t".to_owned(),
             kind: TargetKind::Mirror { path: "/".into() },
             limits,
+            relay: RelayLimits::default(),
             private: false,
             ca: Vec::new(),
             pins: Vec::new(),

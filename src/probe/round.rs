@@ -241,6 +241,7 @@ mod tests {
             name: "t".to_owned(),
             kind: TargetKind::Mirror { path: "/".into() },
             limits: crate::model::Limits::default(),
+            relay: crate::model::RelayLimits::default(),
             private: false,
             ca: Vec::new(),
             pins: Vec::new(),

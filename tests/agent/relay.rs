@@ -120,6 +120,24 @@ fn goproxy_names_the_relay_while_the_agent_runs_and_the_chain_afterwards() {
 }
 
 #[test]
+fn a_target_of_the_policy_has_its_own_limits_in_the_relay() {
+    let Some(desk) = desk() else { return };
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url_of_silent = format!("http://{}", silent.local_addr().unwrap());
+    let policy = POLICY.replace("http://127.0.0.1:1", &url_of_silent);
+    let limits = "relay = { first_byte = \"300ms\" }\n[[profile]]";
+    let policy = policy.replace("[[profile]]", limits);
+    desk.user.write(
+        ".config/goroam/goroam.toml",
+        policy.replace("|file://TREE", ""),
+    );
+    let _agent = desk.agent();
+    // `get` waits for 20 s; the usual limit of a proxy without another one is 60 s.
+    let (status, body) = get(&url(&desk), PATH);
+    assert!(status.contains(" 502 "), "{status} {body}");
+}
+
+#[test]
 fn the_relay_ends_when_the_policy_turns_it_off_and_a_taken_port_is_reported() {
     let Some(desk) = desk() else { return };
     let agent = desk.agent();

@@ -332,6 +332,7 @@ ca = ["corp.pem", "~/ca.pem"]
 pin = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 private = true
 total = "20s"
+relay = { first_byte = "20s", retries = 0 }
 [target.m]
 mirror = "${HOME}/go-mirror"
 [target.git]
@@ -366,6 +367,12 @@ name = "b"
         (5, 0)
     );
     assert_eq!(corp.pins.len(), 1);
+    let relay = corp.relay;
+    assert_eq!(
+        (relay.first_byte.map(|span| span.as_secs()), relay.retries),
+        (Some(20), Some(0))
+    );
+    assert_eq!((relay.connect, relay.stall), (None, None));
     let said = format!("{:?}", policy.profiles[0]);
     assert!(said.contains("Subnet(10.0.0.0/8)"), "{said}");
     assert!(said.contains("SearchDomain(\"corp.example\")"), "{said}");

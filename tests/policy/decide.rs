@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goroam::environment::Environment;
 use goroam::model::{
-    Limits, Link, LinkKind, Observation, Phases, Proof, Resolver, Route, RouteKind, Snapshot,
-    Target, TargetKind, Truth, Verdict,
+    Limits, Link, LinkKind, Observation, Phases, Proof, RelayLimits, Resolver, Route, RouteKind,
+    Snapshot, Target, TargetKind, Truth, Verdict,
 };
 use goroam::policy::{
     AgentSettings, Condition, DecisionFacts, EnvValue, Policy, Profile, TargetState, decide, needed,
@@ -23,6 +23,7 @@ fn target(name: &str) -> Target {
             sum: None,
         },
         limits: Limits::default(),
+        relay: RelayLimits::default(),
         private: false,
         ca: Vec::new(),
         pins: Vec::new(),

@@ -141,6 +141,32 @@ fn targets_are_checked() {
             "sum-without-module",
             "\"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
         ),
+        ("goproxy = \"https://a.b\"\nrelay = 3", "wrong-type", "3"),
+        (
+            "goproxy = \"https://a.b\"\nrelay = { first_bite = \"20s\" }",
+            "unknown-key",
+            "first_bite",
+        ),
+        (
+            "goproxy = \"https://a.b\"\nrelay = { stall = \"soon\" }",
+            "bad-duration",
+            "\"soon\"",
+        ),
+        (
+            "goproxy = \"https://a.b\"\nrelay = { retries = 11 }",
+            "out-of-range",
+            "11",
+        ),
+        (
+            "goproxy = \"https://a.b\"\nrelay = { deadline = \"1m\" }",
+            "unknown-key",
+            "deadline",
+        ),
+        (
+            "https = \"https://a.b\"\nrelay = { retries = 0 }",
+            "key-of-other-kind",
+            "relay",
+        ),
         (
             "sumdb = \"sum.corp.example\"",
             "bad-sumdb",

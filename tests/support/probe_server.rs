@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use goroam::environment::Environment;
 use goroam::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
-use goroam::model::{Limits, Target, TargetKind};
+use goroam::model::{Limits, RelayLimits, Target, TargetKind};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -319,6 +319,7 @@ pub fn target(kind: TargetKind) -> Target {
             total: Duration::from_secs(4),
             retries: 0,
         },
+        relay: RelayLimits::default(),
         private: false,
         ca: Vec::new(),
         pins: Vec::new(),

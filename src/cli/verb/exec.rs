@@ -11,7 +11,7 @@ use crate::exec::{
     ExecSignals, ExecSummary, FrozenSettings, LocalSources, RelayTerms, TierPlan, usable,
 };
 use crate::gocmd::find;
-use crate::model::{Tier, plural};
+use crate::model::{RelayLimits, Tier, plural};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
 use clap::{Args, ValueEnum, ValueHint};
@@ -32,15 +32,15 @@ pub struct Exec {
         default_value = "proxy,mirror,vendor"
     )]
     pub tiers: Vec<Step>,
-    /// Time limit for a connection
-    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "3s")]
-    pub connect: Duration,
+    /// Time limit for a connection [default: 3s]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit)]
+    pub connect: Option<Duration>,
     /// Time limit for the first byte [default: 3s; 60s where no other proxy can answer]
     #[arg(long, value_name = "TIME", value_parser = parse_limit)]
     pub first_byte: Option<Duration>,
-    /// Give up a download that has been silent for this time
-    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "30s")]
-    pub stall: Duration,
+    /// Give up a download that has been silent for this time [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit)]
+    pub stall: Option<Duration>,
     /// Total time to wait for busy servers (503, 429) that no other can stand in for
     #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "60s")]
     pub retry_budget: Duration,
@@ -79,6 +79,8 @@ pub enum SummaryForm {
 
 /// Time limit for the first byte of what git, hg and ssh ask for.
 const GIT_FIRST_BYTE: Duration = Duration::from_secs(8);
+/// Time limit for silence within a file: a build waits rather than fails.
+const STALL: Duration = Duration::from_secs(30);
 
 /// Runs the command. Its exit code is returned, unless a step was stuck or a checksum did not
 /// match.
@@ -94,9 +96,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
         command: args.command,
         env: context.env.clone(),
         limits: StallLimits {
-            connect: args.connect,
+            connect: args.connect.unwrap_or(HopLimits::default().connect),
             first_byte: args.first_byte.unwrap_or(GIT_FIRST_BYTE),
-            stall: args.stall,
+            stall: args.stall.unwrap_or(STALL),
         },
     };
     let mut news = |news: &ExecEvent<'_>| say(&exec_news(news));
@@ -173,15 +175,20 @@ fn terms(context: &Context, args: &Exec) -> RelayTerms {
         .as_ref()
         .and_then(|paths| crate::agent::load_policy(paths, &context.env).ok());
     let policy = policy.map(|loaded| loaded.policy);
+    let given = RelayLimits {
+        connect: args.connect,
+        first_byte: args.first_byte,
+        stall: args.stall,
+        retries: None,
+    };
+    let known = policy.map(|policy| KnownProxies::of(policy.targets.values()));
+    let usual = HopLimits {
+        stall: STALL,
+        ..HopLimits::default()
+    };
     RelayTerms {
-        known: policy
-            .map(|policy| KnownProxies::of(policy.targets.values()))
-            .unwrap_or_default(),
-        limits: HopLimits {
-            connect: args.connect,
-            stall: args.stall,
-            ..HopLimits::default().with_first_byte(args.first_byte)
-        },
+        known: known.unwrap_or_default().with_limits(given),
+        limits: usual.with(given),
         patience: args.retry_budget,
         // Without a home directory, the directory for temporary files is what there is.
         spool: paths.map_or_else(std::env::temp_dir, |paths| paths.relay_spool()),

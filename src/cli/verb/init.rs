@@ -26,7 +26,9 @@ use crate::cli::{Context, Failure};
 use crate::gocmd::{EnvFile, LocateError};
 use crate::model::pattern::faults;
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
-use crate::model::{Limits, Observation, Patterns, Phase, Pin, Target, TargetKind, mask};
+use crate::model::{
+    Limits, Observation, Patterns, Phase, Pin, RelayLimits, Target, TargetKind, mask,
+};
 use crate::paths::Paths;
 use crate::policy::Severity;
 use crate::policy::file::{PolicyLocation, parse};
@@ -445,6 +447,7 @@ impl Wizard<'_> {
                 patience: Duration::from_secs(30),
                 ..Limits::default()
             },
+            relay: RelayLimits::default(),
             private: true,
             ca: ca.map(Path::to_owned).into_iter().collect(),
             pins: Vec::new(),

@@ -12,7 +12,7 @@ use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::gocmd::{find, run::values_in};
-use crate::model::mask;
+use crate::model::{RelayLimits, mask};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
@@ -41,28 +41,28 @@ pub struct Relay {
 /// Time limits for each proxy.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LimitArgs {
-    /// Time limit for a connection
-    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "3s")]
-    pub connect: Duration,
+    /// Time limit for a connection [default: 3s]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit)]
+    pub connect: Option<Duration>,
     /// Time limit for the first byte [default: 3s; 60s where no other proxy can answer]
     #[arg(long, value_name = "TIME", value_parser = parse_limit)]
     pub first_byte: Option<Duration>,
-    /// Give up a download that has been silent for this time
-    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "10s")]
-    pub stall: Duration,
-    /// Further attempts after a fast failure
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=10), default_value = "2")]
-    pub retries: u32,
+    /// Give up a download that has been silent for this time [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit)]
+    pub stall: Option<Duration>,
+    /// Further attempts after a fast failure [default: 2]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=10))]
+    pub retries: Option<u32>,
 }
 
 impl LimitArgs {
-    /// The engine's limits.
-    pub fn limits(self) -> HopLimits {
-        HopLimits {
+    /// What is given.
+    fn given(self) -> RelayLimits {
+        RelayLimits {
             connect: self.connect,
+            first_byte: self.first_byte,
             stall: self.stall,
             retries: self.retries,
-            ..HopLimits::default().with_first_byte(self.first_byte)
         }
     }
 }
@@ -83,9 +83,10 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
     }
     let value = |name: &str| values.get(name).map_or("", String::as_str);
     let policy = crate::agent::load_policy(&paths, &context.env)?.policy;
-    let known = KnownProxies::of(policy.targets.values());
-    let spool = paths.relay_spool();
-    let setup = RelaySetup::of_go_env(value, &known, args.limits.limits(), spool);
+    let given = args.limits.given();
+    let known = KnownProxies::of(policy.targets.values()).with_limits(given);
+    let limits = HopLimits::default().with(given);
+    let setup = RelaySetup::of_go_env(value, &known, limits, paths.relay_spool());
     let mut setup = setup.map_err(|error| {
         let message = format!("the chain {}: {error}", mask(value("GOPROXY")));
         Failure::usage(message)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::reader::{Section, Value};
 use super::values::{duration, expand_path};
-use crate::model::Limits;
 use crate::model::text::parse_size;
+use crate::model::{Limits, RelayLimits};
 use crate::policy::finding::{PolicyFinding, nearest, quoted};
 use crate::policy::profile::{AgentSettings, MirrorSettings, OnDrift, RelaySettings};
 
@@ -162,12 +162,31 @@ pub(super) fn relay(root: &Section<'_>) -> RelaySettings {
     if let Some(value) = table.get("listen", "listen = \"127.0.0.1:7777\"") {
         relay.port = listen(&value).unwrap_or(relay.port);
     }
-    relay.connect = duration(&table, "connect", "3s", LIMIT).unwrap_or(relay.connect);
-    relay.first_byte = duration(&table, "first_byte", "3s", LIMIT);
-    relay.stall = duration(&table, "stall", "10s", LIMIT).unwrap_or(relay.stall);
-    relay.retries = table.number("retries", 0..=10).unwrap_or(relay.retries);
+    relay.limits = relay_limits(&table);
     relay.deadline = duration(&table, "deadline", "10m", DEADLINE).unwrap_or(relay.deadline);
     relay
+}
+
+/// Reads the limits of `[relay]`, or of `relay` in one target.
+fn relay_limits(table: &Section<'_>) -> RelayLimits {
+    RelayLimits {
+        connect: duration(table, "connect", "3s", LIMIT),
+        first_byte: duration(table, "first_byte", "3s", LIMIT),
+        stall: duration(table, "stall", "10s", LIMIT),
+        retries: table.number("retries", 0..=10),
+    }
+}
+
+/// Reads `relay = { … }` of a target.
+pub(super) fn relay_of_target(target: &Section<'_>) -> RelayLimits {
+    let example = "relay = { first_byte = \"20s\", retries = 0 }";
+    let what = format!("`relay` of {}", target.what);
+    let value = target.get("relay", example);
+    let Some(table) = value.and_then(|value| value.table(what)) else {
+        return RelayLimits::default();
+    };
+    table.only(&["connect", "first_byte", "stall", "retries"]);
+    relay_limits(&table)
 }
 
 /// Reads `127.0.0.1:PORT`.

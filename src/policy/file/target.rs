@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::agent::{LIMIT_KEYS, limits};
+use super::agent::{LIMIT_KEYS, limits, relay_of_target};
 use super::reader::{Certificate, Section, Text, Value};
 use super::values::{credentials, expand_path, look_alikes, module, pin, proxy_url, sum, web_url};
 use crate::gomod::sum::check_key;
@@ -19,7 +19,7 @@ const KINDS: [(&str, &str, &[&str]); 7] = [
     (
         "goproxy",
         "\"https://proxy.golang.org\"",
-        &["private", "ca", "pin", "module", "sum"],
+        &["private", "ca", "pin", "module", "sum", "relay"],
     ),
     ("sumdb", "\"sum.golang.org\"", &["via", "ca", "pin"]),
     (
@@ -81,6 +81,7 @@ fn target<'a>(targets: &Section<'a>, name: &Text<'a>, defaults: Limits) -> Optio
     let private = table.boolean("private").unwrap_or(false);
     // If a value was given but not understood, the target must not be created without it.
     let errors = table.reader.errors.get();
+    let relay = relay_of_target(&table);
     let mut ca = Vec::new();
     for text in texts(&table, "ca", "ca = \"corp-ca.pem\"") {
         if let Some(path) = expand_path(&text) {
@@ -98,6 +99,7 @@ fn target<'a>(targets: &Section<'a>, name: &Text<'a>, defaults: Limits) -> Optio
         name: name.value.to_owned(),
         kind,
         limits,
+        relay,
         private,
         ca,
         pins,

@@ -6,9 +6,9 @@ use std::fmt;
 use url::Url;
 
 use super::hop::{ChainEnd, HopClass, HopLimits, RelayHop, is_well_known};
-use crate::model::Target;
 use crate::model::chain::{Chain, HopKind, Separator};
 use crate::model::pattern::Patterns;
+use crate::model::{RelayLimits, Target};
 
 /// How GOPROXY names the relay: it decides what a relay that is gone costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct KnownProxies {
     pub public: Vec<String>,
     /// Targets with `private = true`.
     pub private: Vec<String>,
+    /// The limits of single targets.
+    pub limits: Vec<(String, RelayLimits)>,
 }
 
 /// A chain as the relay walks it.
@@ -58,6 +60,8 @@ pub struct RelayChain {
     pub end: ChainEnd,
     /// GOPRIVATE, or GONOPROXY: paths that only private hops may see.
     pub private: Patterns,
+    /// The limits of a hop without its own.
+    pub limits: HopLimits,
 }
 
 impl KnownProxies {
@@ -70,8 +74,27 @@ impl KnownProxies {
                 false => &mut known.public,
             };
             list.extend(target.goproxy_url().map(str::to_owned));
+            if let Some(url) = target.goproxy_url()
+                && target.relay != RelayLimits::default()
+            {
+                known.limits.push((url.to_owned(), target.relay));
+            }
         }
         known
+    }
+
+    /// Lets the limits of a command line count before those of the targets.
+    pub fn with_limits(mut self, given: RelayLimits) -> KnownProxies {
+        for (_, own) in &mut self.limits {
+            *own = given.or(*own);
+        }
+        self
+    }
+
+    fn limits_of(&self, url: &str) -> RelayLimits {
+        let is_it = |(one, _): &&(String, RelayLimits)| bare(one) == bare(url);
+        let own = self.limits.iter().find(is_it);
+        own.map_or_else(RelayLimits::default, |(_, limits)| *limits)
     }
 }
 
@@ -90,6 +113,7 @@ impl RelayChain {
         let mut hops = Vec::new();
         let mut end = ChainEnd::Nothing;
         for hop in &chain.hops {
+            let mut own = limits;
             let (name, class) = match &hop.kind {
                 HopKind::Direct => {
                     end = ChainEnd::Direct;
@@ -101,6 +125,7 @@ impl RelayChain {
                     HopClass::Local,
                 ),
                 HopKind::Proxy(url) => {
+                    own = limits.with(known.limits_of(url));
                     let name = name_of(url);
                     let host = name
                         .rsplit_once(':')
@@ -122,7 +147,7 @@ impl RelayChain {
                 is_own: false,
                 sees_private: matches!(class, HopClass::Local | HopClass::Private),
                 then: hop.then,
-                limits,
+                limits: own,
             });
         }
         // Without a policy that names the private ones, a proxy that is not known to be public may
@@ -132,7 +157,12 @@ impl RelayChain {
                 hop.sees_private |= hop.class == HopClass::Gatekeeper;
             }
         }
-        RelayChain { hops, end, private }
+        RelayChain {
+            hops,
+            end,
+            private,
+            limits,
+        }
     }
 
     /// The numbers of the hops with this base URL.
@@ -200,7 +230,7 @@ impl RelayChain {
             is_own: false,
             sees_private: false,
             then: None,
-            limits: hops.last().map(|hop| hop.limits).unwrap_or_default(),
+            limits: self.limits,
         });
         hops
     }
@@ -227,6 +257,8 @@ fn bare(url: &str) -> Option<Url> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -236,6 +268,7 @@ mod tests {
         let known = KnownProxies {
             public: vec!["https://mirror.example:8443/".to_owned()],
             private: vec!["https://goproxy.corp.example/go".to_owned()],
+            ..KnownProxies::default()
         };
         let chain = RelayChain::new(
             &Chain::parse(value).unwrap(),
@@ -267,10 +300,55 @@ mod tests {
     }
 
     #[test]
+    fn a_target_has_its_own_limits_and_a_command_line_counts_before_them() {
+        let slow = Duration::from_secs(20);
+        let own = RelayLimits {
+            first_byte: Some(slow),
+            retries: Some(0),
+            ..RelayLimits::default()
+        };
+        let known = KnownProxies {
+            limits: vec![("https://corp.example/go".to_owned(), own)],
+            ..KnownProxies::default()
+        };
+        let limits = |known: &KnownProxies, given: RelayLimits| {
+            let value = "https://me:pw@corp.example/go/,https://proxy.golang.org";
+            let chain = Chain::parse(value).unwrap();
+            let limits = HopLimits::default().with(given);
+            let chain = RelayChain::new(&chain, known, Patterns::parse(""), limits);
+            let hops = chain.with_database("sum.golang.org");
+            hops.iter().map(|hop| hop.limits).collect::<Vec<_>>()
+        };
+        let usual = HopLimits::default();
+        let expected = HopLimits {
+            first_byte: slow,
+            patience: slow,
+            retries: 0,
+            ..usual
+        };
+        let none = RelayLimits::default();
+        assert_eq!(limits(&known, none), [expected, usual, usual]);
+        let given = RelayLimits {
+            retries: Some(1),
+            stall: Some(slow),
+            ..none
+        };
+        let expected = HopLimits {
+            retries: 1,
+            stall: slow,
+            ..expected
+        };
+        let rest = usual.with(given);
+        let known = known.with_limits(given);
+        assert_eq!(limits(&known, given), [expected, rest, rest]);
+    }
+
+    #[test]
     fn the_form_depends_on_the_operators_of_the_hops() {
         let known = KnownProxies {
             public: Vec::new(),
             private: vec!["https://corp.example".to_owned()],
+            ..KnownProxies::default()
         };
         let form = |value: &str, mirror| {
             let chain = Chain::parse(value).unwrap();

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::Cause;
 use crate::model::chain::{HopKind, Separator};
+use crate::model::{Cause, RelayLimits};
 
 /// A hop as the relay uses it. The order in the chain is the policy's; speed never changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,12 +66,15 @@ pub struct HopLimits {
 }
 
 impl HopLimits {
-    /// Uses a limit for the first byte that the user has given: for every hop, wherever it stands.
-    pub fn with_first_byte(self, given: Option<Duration>) -> HopLimits {
+    /// Uses the limits that the user has given. One for the first byte counts wherever the hop
+    /// stands.
+    pub fn with(self, given: RelayLimits) -> HopLimits {
         HopLimits {
-            first_byte: given.unwrap_or(self.first_byte),
-            patience: given.unwrap_or(self.patience),
-            ..self
+            connect: given.connect.unwrap_or(self.connect),
+            first_byte: given.first_byte.unwrap_or(self.first_byte),
+            patience: given.first_byte.unwrap_or(self.patience),
+            stall: given.stall.unwrap_or(self.stall),
+            retries: given.retries.unwrap_or(self.retries),
         }
     }
 }
