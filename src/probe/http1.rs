@@ -3,14 +3,13 @@
 //! line before the status, and refuses HTTP/1.2, folded headers and a blank before a colon.
 
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper::StatusCode;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRAILER, TRANSFER_ENCODING,
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::time::timeout;
 
 use super::fault::{NOT_A_BODY, NotAsHttp};
 use super::wire::{MAX_HEAD, Wire};
@@ -110,11 +109,11 @@ impl Http1 {
     /// Reports whether another request can follow the answer that was read, and the server is still
     /// connected.
     pub(super) async fn is_open(&mut self) -> bool {
+        // What has come meanwhile is seen; a timer would take a millisecond, however short it is.
+        tokio::task::yield_now().await;
         // Unrequested bytes, or the end.
-        let idle = timeout(Duration::ZERO, self.stream.fill_buf())
-            .await
-            .is_err();
-        self.keeps_open && idle
+        let is_idle = self.stream.fill_buf().now_or_never().is_none();
+        self.keeps_open && is_idle
     }
 
     /// Returns the next part of the body; `None` at its end.
