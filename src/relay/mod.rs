@@ -10,7 +10,9 @@
 //! May import: model, gomod, probe, watch (netlink), environment, bounded.
 
 mod checksum;
+mod database;
 pub mod engine;
+mod epoch;
 mod page;
 #[cfg(target_os = "linux")]
 mod peer;
@@ -20,6 +22,10 @@ pub mod setup;
 pub mod spool;
 pub mod stats;
 mod upstream;
+mod verify;
+mod walk;
 
-pub use engine::{RelayEngine, RelaySetup, Reply};
+pub use engine::RelayEngine;
+pub use epoch::RelaySetup;
 pub use server::{RelayServer, ServerEnd};
+pub use walk::Reply;

@@ -26,11 +26,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::engine::{RelayEngine, Reply};
+use super::engine::RelayEngine;
 use super::page;
 use super::rules::reply::Refusal;
 use super::rules::request::{ModuleFile, ProxyRequest, SumDbFile};
 use super::spool::Content;
+use super::walk::Reply;
 
 /// Connections at a time; one more is answered at once that the relay is busy.
 const MOST_CONNECTIONS: usize = 2048;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::engine::RelaySetup;
+use super::epoch::RelaySetup;
 use super::rules::chain::{KnownProxies, RelayChain};
 use super::rules::hop::HopLimits;
 use crate::bounded;
