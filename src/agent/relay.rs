@@ -255,7 +255,7 @@ impl AgentRelay {
             chain: relayed.map(|relayed| mask(&relayed.goproxy)),
             requests: stats.requests(),
             fail_overs: stats.fail_overs(),
-            incidents: u64::try_from(stats.incidents().count()).unwrap_or(u64::MAX),
+            incidents: stats.incidents().total(),
         }
     }
 

@@ -146,11 +146,10 @@ impl ExecRelay {
             return (seen, None);
         }
         let stats = self.engine.stats();
-        let incidents = stats.incidents().filter(|incident| !incident.is_healed);
-        if let Some(incident) = incidents.last() {
-            let refused = stats
-                .refused_requests()
-                .find(|one| one.path == incident.path);
+        let mut refusals = stats.refused_requests().latest();
+        let mut incidents = stats.incidents().latest();
+        if let Some(incident) = incidents.find(|incident| !incident.is_healed) {
+            let refused = refusals.find(|one| one.path == incident.path);
             let line = format!("{} sends wrong content for {}", incident.hop, incident.path);
             return match refused.and_then(|one| first(one, true)) {
                 Some((hop, failure)) => (told(hop, failure), Some(hop.clone())),
@@ -166,7 +165,8 @@ impl ExecRelay {
             return (seen, None);
         };
         let refused = |is_it: &dyn Fn(&RefusedRequest) -> bool| {
-            let found = stats.refused_requests().find(|one| is_it(one))?;
+            let mut refusals = stats.refused_requests().latest();
+            let found = refusals.find(|one| is_it(one))?;
             first(found, false)
         };
         let found = refused(&|one| one.path == path).or_else(|| refused(&|one| one.status != 404));

@@ -13,6 +13,7 @@ mod checksum;
 mod database;
 pub mod engine;
 mod epoch;
+mod metrics;
 mod page;
 #[cfg(target_os = "linux")]
 mod peer;

@@ -15,11 +15,15 @@ use futures_util::stream;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -27,11 +31,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::engine::RelayEngine;
-use super::page;
 use super::rules::reply::Refusal;
 use super::rules::request::{ModuleFile, ProxyRequest, SumDbFile};
 use super::spool::Content;
 use super::walk::Reply;
+use super::{metrics, page};
 
 /// Connections at a time; one more is answered at once that the relay is busy.
 const MOST_CONNECTIONS: usize = 2048;
@@ -54,6 +58,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n\
     Content-Length: 44\r\nConnection: close\r\n\r\ngoroam's relay has too many open connections";
 
+const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -263,16 +268,10 @@ async fn answer(shared: &Served, request: &Request<Incoming>) -> Response<Body> 
     }
     match path {
         "/" => {
-            return whole(
-                StatusCode::OK,
-                page::HTML,
-                page::html(&shared.engine).into(),
-            );
+            let (hops, now) = (shared.engine.hops(), Timestamp::now());
+            return own(HTML, page::html(&hops, &shared.engine.stats(), now));
         }
-        "/metrics" => {
-            let text = page::metrics(&shared.engine);
-            return whole(StatusCode::OK, TEXT, text.into());
-        }
+        "/metrics" => return own(TEXT, metrics::metrics(&shared.engine)),
         _ => {}
     }
     let Some(asked) = ProxyRequest::parse(path) else {
@@ -335,6 +334,24 @@ fn whole(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Body> 
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// What the relay says of itself. It is never stored, its address, in which the token is, never
+/// handed on, and a browser loads nothing for it.
+fn own(kind: &'static str, text: String) -> Response<Body> {
+    let mut response = whole(StatusCode::OK, kind, text.into());
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(policy) = HeaderValue::try_from(page::security_policy()) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
     response
 }
 

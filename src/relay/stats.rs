@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::rules::chain::RelayChain;
 use super::rules::course::AttemptEnd;
 use super::rules::hop::Failure;
 
-/// Incidents, and refused requests, that are kept.
-const MOST_INCIDENTS: usize = 50;
+/// Events of one kind that are kept.
+const MOST_EVENTS: usize = 50;
 
 /// Counts of one relay.
 #[derive(Debug, Clone, Default)]
@@ -18,10 +20,54 @@ pub struct RelayStats {
     /// By name, in no order of the chain.
     hops: BTreeMap<String, HopStats>,
     refusals: BTreeMap<u16, u64>,
-    /// The last of them, the oldest first.
-    refused: VecDeque<RefusedRequest>,
+    refused: Recent<RefusedRequest>,
+    served: Recent<ServedFile>,
+    /// Files that another hop served than the first of the chain, because one failed.
     fail_overs: u64,
-    incidents: VecDeque<Incident>,
+    changes: Recent<FailOver>,
+    incidents: Recent<Incident>,
+}
+
+/// The last events of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recent<T> {
+    /// The oldest first.
+    last: VecDeque<(Timestamp, T)>,
+    total: u64,
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Recent<T> {
+        Recent {
+            last: VecDeque::new(),
+            total: 0,
+        }
+    }
+}
+
+impl<T> Recent<T> {
+    fn push(&mut self, event: T) {
+        if self.last.len() == MOST_EVENTS {
+            self.last.pop_front();
+        }
+        self.last.push_back((Timestamp::now(), event));
+        self.total += 1;
+    }
+
+    /// The last ones, the latest first.
+    pub fn latest(&self) -> impl Iterator<Item = &T> {
+        self.last.iter().rev().map(|(_, event)| event)
+    }
+
+    /// The same with their times.
+    pub fn timed(&self) -> impl Iterator<Item = (Timestamp, &T)> {
+        self.last.iter().rev().map(|(at, event)| (*at, event))
+    }
+
+    /// How many there were since the start.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
 }
 
 /// Counts of one hop.
@@ -39,6 +85,37 @@ pub struct HopStats {
     pub is_failing: bool,
     /// The time that the files took together.
     pub time: Duration,
+}
+
+/// A file that go got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedFile {
+    /// What was asked.
+    pub path: String,
+    /// The hop that served it.
+    pub hop: String,
+    /// How long it took in all.
+    pub took: Duration,
+}
+
+/// Files in a row that one hop served because the same others failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailOver {
+    /// The hop that served them.
+    pub hop: String,
+    /// The hops that failed, with the reasons at the first of the files.
+    pub failed: Vec<(String, Failure)>,
+    /// How many there were.
+    pub files: u64,
+    /// The last of them.
+    pub path: String,
+}
+
+impl FailOver {
+    fn is_same(&self, hop: &str, failed: &[(String, Failure)]) -> bool {
+        let [own, other] = [&self.failed, failed].map(|failed| failed.iter().map(|(hop, _)| hop));
+        self.hop == hop && own.eq(other)
+    }
 }
 
 /// A request that go got no file for.
@@ -80,29 +157,44 @@ impl RelayStats {
         }
     }
 
-    pub(super) fn served(&mut self, hop: &str, is_fail_over: bool, took: Duration) {
+    /// `failed`: the hops because of whose failure this one was asked.
+    pub(super) fn served(&mut self, file: ServedFile, failed: Vec<(String, Failure)>) {
         self.requests += 1;
-        self.fail_overs += u64::from(is_fail_over);
-        let hop = self.hops.entry(hop.to_owned()).or_default();
+        let hop = self.hops.entry(file.hop.clone()).or_default();
         hop.served += 1;
-        hop.time += took;
+        hop.time += file.took;
+        if !failed.is_empty() {
+            self.fail_over(&file, failed);
+        }
+        self.served.push(file);
+    }
+
+    fn fail_over(&mut self, file: &ServedFile, failed: Vec<(String, Failure)>) {
+        self.fail_overs += 1;
+        match self.changes.last.back_mut() {
+            Some((at, last)) if last.is_same(&file.hop, &failed) => {
+                *at = Timestamp::now();
+                last.files += 1;
+                last.path.clone_from(&file.path);
+            }
+            Some(_) | None => self.changes.push(FailOver {
+                hop: file.hop.clone(),
+                failed,
+                files: 1,
+                path: file.path.clone(),
+            }),
+        }
     }
 
     pub(super) fn refused(&mut self, request: RefusedRequest) {
         self.requests += 1;
         *self.refusals.entry(request.status).or_default() += 1;
-        if self.refused.len() == MOST_INCIDENTS {
-            self.refused.pop_front();
-        }
-        self.refused.push_back(request);
+        self.refused.push(request);
     }
 
     pub(super) fn incident(&mut self, incident: Incident) {
         tracing::warn!(hop = %incident.hop, path = %incident.path, "a proxy served wrong content");
-        if self.incidents.len() == MOST_INCIDENTS {
-            self.incidents.pop_front();
-        }
-        self.incidents.push_back(incident);
+        self.incidents.push(incident);
     }
 
     /// Requests that were answered.
@@ -127,13 +219,23 @@ impl RelayStats {
             .map(|(status, count)| (*status, *count))
     }
 
-    /// The last requests that were refused, the latest first.
-    pub fn refused_requests(&self) -> impl Iterator<Item = &RefusedRequest> {
-        self.refused.iter().rev()
+    /// The last files that go got.
+    pub fn served_files(&self) -> &Recent<ServedFile> {
+        &self.served
     }
 
-    /// The last incidents, the oldest first.
-    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.iter()
+    /// The last fail-overs.
+    pub fn last_fail_overs(&self) -> &Recent<FailOver> {
+        &self.changes
+    }
+
+    /// The last requests that were refused.
+    pub fn refused_requests(&self) -> &Recent<RefusedRequest> {
+        &self.refused
+    }
+
+    /// The last incidents.
+    pub fn incidents(&self) -> &Recent<Incident> {
+        &self.incidents
     }
 }

@@ -18,7 +18,7 @@ use super::rules::hop::{ChainEnd, Failure, FailureKind, RelayHop};
 use super::rules::reply::Refusal;
 use super::rules::request::{ProxyRequest, SumDbFile};
 use super::spool::{Content, Started};
-use super::stats::{Incident, RefusedRequest};
+use super::stats::{Incident, RefusedRequest, ServedFile};
 use super::upstream::{self, CannotStore, Errand};
 use super::verify::PROOF_LIMIT;
 
@@ -61,16 +61,25 @@ impl Walk<'_> {
                 });
             }
         }
+        let named = |(hop, failure)| (self.name_of(hop), failure);
         match (walked.verdict, walked.file) {
             (Verdict::Serve(hop), Some(content)) => {
                 let from = self.name_of(hop);
-                stats.served(&from, hop > 0 && !walked.failed.is_empty(), walked.took);
+                let file = ServedFile {
+                    path: path.to_owned(),
+                    hop: from.clone(),
+                    took: walked.took,
+                };
+                let failed = match hop {
+                    0 => Vec::new(),
+                    _ => walked.failed.into_iter().map(named).collect(),
+                };
+                stats.served(file, failed);
                 Reply::File { content, from }
             }
             (verdict, _) => {
                 let refusal = Refusal::of(&verdict, self.hops);
                 let refusal = refusal.unwrap_or_else(|| Refusal::new(502, "no proxy answered"));
-                let named = |(hop, failure)| (self.name_of(hop), failure);
                 stats.refused(RefusedRequest {
                     path: path.to_owned(),
                     status: refusal.status,

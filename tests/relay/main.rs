@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "../support/browser.rs"]
+mod browser;
 #[path = "../support/cli.rs"]
 mod cli;
 #[path = "../support/go.rs"]
@@ -19,5 +21,6 @@ mod hostile;
 mod literal;
 #[cfg(target_os = "linux")]
 mod load;
+mod page;
 mod privacy;
 mod scene;

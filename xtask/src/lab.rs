@@ -12,9 +12,9 @@ const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
 /// Programs that single tests need: two shells read their completions, chattr makes a file that
 /// cannot be replaced, strace counts system calls, tmux provides a terminal to read, dbus-daemon
-/// carries the tray, ssh-keygen signs commits; the rest read packages and recipes. Name of the
-/// program, name of its package.
-const TOOLS: [(&str, &str); 13] = [
+/// carries the tray, ssh-keygen signs commits, Chromium shows the relay's page; the rest read
+/// packages and recipes. Name of the program, name of its package.
+const TOOLS: [(&str, &str); 14] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("chattr", "e2fsprogs"),
@@ -28,6 +28,7 @@ const TOOLS: [(&str, &str); 13] = [
     ("tmux", "tmux"),
     ("dbus-daemon", "dbus-daemon"),
     ("ssh-keygen", "openssh-client"),
+    ("chromium-headless-shell", "chromium-headless-shell"),
 ];
 
 /// Makes a command for a script of the lab.
