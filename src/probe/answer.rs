@@ -10,13 +10,13 @@ use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER, SERVER, WWW_AUTHENTICATE,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SERVER, WWW_AUTHENTICATE,
 };
 use url::Url;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::attempt::{Download, ProbeAttempt, within};
+use super::attempt::{Download, FilePart, ProbeAttempt, within};
 use super::fault::{ProbeFailure, TooMuch, down, portal, refusal, shown, wrong};
 use super::http1::Http1;
 use super::wire::{ByteMeter, Http2};
@@ -116,10 +116,11 @@ impl HttpAnswer {
         peer: &str,
         fault: &(dyn Fn(&(dyn Error + 'static)) -> ProbeFailure + Sync),
     ) -> Result<(HttpAnswer, bool), ProbeFailure> {
-        if self.status == StatusCode::OK
+        if let Some(part) = self.file_part(attempt.download.as_ref())
             && let Some(download) = attempt.download.take()
         {
-            self.save(download, source, attempt, peer, fault).await?;
+            self.save(download, part, source, attempt, peer, fault)
+                .await?;
             return Ok((self, true));
         }
         // The body of a redirect is meant for browsers.
@@ -167,10 +168,40 @@ impl HttpAnswer {
         Ok((self, ended))
     }
 
+    /// The part of the file that the body of this answer is; `None` if it is no file. A rest that
+    /// does not begin where the known part ends, or of another file, is none (RFC 9110, 14.4).
+    fn file_part(&self, download: Option<&Download>) -> Option<FilePart> {
+        let download = download?;
+        // Of a coded body neither length nor tag says anything about the file.
+        let is_plain = self.header(CONTENT_ENCODING).is_none();
+        let etag = self.header(ETAG).filter(|tag| tag.starts_with('"'));
+        let etag = etag.filter(|_| is_plain).map(str::to_owned);
+        match self.status {
+            StatusCode::OK => {
+                let length = self.header(CONTENT_LENGTH).filter(|_| is_plain);
+                Some(FilePart {
+                    from: 0,
+                    total: length.and_then(|length| length.parse().ok()),
+                    etag,
+                })
+            }
+            StatusCode::PARTIAL_CONTENT => {
+                let rest = download.resume.as_ref()?;
+                let range = self.header(CONTENT_RANGE)?.strip_prefix("bytes ")?;
+                let total = rest.total?;
+                let expected = format!("{}-{}/{total}", rest.from, total.checked_sub(1)?);
+                let is_rest = range == expected && etag.is_some() && etag == rest.etag;
+                is_rest.then(|| rest.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Saves the whole body; keeps its first bytes.
     async fn save(
         &mut self,
         mut download: Download,
+        part: FilePart,
         source: &mut BodySource<'_>,
         attempt: &ProbeAttempt,
         peer: &str,
@@ -178,6 +209,8 @@ impl HttpAnswer {
     ) -> Result<(), ProbeFailure> {
         let coding = self.header(CONTENT_ENCODING).unwrap_or_default();
         let mut gzip = coding.eq_ignore_ascii_case("gzip").then(Gunzip::new);
+        download.begin(&part, peer)?;
+        let mut left = part.total.map(|total| total.saturating_sub(part.from));
         let mut trouble = Ok(());
         // Bytes of this period, and how many begin another one.
         let (mut came, enough) = (0, LEAST_PER_SECOND * download.stall.as_secs());
@@ -191,7 +224,9 @@ impl HttpAnswer {
             let Some(part) = part.map_err(|error| fault(&*error))? else {
                 break;
             };
-            came += u64::try_from(part.len()).unwrap_or(0);
+            let length = u64::try_from(part.len()).unwrap_or(0);
+            left = left.map(|left| left.saturating_sub(length));
+            came += length;
             if came >= enough {
                 (came, deadline) = (0, attempt.stall_deadline(download.stall));
             }
@@ -214,7 +249,8 @@ impl HttpAnswer {
             }
             trouble = Ok(());
         }
-        match gzip.is_none_or(|gzip| gzip.is_whole) {
+        self.status = StatusCode::OK;
+        match gzip.is_none_or(|gzip| gzip.is_whole) && left.unwrap_or(0) == 0 {
             true => Ok(()),
             false => Err(fault(&io::Error::from(io::ErrorKind::UnexpectedEof))),
         }

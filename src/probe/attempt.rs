@@ -12,17 +12,42 @@ use tokio::time::{Instant, timeout_at};
 use super::fault::{ProbeFailure, down, in_words, refusal, wrong};
 use crate::model::{Cause, Limits, Phase, Phases, Target};
 
-/// Stores the next bytes.
-pub type WriteBytes = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send + Sync>;
+/// Takes the body of a file, piece by piece.
+pub trait BodySink: Send + Sync {
+    /// Hears which part of the file comes: all of it, or the rest that was asked for.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    fn begin(&mut self, part: &FilePart) -> io::Result<()>;
 
-/// Receives the body of a 200, piece by piece.
-pub struct Download {
     /// Takes the next bytes.
-    pub write: WriteBytes,
+    ///
+    /// # Errors
+    /// When they cannot be stored.
+    fn write(&mut self, data: &[u8]) -> io::Result<()>;
+}
+
+/// A file from this byte on, in the state that the server names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePart {
+    /// The first byte.
+    pub from: u64,
+    /// The length of the whole file, if the server says it.
+    pub total: Option<u64>,
+    /// The strong entity tag: two files with the same one are equal byte by byte (RFC 9110, 8.8.3).
+    pub etag: Option<String>,
+}
+
+/// Receives the body of a 200, or of a 206 if the rest of a file was asked for.
+pub struct Download {
+    /// Takes the body.
+    pub sink: Box<dyn BodySink>,
     /// How many bytes it takes; a longer body is refused.
     pub most: u64,
     /// How long no byte may come.
     pub stall: Duration,
+    /// What is already there: only the rest is asked for, if the server still has the same file.
+    pub resume: Option<FilePart>,
 }
 
 impl fmt::Debug for Download {
@@ -38,10 +63,18 @@ impl Download {
             let reason = format!("{peer} sends more than a file of this kind may have");
             wrong(Phase::Body, reason)
         })?;
-        (self.write)(data).map_err(|error| {
-            let reason = format!("what {peer} sends cannot be stored: {error}");
-            refusal(Phase::Body, reason)
-        })
+        let stored = self.sink.write(data);
+        stored.map_err(|error| Download::not_stored(peer, &error))
+    }
+
+    pub(super) fn begin(&mut self, part: &FilePart, peer: &str) -> Result<(), ProbeFailure> {
+        let begun = self.sink.begin(part);
+        begun.map_err(|error| Download::not_stored(peer, &error))
+    }
+
+    fn not_stored(peer: &str, error: &io::Error) -> ProbeFailure {
+        let reason = format!("what {peer} sends cannot be stored: {error}");
+        refusal(Phase::Body, reason)
     }
 }
 

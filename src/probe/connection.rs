@@ -9,13 +9,14 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::header::{
-    ACCEPT_ENCODING, HeaderName, HeaderValue, PROXY_AUTHORIZATION, REFERER, USER_AGENT,
+    ACCEPT_ENCODING, HeaderName, HeaderValue, IF_RANGE, PROXY_AUTHORIZATION, RANGE, REFERER,
+    USER_AGENT,
 };
 use rustls::ClientConfig;
 use url::Url;
 
 use super::answer::{BodySource, HttpAnswer, WantedBody};
-use super::attempt::{ProbeAttempt, within};
+use super::attempt::{FilePart, ProbeAttempt, within};
 use super::dial::{bare_host, dial, peer};
 use super::fault::{self, ProbeFailure, authority, refusal};
 use super::goauth::Headers;
@@ -31,6 +32,8 @@ pub(super) struct RequestParts<'a> {
     /// The URL that redirected here.
     pub(super) referer: Option<&'a Url>,
     pub(super) want: WantedBody,
+    /// The part that is already there, if only the rest of a file is wanted.
+    pub(super) resume: Option<FilePart>,
 }
 
 /// An open connection.
@@ -188,6 +191,13 @@ fn headers(
     let referer = ask.referer.and_then(|url| url.as_str().parse().ok());
     headers.extend(referer.map(|referer| (REFERER, referer)));
     headers.push((ACCEPT_ENCODING, HeaderValue::from_static("gzip")));
+    if let Some(part) = &ask.resume
+        && let Some(tag) = part.etag.as_deref().and_then(|tag| tag.parse().ok())
+    {
+        headers.push((IF_RANGE, tag));
+        let range = HeaderValue::try_from(format!("bytes={}-", part.from));
+        headers.extend(range.map(|range| (RANGE, range)));
+    }
     let authorization = forward.and_then(|forward| forward.authorization.clone());
     headers.extend(authorization.map(|value| (PROXY_AUTHORIZATION, value)));
     headers

@@ -89,8 +89,9 @@ impl Fetcher {
         Ok(self.ask(url, limits, most, true, None).await?)
     }
 
-    /// Fetches one file of any size. The body of a 200 goes to `download`; the answer has its first
-    /// bytes, and of another status the text.
+    /// Fetches one file of any size. The body of a 200 goes to `download`, and so does the rest of a
+    /// file that was asked for, whose 206 is told as 200. The answer has its first bytes, and of another
+    /// status the text.
     ///
     /// # Errors
     /// When no answer came in time or at all, or its body did not come to its end.

@@ -45,7 +45,7 @@ mod tunnel;
 mod verifier;
 mod wire;
 
-pub use attempt::{Download, WriteBytes};
+pub use attempt::{BodySink, Download, FilePart};
 pub use credentials::GoClient;
 pub use fetch::{Fetched, Fetcher, Unfetched};
 pub use goauth::trouble as goauth_trouble;

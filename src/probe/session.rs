@@ -227,6 +227,7 @@ impl<'a> ProbeSession<'a> {
             credentials: credentials.as_ref(),
             referer: None,
             want,
+            resume: None,
         };
         proxied::get(self.attempt, &url, way, tls, &ask).await
     }
@@ -305,12 +306,14 @@ impl<'a> ProbeSession<'a> {
         credentials: Option<&Headers>,
         want: WantedBody,
     ) -> Result<HttpAnswer, ProbeFailure> {
+        let download = self.attempt.download.as_ref();
         let ask = RequestParts {
             agent: self.agent,
             credentials,
             // `net/http.refererForURL`.
             referer: from.filter(|from| from.scheme() != "https" || url.scheme() == "https"),
             want,
+            resume: download.and_then(|download| download.resume.clone()),
         };
         if let Some(line) = &mut self.line
             && line.serves(url).await

@@ -22,7 +22,6 @@ pub(super) async fn answer(
         return Reply::Refused(Refusal::new(404, "this relay does not serve that database"));
     };
     let source = DatabaseHops { epoch };
-    let from = || name.to_owned();
     let (proven, is_private) = match rest {
         // A go with the relay's variables never asks, and the name must not leave.
         SumDbFile::Lookup(module, _) if epoch.setup.no_sumdb.matches(module) => {
@@ -42,10 +41,9 @@ pub(super) async fn answer(
         SumDbFile::Supported | SumDbFile::Latest => (None, false),
     };
     if let Some(bytes) = proven {
-        let content = Content::Memory(bytes);
         return Reply::File {
-            content,
-            from: from(),
+            content: Content::Memory(bytes),
+            from: name.to_owned(),
         };
     }
     let reply = source.walk(request, path, is_private).reply().await;

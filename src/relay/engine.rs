@@ -9,11 +9,12 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::Notify;
 
 use super::database;
-use super::epoch::{Epoch, RelaySetup, lock};
+use super::epoch::{Epoch, RelaySetup};
 use super::rules::breaker::BreakerState;
 use super::rules::hop::{HopClass, RelayHop};
 use super::rules::reply::Refusal;
 use super::rules::request::ProxyRequest;
+use super::spool::lock;
 use super::stats::RelayStats;
 use super::walk::{Reply, Walk};
 use crate::environment::Environment;

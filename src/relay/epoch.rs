@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::checksum::Checksums;
 use super::rules::chain::RelayChain;
 use super::rules::health::Health;
 use super::rules::hop::RelayHop;
+use super::spool::lock;
 use super::stats::RelayStats;
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
@@ -90,10 +91,4 @@ impl Epoch {
     pub(super) fn stats(&self) -> MutexGuard<'_, RelayStats> {
         lock(&self.stats)
     }
-}
-
-/// Locks it: each lock of the relay guards what single statements change, which is whole even after
-/// a panic.
-pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 //! file without a name, so that nothing is left after a kill.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,10 +11,13 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::gomod::zip::{self, ModZip, ZipError};
-use crate::probe::Download;
+use crate::probe::{BodySink, Download, FilePart};
 
 /// The longest file that is not a zip: go's limit for a go.mod, and far more than any list has.
 pub(super) const MOST_SMALL: u64 = 16 << 20;
+
+/// Less than this is fetched again rather than continued.
+const LEAST_PARTIAL: u64 = 64 << 10;
 
 /// A whole file.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub enum Content {
 pub struct SpooledFile {
     file: File,
     length: u64,
+    /// Two answers of a server, or of two, were put together.
+    is_spliced: bool,
 }
 
 impl Content {
@@ -43,8 +48,24 @@ impl Content {
 
     /// Uses an open file.
     pub(super) fn of_file(file: File) -> io::Result<Content> {
+        Content::new(file, false)
+    }
+
+    fn new(file: File, is_spliced: bool) -> io::Result<Content> {
         let length = file.metadata()?.len();
-        Ok(Content::File(Arc::new(SpooledFile { file, length })))
+        Ok(Content::File(Arc::new(SpooledFile {
+            file,
+            length,
+            is_spliced,
+        })))
+    }
+
+    /// Reports whether two answers were put together: if it is wrong, it may be right from the start.
+    pub(super) fn is_spliced(&self) -> bool {
+        match self {
+            Content::Memory(_) => false,
+            Content::File(file) => file.is_spliced,
+        }
     }
 
     /// Reads up to `most` bytes from this offset; empty at the end.
@@ -108,16 +129,29 @@ pub(super) struct Started {
     pub(super) to: UnboundedSender<usize>,
 }
 
+/// The beginning of a zip whose end did not come. A server that still has the same file is asked for
+/// the rest only.
+#[derive(Debug)]
+pub(super) struct Partial {
+    file: File,
+    /// The missing part.
+    rest: FilePart,
+}
+
 /// A file on its way.
 #[derive(Debug)]
 pub(super) struct Spool(Arc<Mutex<Spooled>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Spooled {
     /// Zips are written here.
     folder: Option<PathBuf>,
     memory: Vec<u8>,
     file: Option<File>,
+    length: u64,
+    /// What the server says of the file that is coming.
+    part: Option<FilePart>,
+    is_spliced: bool,
     /// Why this machine cannot store it.
     trouble: Option<String>,
 }
@@ -125,42 +159,36 @@ struct Spooled {
 impl Spool {
     /// A small file.
     pub(super) fn in_memory() -> Spool {
-        Spool::new(None)
+        Spool(Arc::default())
     }
 
-    /// A zip, which is stored in this folder.
-    pub(super) fn on_disk(folder: &Path) -> Spool {
-        Spool::new(Some(folder.to_owned()))
-    }
-
-    fn new(folder: Option<PathBuf>) -> Spool {
-        Spool(Arc::new(Mutex::new(Spooled {
-            folder,
-            memory: Vec::new(),
-            file: None,
-            trouble: None,
-        })))
+    /// A zip, which is stored in this folder; the beginning of it may be there.
+    pub(super) fn on_disk(folder: &Path, partial: Option<Partial>) -> Spool {
+        let mut spooled = Spooled {
+            folder: Some(folder.to_owned()),
+            ..Spooled::default()
+        };
+        if let Some(Partial { file, rest }) = partial {
+            spooled.length = rest.from;
+            (spooled.file, spooled.part) = (Some(file), Some(rest));
+        }
+        Spool(Arc::new(Mutex::new(spooled)))
     }
 
     /// What writes into it. `started` hears of the first byte.
-    pub(super) fn download(&self, stall: Duration, mut started: Option<Started>) -> Download {
-        let into = Arc::clone(&self.0);
-        let is_small = lock(&into).folder.is_none();
+    pub(super) fn download(&self, stall: Duration, started: Option<Started>) -> Download {
+        let spooled = lock(&self.0);
         Download {
-            write: Box::new(move |data| {
-                if let Some(started) = started.take() {
-                    // Without a listener the request is decided already.
-                    let _ = started.to.send(started.hop);
-                }
-                let mut into = lock(&into);
-                let written = into.write(data);
-                if let Err(error) = &written {
-                    into.trouble = Some(error.to_string());
-                }
-                written
-            }),
-            most: if is_small { MOST_SMALL } else { zip::MOST },
+            most: match spooled.folder {
+                None => MOST_SMALL,
+                Some(_) => zip::MOST,
+            },
             stall,
+            resume: spooled.part.clone(),
+            sink: Box::new(SpoolSink {
+                into: Arc::clone(&self.0),
+                started,
+            }),
         }
     }
 
@@ -169,17 +197,68 @@ impl Spool {
         lock(&self.0).trouble.clone()
     }
 
+    /// What came before the download failed, if the rest of it can be asked for.
+    pub(super) fn partial(self) -> Option<Partial> {
+        let mut spooled = lock(&self.0);
+        let part = spooled.part.take()?;
+        let is_worth_it = spooled.length >= LEAST_PARTIAL
+            && part.etag.is_some()
+            && part.total.is_some_and(|total| spooled.length < total);
+        let rest = FilePart {
+            from: spooled.length,
+            ..part
+        };
+        let file = spooled.file.take().filter(|_| is_worth_it)?;
+        Some(Partial { file, rest })
+    }
+
     /// The whole file.
     pub(super) fn finish(self) -> io::Result<Content> {
         let mut spooled = lock(&self.0);
         match spooled.file.take() {
-            Some(file) => Content::of_file(file),
+            Some(file) => Content::new(file, spooled.is_spliced),
             None => Ok(Content::Memory(std::mem::take(&mut spooled.memory).into())),
         }
     }
 }
 
+struct SpoolSink {
+    into: Arc<Mutex<Spooled>>,
+    started: Option<Started>,
+}
+
+impl BodySink for SpoolSink {
+    fn begin(&mut self, part: &FilePart) -> io::Result<()> {
+        let mut into = lock(&self.into);
+        let begun = into.begin(part);
+        into.note(begun)
+    }
+
+    fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        if let Some(started) = self.started.take() {
+            // Without a listener the request is decided already.
+            let _ = started.to.send(started.hop);
+        }
+        let mut into = lock(&self.into);
+        let written = into.write(data);
+        into.note(written)
+    }
+}
+
 impl Spooled {
+    fn begin(&mut self, part: &FilePart) -> io::Result<()> {
+        self.is_spliced = part.from > 0;
+        if !self.is_spliced {
+            self.length = 0;
+            if let Some(file) = &mut self.file {
+                file.set_len(0)?;
+                file.rewind()?;
+            }
+        }
+        self.part = Some(part.clone());
+        Ok(())
+    }
+
     fn write(&mut self, data: &[u8]) -> io::Result<()> {
         let Some(folder) = &self.folder else {
             self.memory.extend_from_slice(data);
@@ -189,10 +268,18 @@ impl Spooled {
             std::fs::create_dir_all(folder)?;
             self.file = Some(tempfile::tempfile_in(folder)?);
         }
-        match &mut self.file {
-            Some(file) => file.write_all(data),
-            None => Ok(()),
+        if let Some(file) = &mut self.file {
+            file.write_all(data)?;
         }
+        self.length += u64::try_from(data.len()).unwrap_or(0);
+        Ok(())
+    }
+
+    fn note(&mut self, stored: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &stored {
+            self.trouble = Some(error.to_string());
+        }
+        stored
     }
 }
 
@@ -206,7 +293,8 @@ fn read_at(file: &File, into: &mut [u8], from: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, into, from)
 }
 
-fn lock(spooled: &Mutex<Spooled>) -> MutexGuard<'_, Spooled> {
-    // What was written is whole pieces, even if a thread panicked while it held the lock.
-    spooled.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks it. What the relay's locks guard is changed by single statements or pieces: it is whole even
+/// after a panic.
+pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! One attempt at one hop: fetches a file, stores it, and judges what came.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use url::Url;
@@ -8,7 +9,7 @@ use url::Url;
 use super::rules::course::AttemptEnd;
 use super::rules::hop::{Failure, FailureKind, HopLimits, RelayHop};
 use super::rules::request::{ModuleFile, ProxyRequest, SumDbFile};
-use super::spool::{Content, MOST_SMALL, Spool, Started};
+use super::spool::{Content, MOST_SMALL, Partial, Spool, Started, lock};
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form;
@@ -27,6 +28,8 @@ pub(super) struct Errand<'a> {
     pub(super) deadline: Instant,
     /// Hears of the first byte of a file.
     pub(super) started: Option<Started>,
+    /// The beginning of the zip that an earlier attempt has left.
+    pub(super) partial: &'a Mutex<Option<Partial>>,
 }
 
 /// How an attempt ended, with the file if it was served.
@@ -61,7 +64,7 @@ async fn over_http(
         ProxyRequest::Module {
             file: ModuleFile::Zip(_),
             ..
-        } => Spool::on_disk(errand.spool),
+        } => Spool::on_disk(errand.spool, lock(errand.partial).take()),
         ProxyRequest::Module { .. } | ProxyRequest::SumDb { .. } => Spool::in_memory(),
     };
     let url = format!("{}{}", base.trim_end_matches('/'), errand.path);
@@ -73,22 +76,25 @@ async fn over_http(
         total: left,
         retries: 0,
     };
-    let fetched = fetcher
-        .download(
-            &url,
-            limits_of_one,
-            spool.download(limits.stall, errand.started.clone()),
-        )
-        .await;
+    let download = spool.download(limits.stall, errand.started.clone());
+    let resumes = download.resume.is_some();
+    let fetched = fetcher.download(&url, limits_of_one, download).await;
+    let is_other_part = |fetched: &Fetched| matches!(fetched.status, 206 | 416);
+    let refuses_rest = resumes && fetched.as_ref().is_ok_and(is_other_part);
     if let Some(why) = spool.trouble() {
         return Err(CannotStore(why));
     }
     let took = start.elapsed();
     let end = match fetched {
+        Ok(_) if refuses_rest => {
+            let why = "does not send the rest of the file";
+            AttemptEnd::Failed(Failure::new(FailureKind::Fast, why).by(Cause::Corrupt))
+        }
         Ok(fetched) => judge(&fetched, took),
         Err(unfetched) => AttemptEnd::Failed(failure(unfetched)),
     };
     if !matches!(end, AttemptEnd::Served(_)) {
+        *lock(errand.partial) = spool.partial().filter(|_| !refuses_rest);
         return Ok((end, None));
     }
     let content = spool

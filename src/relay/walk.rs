@@ -1,6 +1,7 @@
 //! The walk of one request over the hops of a chain.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -21,6 +22,7 @@ use super::spool::{Content, Started};
 use super::stats::{Incident, RefusedRequest, ServedFile};
 use super::upstream::{self, CannotStore, Errand};
 use super::verify::PROOF_LIMIT;
+use crate::model::Cause;
 
 /// A request, and the hops that it may be sent to.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +115,7 @@ impl Walk<'_> {
         let absent: Vec<usize> = (0..hops.len()).filter(is_absent).collect();
         let course = Course::new(hops, self.end, subject, &mut epoch.health());
         let mut course = course.without(&absent);
+        let partial = Mutex::default();
         let mut under_way = FuturesUnordered::new();
         let (to, mut started) = mpsc::unbounded_channel();
         let mut files: HashMap<usize, Content> = HashMap::new();
@@ -124,7 +127,7 @@ impl Walk<'_> {
                     pause,
                     first_byte,
                 } => {
-                    let to = to.clone();
+                    let (to, partial) = (to.clone(), &partial);
                     under_way.push(async move {
                         let mut trial = Trial::of(epoch, hop);
                         // Even a timer of no time at all takes a millisecond or two.
@@ -138,6 +141,7 @@ impl Walk<'_> {
                             first_byte,
                             deadline: subject.deadline,
                             started: Some(Started { hop, to }),
+                            partial,
                         };
                         let asked = self.attempt(hop, &errand).await;
                         trial.is_over = true;
@@ -203,6 +207,11 @@ impl Walk<'_> {
         let verified = epoch.verify(asked.class, errand.request, &content, &database);
         match verified.await {
             None => Ok((end, Some(content))),
+            Some(_) if content.is_spliced() => {
+                let why = "sends a rest that does not fit the beginning of the file";
+                let failure = Failure::new(FailureKind::Fast, why).by(Cause::Corrupt);
+                Ok((AttemptEnd::Failed(failure), None))
+            }
             Some(failure) => Ok((AttemptEnd::Failed(failure), None)),
         }
     }
@@ -350,6 +359,7 @@ impl DatabaseHops<'_> {
             first_byte: hop.limits.first_byte,
             deadline: Instant::now() + PROOF_LIMIT,
             started: None,
+            partial: &Mutex::default(),
         };
         let asked = self
             .walk(request, path, false)

@@ -100,7 +100,7 @@ fn serve(mut stream: TcpStream, body: &[u8], count: &AtomicUsize, after: Duratio
 }
 
 /// A zip of one stored file of so many zero bytes (APPNOTE.TXT, 4.3).
-fn zip(length: u32) -> Vec<u8> {
+pub(crate) fn zip(length: u32) -> Vec<u8> {
     let name = b"m.test@v1.0.0/zeros";
     let crc = !(0..length).fold(!0_u32, |crc, _| TABLE[(crc & 0xff) as usize] ^ (crc >> 8));
     let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];

@@ -23,4 +23,6 @@ mod literal;
 mod load;
 mod page;
 mod privacy;
+#[cfg(target_os = "linux")]
+mod resume;
 mod scene;
