@@ -329,6 +329,21 @@ impl Session {
         Ok(values)
     }
 
+    /// The chain behind this user's relay, if a GOPROXY value leads to it.
+    pub async fn behind_relay(
+        config: Option<PathBuf>,
+        env: &Environment,
+        goproxy: &str,
+    ) -> Option<String> {
+        let paths = Paths::find(config.clone(), env).ok()?;
+        if !relay::is_url_of(goproxy, &paths) {
+            return None;
+        }
+        let mut session = Session::open(config, env.clone()).ok()?;
+        let chain = session.values(true).await.ok()?.remove("GOPROXY")?;
+        (!relay::is_url_of(&chain, &paths)).then_some(chain)
+    }
+
     /// What the agent's relay works with.
     pub(super) fn for_relay(&self) -> RelayInput<'_> {
         RelayInput {

@@ -138,6 +138,32 @@ fn a_target_of_the_policy_has_its_own_limits_in_the_relay() {
 }
 
 #[test]
+fn exec_uses_the_chain_behind_the_agents_relay_and_names_its_proxies() {
+    let Some(desk) = desk() else { return };
+    let info = PATH.replace(".mod", ".info");
+    desk.user
+        .write(&format!("tree/{info}"), r#"{"Version":"v1.0.0"}"#);
+    let _agent = desk.agent();
+    let of_relay = url(&desk);
+    let run = desk.goroam("exec --summary json -- go list -m example.test/m@v1.0.0");
+    let run = run.env("GOTOOLCHAIN", "local").env("GOTELEMETRY", "off");
+    let done = run.env("GOFLAGS", "-modcacherw").exits(0);
+    assert_eq!(done.stdout(), "example.test/m v1.0.0\n");
+    let said = done.stderr();
+    let summary: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let attempts = summary["attempts"].as_array().unwrap();
+    assert_eq!(attempts[0]["hop"], "127.0.0.1:1", "{said}");
+    assert_eq!(attempts[0]["class"], "refused", "{said}");
+    assert_eq!(attempts.last().unwrap()["class"], "ok", "{said}");
+    // It asked the proxies itself.
+    let (_, metrics) = get(&of_relay, "metrics");
+    assert!(
+        metrics.contains("goroam_relay_requests_total 0\n"),
+        "{metrics}"
+    );
+}
+
+#[test]
 fn the_relay_ends_when_the_policy_turns_it_off_and_a_taken_port_is_reported() {
     let Some(desk) = desk() else { return };
     let agent = desk.agent();

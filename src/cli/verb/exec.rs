@@ -1,5 +1,6 @@
 //! `goroam exec`
 
+use crate::agent::Session;
 use crate::agent::error::EXIT_FAILED;
 use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::render::{BAD, GOOD, ODD, clean, duration, paint};
@@ -128,8 +129,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
     Ok(u8::try_from(summary.exit).unwrap_or(EXIT_FAILED))
 }
 
-/// Returns the requested steps, and the relay that serves some of them. Without a go command, its settings cannot be frozen, and the
-/// command runs unchanged.
+/// Returns the requested steps, and the relay that serves some of them. Without a go command, its
+/// settings cannot be frozen, and the command runs unchanged.
 async fn plans(context: &Context, args: &Exec) -> Result<Planned, Failure> {
     let mut wanted: Vec<Tier> = Vec::new();
     for step in &args.tiers {
@@ -145,10 +146,16 @@ async fn plans(context: &Context, args: &Exec) -> Result<Planned, Failure> {
         }
         wanted.push(tier);
     }
-    let Some(frozen) = frozen(context).await else {
+    let Some(mut frozen) = frozen(context).await else {
         let plans = wanted.into_iter().map(without_go).collect();
         return Ok((plans, Default::default(), None));
     };
+    // With the agent's relay in between, all proxies would be one that nobody knows.
+    let goproxy = frozen.get("GOPROXY");
+    let behind = Session::behind_relay(context.config.clone(), &context.env, goproxy).await;
+    if let Some(chain) = behind {
+        frozen.values.insert("GOPROXY".to_owned(), chain);
+    }
     let mirror = context.mirror(args.place.clone());
     let around = usable::around(&frozen, mirror);
     let terms = terms(context, args);
