@@ -17,12 +17,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::environment::Environment;
 
 /// Sets up the log for this process. `$GOROAM_LOG` has priority over `$RUST_LOG`, and both over
-/// `level`; all accept `debug` or `goroam::probe=debug,warn`. A second call does nothing.
-pub fn start(level: Level, color: bool, env: &Environment) {
+/// `level`; all accept `debug` or `goroam::probe=debug,warn`. `told`: the part of goroam whose
+/// warnings the caller tells in its own words. A second call does nothing.
+pub fn start(level: Level, told: Option<&str>, color: bool, env: &Environment) {
     // journald puts its own time before each line.
     let clock = !journal_reads_stderr(env);
     let color = color && std::io::stderr().is_terminal();
-    write_to(std::io::stderr, Line { clock }, color, level, env);
+    let filter = filter(level, told, env);
+    write_to(std::io::stderr, Line { clock }, color, filter);
 }
 
 /// Does the same for a program without standard error: the lines go to `writer`, without colours.
@@ -31,17 +33,20 @@ pub fn start_in(
     level: Level,
     env: &Environment,
 ) {
-    write_to(writer, Line { clock: true }, false, level, env);
+    write_to(
+        writer,
+        Line { clock: true },
+        false,
+        filter(level, None, env),
+    );
 }
 
 fn write_to(
     writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
     line: Line,
     color: bool,
-    level: Level,
-    env: &Environment,
+    (filter, complaint): (Targets, Option<String>),
 ) {
-    let (filter, complaint) = filter(level, env);
     let lines = tracing_subscriber::fmt::layer()
         .event_format(line)
         .with_ansi(color)
@@ -100,11 +105,12 @@ fn color_of(level: Level) -> AnsiColor {
 }
 
 /// Returns the filter, and a message if the variable cannot be parsed.
-fn filter(level: Level, env: &Environment) -> (Targets, Option<String>) {
+fn filter(level: Level, told: Option<&str>, env: &Environment) -> (Targets, Option<String>) {
     // The `info` events of other crates are about their internals.
     let usual = Targets::new()
         .with_default(level.min(Level::WARN))
-        .with_target("goroam", level);
+        .with_target("goroam", level)
+        .with_targets(told.map(|told| (told, Level::ERROR)));
     let named = ["GOROAM_LOG", "RUST_LOG"]
         .into_iter()
         .find_map(|name| Some((name, env.get(name)?)));
@@ -149,7 +155,7 @@ mod tests {
 
     #[test]
     fn other_crates_are_quieter_than_goroam() {
-        let (targets, complaint) = filter(Level::DEBUG, &env(&[]));
+        let (targets, complaint) = filter(Level::DEBUG, None, &env(&[]));
         assert_eq!(complaint, None);
         assert!(targets.would_enable("goroam::probe", &Level::DEBUG));
         assert!(!targets.would_enable("hyper", &Level::INFO));
@@ -158,15 +164,15 @@ mod tests {
     #[test]
     fn goroam_log_wins_over_rust_log_and_both_over_the_flag() {
         let both = env(&[("GOROAM_LOG", "goroam=trace"), ("RUST_LOG", "error")]);
-        let (targets, _) = filter(Level::WARN, &both);
+        let (targets, _) = filter(Level::WARN, None, &both);
         assert!(targets.would_enable("goroam::ipc", &Level::TRACE));
-        let (targets, _) = filter(Level::WARN, &env(&[("RUST_LOG", "error")]));
+        let (targets, _) = filter(Level::WARN, None, &env(&[("RUST_LOG", "error")]));
         assert!(!targets.would_enable("goroam::ipc", &Level::WARN));
     }
 
     #[test]
     fn a_filter_that_is_not_understood_is_told_and_the_usual_one_holds() {
-        let (targets, complaint) = filter(Level::INFO, &env(&[("GOROAM_LOG", "a=b=c")]));
+        let (targets, complaint) = filter(Level::INFO, None, &env(&[("GOROAM_LOG", "a=b=c")]));
         assert!(
             complaint
                 .unwrap()

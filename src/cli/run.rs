@@ -20,6 +20,7 @@ use crate::agent::{Command, Error, record_panics};
 use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::policy::{PolicyFinding, Severity};
+use crate::relay::stats::INCIDENTS;
 use crate::telemetry;
 
 /// Threads for DNS or files end after this idle time: they cost memory in a resident agent.
@@ -42,7 +43,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     choose_color(cli.global.color);
     let env = Environment::of_process();
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    telemetry::start(level(&cli), color, &env);
+    telemetry::start(level(&cli), told(&cli), color, &env);
     if let Ok(paths) = Paths::find(None, &env) {
         record_panics(paths.panic_log());
     }
@@ -148,6 +149,12 @@ fn level(cli: &Cli) -> Level {
         (1, _) => Level::DEBUG,
         (_, _) => Level::TRACE,
     }
+}
+
+/// Log lines amid go's output would be taken for its own.
+fn told(cli: &Cli) -> Option<&'static str> {
+    let is_exec = cli.global.verbose == 0 && matches!(cli.verb, Verb::Exec(_));
+    is_exec.then_some(INCIDENTS)
 }
 
 /// Prints the failure on standard error. If that is closed too, the message is lost.

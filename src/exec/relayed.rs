@@ -18,8 +18,9 @@ use crate::model::pattern::NOTHING;
 use crate::model::{Cause, Tier, go_url, mask};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::{ChainEnd, Failure, FailureKind, HopLimits};
+use crate::relay::rules::request::{ModuleFile, ProxyRequest};
 use crate::relay::setup::new_token;
-use crate::relay::stats::RefusedRequest;
+use crate::relay::stats::{Incident, RefusedRequest};
 use crate::relay::{RelayEngine, RelayServer, RelaySetup};
 
 /// The relay's time limits, and what it must know of the policy.
@@ -150,13 +151,9 @@ impl ExecRelay {
         let mut incidents = stats.incidents().latest();
         if let Some(incident) = incidents.find(|incident| !incident.is_healed) {
             let refused = refusals.find(|one| one.path == incident.path);
-            let line = format!("{} sends wrong content for {}", incident.hop, incident.path);
             return match refused.and_then(|one| first(one, true)) {
                 Some((hop, failure)) => (told(hop, failure), Some(hop.clone())),
-                None => (
-                    Classified::plain(Class::Mismatch, line),
-                    Some(incident.hop.clone()),
-                ),
+                None => (wrong(incident), Some(incident.hop.clone())),
             };
         }
         // Its token is masked.
@@ -210,10 +207,12 @@ impl ExecRelay {
         rest.sort_by_key(|(name, _)| self.place(name));
         let mut all: Vec<(AttemptReport, u64)> = Vec::new();
         for (name, hop) in rest {
-            let seen = match &hop.last_failure {
-                Some(failure) if hop.is_failing => told(name, failure),
-                Some(_) | None if hop.served > 0 => Classified::plain(Class::Ok, String::new()),
-                Some(_) | None => {
+            let incident = stats.incidents().latest().find(|one| one.hop == name);
+            let seen = match (incident, &hop.last_failure) {
+                (Some(incident), _) => wrong(incident),
+                (None, Some(failure)) if hop.is_failing => told(name, failure),
+                (None, _) if hop.served > 0 => Classified::plain(Class::Ok, String::new()),
+                (None, _) => {
                     let mut seen = Classified::plain(Class::NotFound, String::new());
                     seen.blame.who = Some(Blamed::Host(name.to_owned()));
                     seen
@@ -247,7 +246,7 @@ impl ExecRelay {
                     .iter()
                     .enumerate()
                     .filter(|(_, (_, served))| *served > 0);
-                let worst = served.max_by_key(|(_, (one, _))| one.tier);
+                let worst = served.max_by_key(|(_, (one, _))| (one.tier, one.class == Class::Ok));
                 worst.map(|(at, _)| at)
             }
         };
@@ -284,6 +283,27 @@ fn first(refused: &RefusedRequest, is_mismatch: bool) -> Option<(&String, &Failu
     let found = failures.find(|(_, failure)| counts(failure));
     let found = found.or_else(|| refused.failures.first())?;
     Some((&found.0, &found.1))
+}
+
+/// What a hop did that served other content than the hash says.
+fn wrong(incident: &Incident) -> Classified {
+    let what = match ProxyRequest::parse(&incident.path) {
+        Some(ProxyRequest::Module {
+            module,
+            file: ModuleFile::Mod(version) | ModuleFile::Zip(version),
+        }) => format!("{module}@{version}"),
+        Some(ProxyRequest::Module { .. } | ProxyRequest::SumDb { .. }) | None => {
+            incident.path.clone()
+        }
+    };
+    let line = format!("{} sent wrong content for {what}", incident.hop);
+    Classified {
+        blame: Blame {
+            who: Some(Blamed::Host(incident.hop.clone())),
+            ..Blame::default()
+        },
+        ..Classified::plain(Class::Mismatch, line)
+    }
 }
 
 /// A hop's failure, as a run's.

@@ -10,6 +10,9 @@ use super::rules::chain::RelayChain;
 use super::rules::course::AttemptEnd;
 use super::rules::hop::Failure;
 
+/// Where incidents are logged: `exec` tells them in its own words.
+pub const INCIDENTS: &str = "goroam::relay::incidents";
+
 /// Events of one kind that are kept.
 const MOST_EVENTS: usize = 50;
 
@@ -193,7 +196,12 @@ impl RelayStats {
     }
 
     pub(super) fn incident(&mut self, incident: Incident) {
-        tracing::warn!(hop = %incident.hop, path = %incident.path, "a proxy served wrong content");
+        tracing::warn!(
+            target: INCIDENTS,
+            hop = %incident.hop,
+            path = %incident.path,
+            "a proxy served wrong content"
+        );
         self.incidents.push(incident);
     }
 

@@ -185,8 +185,18 @@ fn a_wrong_zip_is_replaced_by_the_right_one_and_fails_the_build_where_there_is_n
     assert_eq!(last["class"], "mismatch", "{said}");
     let (summary, said) = desk.json(&proxy, "", &BUILD);
     assert_eq!(summary["exit"], 0, "{said}");
-    assert_eq!(summary["attempts"][0]["class"], "mismatch", "{said}");
     assert_eq!(summary["tier"], "mirror", "{said}");
+    let host = proxy.trim_start_matches("http://");
+    let line = format!("{host} sent wrong content for golang.org/x/sync@v0.1.0");
+    assert_eq!(summary["attempts"][0]["class"], "mismatch", "{said}");
+    assert_eq!(summary["attempts"][0]["line"], line, "{said}");
+    // One line says it, and no log line stands amid go's.
+    clean();
+    let done = desk.command(&proxy, "", &BUILD).output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    let own: Vec<&str> = said.lines().filter(|l| !l.starts_with("go: ")).collect();
+    let expected = format!("goroam: {line} (mismatch); built from the mirror");
+    assert_eq!(own, [expected.as_str()], "{said}");
 }
 
 #[test]
