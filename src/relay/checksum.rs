@@ -4,11 +4,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use tokio::sync::Mutex;
+use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::spool::lock;
 
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{self, Hashed};
@@ -53,25 +56,25 @@ struct Proven {
     sums: BTreeMap<Hashed, String>,
 }
 
-/// The client.
+/// A module's record, asked for once however many wait for it.
+type Asked = Arc<OnceCell<Proven>>;
+
+/// The client. Many modules are asked about at the same time: a server may be far away.
 #[derive(Debug)]
 pub(super) struct Checksums {
     key: VerifierKey,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    tree: Option<ProvenTree>,
-    known: BTreeMap<ModuleVersion, Proven>,
-    paused_until: Option<Instant>,
+    tree: Mutex<Option<ProvenTree>>,
+    known: StdMutex<BTreeMap<ModuleVersion, Asked>>,
+    paused_until: StdMutex<Option<Instant>>,
 }
 
 impl Checksums {
     pub(super) fn new(key: VerifierKey) -> Checksums {
         Checksums {
             key,
-            state: Mutex::default(),
+            tree: Mutex::default(),
+            known: StdMutex::default(),
+            paused_until: StdMutex::default(),
         }
     }
 
@@ -103,36 +106,84 @@ impl Checksums {
     /// A tile, if it has been proven.
     pub(super) async fn tile(&self, path: &str) -> Option<Bytes> {
         let wanted = Tile::parse(path)?;
-        let state = self.state.lock().await;
-        let (_, data) = state.tree.as_ref()?.tile(wanted.level, wanted.index)?;
+        let tree = self.tree.lock().await;
+        let (_, data) = tree.as_ref()?.tile(wanted.level, wanted.index)?;
         data.get(..wanted.length()).map(Bytes::copy_from_slice)
     }
 
     async fn prove(&self, module: &ModuleVersion, source: &dyn DatabaseSource) -> Option<Proven> {
-        let mut state = self.state.lock().await;
-        if let Some(proven) = state.known.get(module) {
-            return Some(proven.clone());
+        let asked = {
+            let mut known = lock(&self.known);
+            match known.get(module) {
+                Some(asked) => Arc::clone(asked),
+                None => {
+                    let asked = Asked::default();
+                    if known.len() < MOST_KNOWN {
+                        known.insert(module.clone(), Arc::clone(&asked));
+                    }
+                    asked
+                }
+            }
+        };
+        let proven = asked.get_or_try_init(|| self.ask(module, source)).await;
+        proven.ok().cloned()
+    }
+
+    async fn ask(
+        &self,
+        module: &ModuleVersion,
+        source: &dyn DatabaseSource,
+    ) -> Result<Proven, Unproven> {
+        let is_paused = |until: Instant| Instant::now() < until;
+        if lock(&self.paused_until).is_some_and(is_paused) {
+            return Err(Unproven::NoAnswer);
         }
-        if state
-            .paused_until
-            .is_some_and(|until| Instant::now() < until)
-        {
-            return None;
-        }
-        let answer = self.signed(module, source).await;
-        let proven = match answer {
-            Ok(answer) => prove(&mut state.tree, module, answer, source).await,
-            Err(Unproven::Unknown) => return None,
+        let proven = match self.signed(module, source).await {
+            Ok(signed) => self.in_tree(module, signed, source).await,
+            Err(Unproven::Unknown) => return Err(Unproven::Unknown),
             Err(Unproven::NoAnswer) => None,
         };
-        match &proven {
-            Some(proven) if state.known.len() < MOST_KNOWN => {
-                state.known.insert(module.clone(), proven.clone());
-            }
-            Some(_) => {}
-            None => state.paused_until = Some(Instant::now() + PAUSE),
+        if proven.is_none() {
+            *lock(&self.paused_until) = Some(Instant::now() + PAUSE);
         }
-        proven
+        proven.ok_or(Unproven::NoAnswer)
+    }
+
+    /// Proves that the tree holds the record.
+    async fn in_tree(
+        &self,
+        module: &ModuleVersion,
+        signed: Signed,
+        source: &dyn DatabaseSource,
+    ) -> Option<Proven> {
+        let missing = {
+            let mut tree = self.tree.lock().await;
+            if tree
+                .as_ref()
+                .is_none_or(|tree| tree.head().size < signed.head.size)
+            {
+                *tree = Some(grow(tree.as_ref(), signed.head, source).await?);
+            }
+            let tree = tree.as_ref()?;
+            let mut needed = prove_record(signed.id, tree.head().size)?;
+            needed.retain(|tile| tree.tile(tile.level, tile.index).is_none());
+            needed
+        };
+        // Meanwhile other modules' tiles may come.
+        let fetched = missing
+            .iter()
+            .map(|tile| async { (*tile, tile_of(None, *tile, source).await) });
+        let fetched = join_all(fetched).await.into_iter();
+        let came = fetched.filter_map(|(tile, data)| Some((tile, data?.ok()?)));
+        let mut tree = self.tree.lock().await;
+        let tree = tree.as_mut()?;
+        let needed = prove_record(signed.id, tree.head().size)?;
+        add(tree, needed, came.collect(), source).await?;
+        if tree.record(signed.id) != Some(signed.leaf) {
+            tracing::warn!(%module, "the checksum database's answer is not in its own tree");
+            return None;
+        }
+        Some(signed.proven)
     }
 
     /// The first answer about the module that the database has signed.
@@ -191,28 +242,6 @@ struct Signed {
     proven: Proven,
 }
 
-async fn prove(
-    tree: &mut Option<ProvenTree>,
-    module: &ModuleVersion,
-    signed: Signed,
-    source: &dyn DatabaseSource,
-) -> Option<Proven> {
-    if tree
-        .as_ref()
-        .is_none_or(|tree| tree.head().size < signed.head.size)
-    {
-        *tree = Some(grow(tree.as_ref(), signed.head, source).await?);
-    }
-    let tree = tree.as_mut()?;
-    let needed = prove_record(signed.id, tree.head().size)?;
-    add(tree, needed, source).await?;
-    if tree.record(signed.id) != Some(signed.leaf) {
-        tracing::warn!(%module, "the checksum database's answer is not in its own tree");
-        return None;
-    }
-    Some(signed.proven)
-}
-
 /// The tree of a newer head, which must begin with the tree before it.
 async fn grow(
     older: Option<&ProvenTree>,
@@ -236,7 +265,8 @@ async fn grow(
     }
     let mut tree = tree?;
     if let Some(older) = older.map(ProvenTree::head) {
-        add(&mut tree, prove_prefix(older.size, head.size)?, source).await?;
+        let needed = prove_prefix(older.size, head.size)?;
+        add(&mut tree, needed, BTreeMap::new(), source).await?;
         if tree.prefix(older.size) != Some(older.root) {
             tracing::warn!("the checksum database has shown two trees that contradict each other");
             return None;
@@ -245,11 +275,19 @@ async fn grow(
     Some(tree)
 }
 
-/// Adds tiles; each is proven by the one on the level above it.
-async fn add(tree: &mut ProvenTree, tiles: Vec<Tile>, source: &dyn DatabaseSource) -> Option<()> {
+/// Adds tiles, of which some have come already; each is proven by the one on the level above it.
+async fn add(
+    tree: &mut ProvenTree,
+    tiles: Vec<Tile>,
+    mut came: BTreeMap<Tile, Vec<u8>>,
+    source: &dyn DatabaseSource,
+) -> Option<()> {
     let mut tiles: Vec<Tile> = BTreeSet::from_iter(tiles).into_iter().collect();
     tiles.sort_by_key(|tile| Reverse(tile.level));
     for tile in tiles {
+        if let Some(data) = came.remove(&tile) {
+            let _ = tree.add(tile, data);
+        }
         let mut ways = ways(source);
         while tree.tile(tile.level, tile.index).is_none() {
             if let Ok(data) = tile_of(ways.next()?, tile, source).await? {

@@ -16,6 +16,7 @@ mod go;
 #[path = "../support/probe_server.rs"]
 mod server;
 
+mod far;
 mod faults;
 mod hostile;
 mod literal;
