@@ -412,6 +412,7 @@ fn entry(turn: u64) -> Entry {
             major: true,
         }],
         drift: Vec::new(),
+        incidents: Vec::new(),
         snapshot: Snapshot::default(),
         left_out: None,
         report: vec![Observation {

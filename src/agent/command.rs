@@ -123,6 +123,8 @@ pub(crate) enum Cause {
     PinEnded,
     /// A target that the agent waited for in the background has answered.
     Late,
+    /// A proxy has sent the relay wrong content.
+    Incident,
 }
 
 impl Cause {
@@ -138,6 +140,7 @@ impl Cause {
             Cause::Drift => "drift",
             Cause::PinEnded => "pin ended",
             Cause::Late => "late answer",
+            Cause::Incident => "incident",
         }
     }
 
@@ -147,7 +150,7 @@ impl Cause {
     pub(crate) fn is_fresh(self) -> bool {
         !matches!(
             self,
-            Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late
+            Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late | Cause::Incident
         )
     }
 

@@ -20,6 +20,7 @@ use crate::model::status::{Drift, Status, Switch};
 use crate::model::{Change, Snapshot};
 use crate::paths::exact;
 use crate::policy::{Decision, explain};
+use crate::relay::stats::Incident;
 use crate::state::entry::Outcome;
 use crate::state::file::private_folder;
 use crate::state::memory::{MOST_SWITCHES, Written};
@@ -415,6 +416,18 @@ impl Session {
             present,
             baseline,
         ))
+    }
+
+    /// Notes what the relay got from a proxy instead of the right content.
+    pub(super) fn note_incidents(&mut self, snapshot: &Snapshot, incidents: &[Incident]) {
+        let entry = Entry {
+            incidents: incidents.iter().map(ToString::to_string).collect(),
+            ..self.entry(Cause::Incident, snapshot)
+        };
+        self.journal(&entry);
+        if let Err(error) = self.save_memory() {
+            warn!("{error}");
+        }
     }
 
     /// Notes what was set by hand, when nothing is written because of it.

@@ -1,6 +1,7 @@
 //! The agent's relay: started and ended with the agent; each turn gives it the new chain.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -21,6 +22,7 @@ use crate::policy::{Policy, RelaySettings};
 use crate::relay::rules::chain::{FormKind, KnownProxies, RelayChain};
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
+use crate::relay::stats::Incident;
 use crate::relay::{RelayEngine, RelayServer, RelaySetup, ServerEnd};
 
 /// What the relay does under a decision: the chain of the profile, and how GOPROXY names the relay.
@@ -136,6 +138,25 @@ impl RelayControl {
         }
     }
 
+    /// The incidents since the last call, as soon as there are any.
+    pub(super) async fn incidents(&mut self) -> Vec<Incident> {
+        let Some(relay) = &mut self.running else {
+            return pending().await;
+        };
+        loop {
+            let noticed = relay.engine.stats().noticed();
+            noticed.notified().await;
+            let stats = relay.engine.stats();
+            let total = stats.incidents().total();
+            let new = total.saturating_sub(relay.told);
+            if new > 0 {
+                relay.told = total;
+                let new = usize::try_from(new).unwrap_or(usize::MAX);
+                return stats.incidents().latest().take(new).cloned().collect();
+            }
+        }
+    }
+
     /// What status shows.
     pub(super) fn status(&self, relayed: Option<&Relayed>) -> Option<RelayStatus> {
         Some(self.running.as_ref()?.status(relayed))
@@ -165,6 +186,8 @@ struct AgentRelay {
     /// The same port, for a program that replaces this one.
     listener: TcpListener,
     task: JoinHandle<()>,
+    /// Incidents that are in the journal.
+    told: u64,
 }
 
 impl AgentRelay {
@@ -204,6 +227,7 @@ impl AgentRelay {
             stop,
             listener: spare,
             task,
+            told: 0,
         })
     }
 

@@ -27,6 +27,7 @@ use super::targets::LateTargets;
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
+use crate::relay::stats::Incident;
 use crate::watch::wake::WakeClock;
 use crate::watch::{Hint, WatchPaths, Watcher, survey};
 
@@ -65,7 +66,7 @@ pub(super) struct Agent {
     notes: Backoff,
     /// A report that another program keeps changing what goroam writes.
     fight: Option<String>,
-    relay: RelayControl,
+    pub(super) relay: RelayControl,
     policy_trouble: Option<String>,
     turn_trouble: Option<String>,
     blindness: Option<String>,
@@ -264,6 +265,12 @@ impl Agent {
         if let Some(cause) = self.next_round.take() {
             self.begin(cause);
         }
+    }
+
+    /// Writes down what the relay got from a proxy instead of the right content.
+    pub(super) fn note_incidents(&mut self, incidents: &[Incident]) {
+        self.session.note_incidents(&self.snapshot, incidents);
+        self.publish_status();
     }
 
     /// Reads the network. If that fails, the status says so and the probes decide.

@@ -22,6 +22,7 @@ use crate::environment::Environment;
 use crate::model::Observation;
 use crate::model::status::Status;
 use crate::paths::Paths;
+use crate::relay::stats::Incident;
 use crate::watch::{Hint, WatchPaths, Watcher};
 
 /// An agent that has been idle for this long returns memory to the system: doing so after each
@@ -128,6 +129,7 @@ pub async fn run(
             signal = signals.next() => Event::Signal(signal),
             Some((command, answer)) = asked.recv() => Event::Asked(command, answer),
             hint = agent.watcher.next() => Event::Hint(hint),
+            incidents = agent.relay.incidents() => Event::Incidents(incidents),
             seen = agent.late.next() => Event::Late(Box::new(seen)),
             ready = RoundInProgress::next(&mut agent.work) => Event::Done(Box::new(ready)),
             () = until(agent.timers.next()) => Event::Time,
@@ -174,6 +176,7 @@ pub async fn run(
             }
             Event::Done(ready) => agent.done(*ready).await,
             Event::Late(seen) => agent.answered_late(*seen),
+            Event::Incidents(incidents) => agent.note_incidents(&incidents),
             Event::Time => agent.time().await,
             Event::CheckBinary => {
                 agent
@@ -193,6 +196,7 @@ enum Event {
     Hint(Hint),
     Done(Box<Result<PreparedTurn, Error>>),
     Late(Box<Observation>),
+    Incidents(Vec<Incident>),
     Time,
     Beat,
     CheckBinary,

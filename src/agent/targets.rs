@@ -34,7 +34,7 @@ pub(crate) fn same_stay(memory: &Memory, cause: Cause, snapshot: &Snapshot) -> b
     match cause {
         Cause::Network | Cause::Wake | Cause::Policy => false,
         Cause::Start | Cause::Asked => memory.snapshot.identity() == snapshot.identity(),
-        Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late => true,
+        Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late | Cause::Incident => true,
     }
 }
 

@@ -18,7 +18,6 @@ use crate::model::pattern::NOTHING;
 use crate::model::{Cause, Tier, go_url, mask};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::{ChainEnd, Failure, FailureKind, HopLimits};
-use crate::relay::rules::request::{ModuleFile, ProxyRequest};
 use crate::relay::setup::new_token;
 use crate::relay::stats::{Incident, RefusedRequest};
 use crate::relay::{RelayEngine, RelayServer, RelaySetup};
@@ -287,22 +286,12 @@ fn first(refused: &RefusedRequest, is_mismatch: bool) -> Option<(&String, &Failu
 
 /// What a hop did that served other content than the hash says.
 fn wrong(incident: &Incident) -> Classified {
-    let what = match ProxyRequest::parse(&incident.path) {
-        Some(ProxyRequest::Module {
-            module,
-            file: ModuleFile::Mod(version) | ModuleFile::Zip(version),
-        }) => format!("{module}@{version}"),
-        Some(ProxyRequest::Module { .. } | ProxyRequest::SumDb { .. }) | None => {
-            incident.path.clone()
-        }
-    };
-    let line = format!("{} sent wrong content for {what}", incident.hop);
     Classified {
         blame: Blame {
             who: Some(Blamed::Host(incident.hop.clone())),
             ..Blame::default()
         },
-        ..Classified::plain(Class::Mismatch, line)
+        ..Classified::plain(Class::Mismatch, incident.to_string())
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use super::rules::chain::RelayChain;
 use super::rules::course::AttemptEnd;
 use super::rules::hop::Failure;
+use super::rules::request::{ModuleFile, ProxyRequest};
 
 /// Where incidents are logged: `exec` tells them in its own words.
 pub const INCIDENTS: &str = "goroam::relay::incidents";
@@ -29,6 +33,8 @@ pub struct RelayStats {
     fail_overs: u64,
     changes: Recent<FailOver>,
     incidents: Recent<Incident>,
+    /// Told of each incident.
+    noticed: Arc<Notify>,
 }
 
 /// The last events of one kind.
@@ -143,6 +149,21 @@ pub struct Incident {
     pub is_healed: bool,
 }
 
+impl fmt::Display for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sent wrong content for ", self.hop)?;
+        match ProxyRequest::parse(&self.path) {
+            Some(ProxyRequest::Module {
+                module,
+                file: ModuleFile::Mod(version) | ModuleFile::Zip(version),
+            }) => write!(f, "{module}@{version}"),
+            Some(ProxyRequest::Module { .. } | ProxyRequest::SumDb { .. }) | None => {
+                f.write_str(&self.path)
+            }
+        }
+    }
+}
+
 impl RelayStats {
     pub(super) fn switch(&mut self, chain: &RelayChain) {
         for hop in &chain.hops {
@@ -203,6 +224,12 @@ impl RelayStats {
             "a proxy served wrong content"
         );
         self.incidents.push(incident);
+        self.noticed.notify_one();
+    }
+
+    /// What is told of each incident.
+    pub fn noticed(&self) -> Arc<Notify> {
+        Arc::clone(&self.noticed)
     }
 
     /// Requests that were answered.

@@ -27,6 +27,10 @@ pub struct Entry {
     /// those that this turn has set again; credentials removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
+    /// What the relay got from a proxy instead of the right content: "goproxy.example sent wrong
+    /// content for example.com/m@v1.0.0".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<String>,
     /// The network; of very many links, addresses and routes only the first.
     pub snapshot: Snapshot,
     /// The parts of the network that this line omits.
@@ -90,6 +94,8 @@ impl Entry {
         for drift in &mut self.drift {
             drift.wrote.iter_mut().chain(&mut drift.found).for_each(cut);
         }
+        self.incidents.truncate(MOST_PARTS);
+        self.incidents.iter_mut().for_each(cut);
         self.report.truncate(MOST_PARTS);
         for seen in &mut self.report {
             cut(&mut seen.reason);
@@ -119,6 +125,7 @@ impl Entry {
         Entry {
             changes: Vec::new(),
             drift: Vec::new(),
+            incidents: Vec::new(),
             snapshot: Snapshot::default(),
             report: Vec::new(),
             decision: None,
@@ -132,7 +139,9 @@ impl Entry {
     pub fn summary(&self) -> String {
         let changes = self.changes.iter().filter(|change| change.major);
         let changes = changes.map(|change| change.what.clone());
-        let mut reasons: Vec<String> = self.drift.iter().map(by_hand).chain(changes).collect();
+        let incidents = self.incidents.iter().cloned();
+        let by_hand = self.drift.iter().map(by_hand);
+        let mut reasons: Vec<String> = incidents.chain(by_hand).chain(changes).collect();
         if reasons.is_empty() {
             reasons.push(self.cause.clone());
         }
@@ -161,7 +170,9 @@ impl Entry {
             (_, Some(from), Some(to)) => format!("{from} → {to}"),
             (_, None, Some(to)) => format!("→ {to}"),
             // No decision was needed.
-            (_, Some(from), None) if !self.drift.is_empty() => format!("{from} stays"),
+            (_, Some(from), None) if !self.drift.is_empty() || !self.incidents.is_empty() => {
+                format!("{from} stays")
+            }
             (_, Some(from), None) => format!("{from} stays, undecided"),
             (_, None, None) => "undecided".to_owned(),
         }

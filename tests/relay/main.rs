@@ -19,6 +19,7 @@ mod server;
 mod far;
 mod faults;
 mod hostile;
+mod journal;
 mod literal;
 #[cfg(target_os = "linux")]
 mod load;

@@ -225,6 +225,15 @@ impl Client {
         command
     }
 
+    /// `goroam WORDS`.
+    pub(crate) fn goroam(&self, words: &str, env: &[(&str, &str)]) -> Command {
+        let mut command = self.prepared(Path::new(env!("CARGO_BIN_EXE_goroam")));
+        command
+            .args(words.split_whitespace())
+            .envs(env.iter().copied());
+        command
+    }
+
     /// `goroam relay --chain CHAIN WORDS`.
     pub(crate) fn relay(&self, chain: &str, words: &str) -> Relay {
         self.relay_with(chain, words, &[])
