@@ -170,12 +170,12 @@ pub enum Verb {
         "goroam service uninstall --restore"
     ))]
     Service(Service),
-    /// Run a command; if the network fails, retry offline
+    /// Run a command, and get its modules from whatever works
     ///
-    /// Reads go's messages on standard error, stops a go that hangs, and runs the command
-    /// again from the next source: the proxies, then the mirror, then vendor/. A failure
-    /// of the code is passed through; a checksum mismatch stops at once. Put goroam's
-    /// options before the command.
+    /// go asks a relay for each file: the relay asks the proxies of `go env`, then the
+    /// mirror, and gives up a silent one. The command runs once; only vendor/, the last
+    /// step, runs it again. A failure of the code is passed through. Put goroam's options
+    /// before the command.
     #[command(after_help = after!(
         "goroam exec -- go build ./...",
         "goroam exec --tiers mirror,vendor -- go test ./...",

@@ -31,8 +31,10 @@ pub(in crate::cli) async fn run(context: &Context, args: &Env) -> Result<u8, Fai
         for name in &args.names {
             if !values.contains_key(name) {
                 let known: Vec<&str> = values.keys().map(String::as_str).collect();
-                let known = known.join(", ");
-                let message = format!("goroam does not manage {name} now; it manages: {known}");
+                let message = match known.as_slice() {
+                    [] => "nothing is managed yet: run `goroam once`".to_owned(),
+                    known => format!("{name} is not managed; these are: {}", known.join(", ")),
+                };
                 return Err(Failure::said(message, EXIT_USAGE));
             }
         }

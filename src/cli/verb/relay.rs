@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
 use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::context::Context;
@@ -78,7 +79,14 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
     let mut values = values_in(&go, &context.env, &folder, &VARIABLES)
         .await
         .map_err(|error| Failure::failed(format!("go env failed: {error}")))?;
-    if let Some(chain) = args.chain {
+    // Of the agent's relay this one wants the chain, not to be one before it.
+    let goproxy = values.get("GOPROXY").map_or("", String::as_str);
+    let config = context.config.clone();
+    let chain = match args.chain {
+        Some(chain) => Some(chain),
+        None => Session::behind_relay(config, &context.env, goproxy).await,
+    };
+    if let Some(chain) = chain {
         values.insert("GOPROXY".to_owned(), chain);
     }
     let value = |name: &str| values.get(name).map_or("", String::as_str);
