@@ -17,6 +17,7 @@ mod drift;
 pub mod error;
 mod finish;
 mod gofacts;
+mod handover;
 mod locks;
 mod panic_log;
 mod policy_file;
@@ -28,19 +29,20 @@ mod round;
 mod run;
 mod session;
 mod signals;
+mod supervisor;
 mod targets;
 
 pub(crate) use clock::until;
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
+pub use handover::{LISTENER, STORED, inherited};
 pub use panic_log::record_panics;
 pub use policy_file::{
     Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,
 };
 pub use recall::has_set_something;
-pub use relay::LISTENER;
-
-pub use run::{Ended, Handle, Life, Supervisor, Unattended, run, wait_for_valid_policy};
+pub use run::{Ended, Handle, run, wait_for_valid_policy};
+pub use supervisor::{Life, Supervisor, Unattended};
 
 pub use session::{Session, WhyReport};

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::gofacts::GoFacts;
+use super::handover;
+use super::supervisor::Supervisor;
 use crate::environment::Environment;
 use crate::gocmd::run::values_in;
 use crate::model::mask::mask;
@@ -79,15 +81,15 @@ pub(super) struct RelayControl {
     running: Option<AgentRelay>,
     /// Why it does not run although the policy enables it.
     pub(super) trouble: Option<String>,
-    /// The listener of the program that this one has replaced.
+    /// The listener that an earlier agent has left.
     inherited: Option<TcpListener>,
 }
 
 impl RelayControl {
-    /// Takes over the listener of the program that this one has replaced, if there is one.
-    pub(super) fn new(env: &Environment) -> RelayControl {
+    /// Goes on with the listener that an earlier agent has left, if there is one.
+    pub(super) fn new(inherited: Option<TcpListener>) -> RelayControl {
         RelayControl {
-            inherited: handover::inherited(env),
+            inherited,
             ..RelayControl::default()
         }
     }
@@ -162,14 +164,26 @@ impl RelayControl {
         Some(self.running.as_ref()?.status(relayed))
     }
 
+    /// Reports whether it needs a chain before it can answer anything.
+    pub(super) fn is_waiting(&self) -> bool {
+        let engine = self.running.as_ref().map(|relay| &relay.engine);
+        engine.is_some_and(|engine| engine.is_waiting())
+    }
+
     /// Reports whether it runs.
     pub(super) fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Finishes what is under way, and ends it.
-    pub(super) async fn end(&mut self) {
-        if let Some(relay) = self.running.take() {
+    /// Finishes what is under way, and ends it. If the supervisor keeps the listener, new
+    /// connections wait for the next agent.
+    pub(super) async fn end(&mut self, supervisor: &mut dyn Supervisor) {
+        let Some(relay) = self.running.take() else {
+            return;
+        };
+        if supervisor.keep(&relay.listener) {
+            drop(relay.hand_over().await);
+        } else {
             relay.end().await;
         }
     }
@@ -312,62 +326,4 @@ pub(super) fn is_url_of(goproxy: &str, paths: &Paths) -> bool {
     identity.is_some_and(|identity| {
         goproxy.starts_with("http://127.0.0.1:") && goproxy.contains(&identity.token)
     })
-}
-
-/// The variable with the listener's descriptor, from a program to the one that replaces it.
-pub const LISTENER: &str = "GOROAM_RELAY_LISTENER";
-
-#[cfg(unix)]
-mod handover {
-    use std::io;
-    use std::net::{Ipv4Addr, TcpListener};
-    use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
-
-    use rustix::io::{FdFlags, fcntl_setfd};
-    use rustix::net::SocketType;
-    use rustix::net::sockopt::socket_type;
-
-    use crate::environment::Environment;
-
-    /// Lets the descriptor stay open when this process becomes another program.
-    pub(super) fn keep_open(listener: &TcpListener) -> io::Result<()> {
-        Ok(fcntl_setfd(listener, FdFlags::empty())?)
-    }
-
-    /// The listener that the variable names, if it is one.
-    pub(super) fn inherited(env: &Environment) -> Option<TcpListener> {
-        let number: RawFd = env.get(super::LISTENER)?.parse().ok()?;
-        if number <= 2 {
-            return None;
-        }
-        // SAFETY: the descriptor is only borrowed for this call, which fails if it is not an
-        // open socket.
-        let kind = socket_type(unsafe { BorrowedFd::borrow_raw(number) });
-        if kind != Ok(SocketType::STREAM) {
-            return None;
-        }
-        // SAFETY: it is open, and nothing else in this program uses it: the program before has
-        // passed it on under this number, and this is called once.
-        let listener = TcpListener::from(unsafe { OwnedFd::from_raw_fd(number) });
-        fcntl_setfd(&listener, FdFlags::CLOEXEC).ok()?;
-        let address = listener.local_addr().ok()?;
-        (address.ip() == Ipv4Addr::LOCALHOST).then_some(listener)
-    }
-}
-
-#[cfg(not(unix))]
-mod handover {
-    use std::io;
-    use std::net::TcpListener;
-
-    use crate::environment::Environment;
-
-    /// No process becomes another program here.
-    pub(super) fn keep_open(_listener: &TcpListener) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn inherited(_env: &Environment) -> Option<TcpListener> {
-        None
-    }
 }

@@ -10,6 +10,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use super::binary_update::BinaryUpdate;
@@ -23,6 +24,7 @@ use super::round::{
     Input, PreparedTurn, RoundInProgress, current_decision, known_decision, prepare_known, round,
 };
 use super::session::Session;
+use super::supervisor::Supervisor;
 use super::targets::LateTargets;
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
@@ -37,6 +39,10 @@ const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 /// A turn that failed is tried again at least this often, even if `recheck` is off: its cause (a
 /// full disk, a file that another program holds open) may end without an event.
 const LATEST_RETRY: Duration = Duration::from_secs(600);
+
+/// How long an agent that is told to end while it starts waits for its first round, so that its
+/// relay can answer.
+const FIRST_ROUND: Duration = Duration::from_secs(5);
 
 /// The longest time for which rounds may be dropped while the profile in force weakens
 /// verification.
@@ -79,11 +85,13 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// `own`: goroam's own files that must stay in place.
+    /// `own`: goroam's own files that must stay in place; `inherited`: the relay's listener that
+    /// an earlier agent has left.
     pub(super) fn new(
         session: Session,
         published: watch::Sender<Status>,
         own: Vec<PathBuf>,
+        inherited: Option<TcpListener>,
     ) -> Agent {
         let now = Instant::now();
         let go_env = session.file().ok().map(|file| file.path);
@@ -114,7 +122,7 @@ impl Agent {
             corrections: Backoff::default(),
             notes: Backoff::default(),
             fight: None,
-            relay: RelayControl::new(&session.env),
+            relay: RelayControl::new(inherited),
             policy_trouble: None,
             turn_trouble: None,
             blindness: None,
@@ -367,9 +375,16 @@ impl Agent {
     }
 
     /// Takes the relay's URL out of GOPROXY, finishes what is under way, and ends the relay.
-    pub(super) async fn end_relay(&mut self) {
+    pub(super) async fn end_relay(&mut self, supervisor: &mut dyn Supervisor) {
         if !self.relay.is_running() {
             return;
+        }
+        // Requests that wait for the first chain would fail without it.
+        if self.relay.is_waiting() && self.work.is_some() {
+            let first = RoundInProgress::next(&mut self.work);
+            if let Ok(ready) = timeout(FIRST_ROUND, first).await {
+                self.done(ready).await;
+            }
         }
         self.work = None;
         self.session.relay = None;
@@ -386,7 +401,7 @@ impl Agent {
                 warn!("the relay's URL stays in GOPROXY: {error}");
             }
         }
-        self.relay.end().await;
+        self.relay.end(supervisor).await;
     }
 
     /// Notes since when the profile in force weakens verification without a round that proves it.

@@ -18,6 +18,7 @@ use super::resident::Agent;
 use super::round::{PreparedTurn, RoundInProgress};
 use super::session::Session;
 use super::signals::{self, Signal};
+use super::supervisor::{Life, Supervisor};
 use crate::environment::Environment;
 use crate::model::Observation;
 use crate::model::status::Status;
@@ -101,7 +102,7 @@ pub async fn run(
     // A named pipe on Windows is not a file.
     let socket = cfg!(unix).then(|| session.paths.socket());
     let own = single.files().cloned().chain(socket).collect();
-    let mut agent = Agent::new(session, publish, own);
+    let mut agent = Agent::new(session, publish, own, supervisor.kept());
     agent.start();
     let mut heartbeat = Heartbeat::begin(supervisor, &agent);
     let mut trim_at = None;
@@ -115,9 +116,7 @@ pub async fn run(
                     "shutting down instead of re-executing {}",
                     program.display()
                 );
-                agent.end_relay().await;
-                heartbeat.tell(Life::Ending, &agent);
-                return Ok(Ended::Asked);
+                return Ok(heartbeat.end(&mut agent).await);
             }
             info!("re-executing as updated binary {}", program.display());
             let relay = agent.hand_over_relay().await;
@@ -151,9 +150,7 @@ pub async fn run(
         match event {
             Event::Signal(Signal::End) => {
                 info!("shutting down");
-                agent.end_relay().await;
-                heartbeat.tell(Life::Ending, &agent);
-                return Ok(Ended::Asked);
+                return Ok(heartbeat.end(&mut agent).await);
             }
             Event::Signal(Signal::Reload) => {
                 heartbeat.tell(Life::Reloading, &agent);
@@ -165,9 +162,7 @@ pub async fn run(
                 agent.asked(command, answer).await;
                 if ends {
                     info!("shutting down on request");
-                    agent.end_relay().await;
-                    heartbeat.tell(Life::Ending, &agent);
-                    return Ok(Ended::Asked);
+                    return Ok(heartbeat.end(&mut agent).await);
                 }
             }
             Event::Hint(hint) => {
@@ -246,41 +241,16 @@ impl<'a> Heartbeat<'a> {
         self.tell(Life::Resting, agent);
     }
 
+    /// Ends what the agent runs.
+    async fn end(&mut self, agent: &mut Agent) -> Ended {
+        agent.end_relay(self.supervisor).await;
+        self.tell(Life::Ending, agent);
+        Ended::Asked
+    }
+
     /// Reports the state with the status that was published last.
     fn tell(&mut self, life: Life, agent: &Agent) {
         self.supervisor.tell(life, &agent.last_published());
-    }
-}
-
-/// A state that the agent reports to its supervisor, for example a service manager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
-    /// The agent listens to the network and on its socket.
-    Ready,
-    /// Something has happened; the loop is working until [`Life::Resting`] follows.
-    Working,
-    /// The agent is still working; sent at least once in each [`Supervisor::heartbeat`].
-    Beat,
-    /// The agent waits for the next event; no timer runs except those of the policy.
-    Resting,
-    /// The agent reads the policy again because of a signal; [`Life::Ready`] follows.
-    Reloading,
-    /// The agent is ending.
-    Ending,
-}
-
-/// The program that started the agent and supervises it. Its calls must not block.
-pub trait Supervisor {
-    /// Receives a state of the agent; `status` is the status at that time.
-    fn tell(&mut self, life: Life, status: &Status);
-    /// How often it expects a sign of life while the agent is working; `None`: never.
-    fn heartbeat(&self) -> Option<std::time::Duration> {
-        None
-    }
-    /// Reports whether it starts the agent again after a failure. If so, the agent may re-execute
-    /// as an updated binary.
-    fn starts_again(&self) -> bool {
-        false
     }
 }
 
@@ -296,14 +266,6 @@ pub enum Ended {
         /// The relay's listener, to be named by [`LISTENER`](super::LISTENER).
         relay: Option<TcpListener>,
     },
-}
-
-/// No supervisor: the agent runs in a terminal or within a tray.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unattended;
-
-impl Supervisor for Unattended {
-    fn tell(&mut self, _: Life, _: &Status) {}
 }
 
 /// Opens the session; `None`: the agent was ended before there was a usable policy. No timer runs
@@ -322,6 +284,8 @@ pub async fn wait_for_valid_policy(
         Err(error) if supervisor.starts_again() && is_the_policys_fault(&error) => {}
         Err(error) => return Err(error),
     }
+    // Nobody serves the relay's port while this waits: go is to be refused.
+    drop(supervisor.kept());
     let paths = Paths::find(config.clone(), &env)?;
     let mut signals = signals::listen().map_err(Error::state("signals"))?;
     let mut watcher = Watcher::start(WatchPaths {

@@ -115,6 +115,11 @@ impl RelayEngine {
         lock(&self.stats)
     }
 
+    /// Reports whether requests wait for the first chain.
+    pub fn is_waiting(&self) -> bool {
+        lock(&self.epoch).is_none()
+    }
+
     /// Reports whether a request is under way.
     pub fn is_busy(&self) -> bool {
         let joined = lock(&self.joined);

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,7 +29,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::engine::RelayEngine;
 use super::rules::reply::Refusal;
@@ -49,9 +50,13 @@ const MOST_HEAD: usize = 16 << 10;
 /// How much of a file is read at a time.
 const PIECE: usize = 64 << 10;
 /// How long requests that are under way have at the end.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long a go that is under way may come back at the end, if no program goes on with the port.
+const LAST_CALLS: Duration = Duration::from_secs(5);
 /// After this time without a connection no go is under way.
 const QUIET: Duration = Duration::from_millis(300);
+/// At the end, a connection that sends no request for this time was opened in reserve.
+const RESERVE: Duration = Duration::from_secs(1);
 /// After an error of accept(2), such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -163,35 +168,34 @@ impl RelayServer {
                     }
                     Err(error) => {
                         tracing::warn!(%error, "the relay cannot accept a connection");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        sleep(ACCEPT_PAUSE).await;
                     }
                 },
             }
         };
-        // Idle connections close; a go that is under way comes back on new ones, each for one
-        // request, until it has been quiet for a moment.
+        // Idle connections close. If no other program goes on with the port, a go that is under
+        // way comes back on new ones, each for one request, until it has been quiet for a moment.
         let _ = ending.send(true);
-        let until = Instant::now() + DRAIN;
-        let mut quiet = Instant::now() + QUIET;
-        let accepts = end == ServerEnd::Close;
-        if !accepts {
-            quiet = Instant::now();
-        }
-        while Instant::now() < until && (!connections.is_empty() || Instant::now() < quiet) {
-            tokio::select! {
-                () = sleep_until(quiet.min(until)), if connections.is_empty() => {}
-                () = sleep_until(until) => {}
-                Some(_) = connections.join_next() => {
-                    if accepts {
-                        quiet = Instant::now() + QUIET;
+        if end == ServerEnd::Close {
+            let last_calls = async {
+                loop {
+                    tokio::select! {
+                        Ok((stream, peer)) = self.listener.accept() => {
+                            let (shared, ended) = (Arc::clone(&self.shared), ended.clone());
+                            connections.spawn(connection(shared, stream, peer, ended));
+                        }
+                        Some(_) = connections.join_next() => {}
+                        () = sleep(QUIET), if connections.is_empty() => break,
                     }
                 }
-                Ok((stream, peer)) = self.listener.accept(), if accepts => {
-                    let (shared, ended) = (Arc::clone(&self.shared), ended.clone());
-                    connections.spawn(connection(shared, stream, peer, ended));
-                }
-            }
+            };
+            let _ = timeout(LAST_CALLS, last_calls).await;
         }
+        drop(self.listener);
+        let _ = timeout(DRAIN, async {
+            while connections.join_next().await.is_some() {}
+        })
+        .await;
     }
 }
 
@@ -207,7 +211,9 @@ async fn connection(
     }
     // Small answers must not wait for each other.
     let _ = stream.set_nodelay(true);
+    let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {
+        has_asked.store(true, Ordering::Relaxed);
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(answer(&shared, &request).await) }
     });
@@ -215,7 +221,7 @@ async fn connection(
     let serving = http1::Builder::new()
         .keep_alive(!is_last)
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_LIMIT)
+        .header_read_timeout(if is_last { RESERVE } else { HEAD_LIMIT })
         .max_buf_size(MOST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
@@ -223,7 +229,11 @@ async fn connection(
         result = &mut serving => result,
         () = async { drop(ended.wait_for(|ended| *ended).await) }, if !is_last => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            match timeout(RESERVE, &mut serving).await {
+                Ok(result) => result,
+                Err(_) if has_asked.load(Ordering::Relaxed) => serving.await,
+                Err(_) => Ok(()),
+            }
         }
     };
     if let Err(error) = result {

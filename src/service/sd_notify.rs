@@ -6,13 +6,23 @@
 //! restarts an agent that hangs in a turn, and a resting agent need not wake up to report that it
 //! is alive.
 //!
+//! An agent that ends in order leaves the relay's listener to systemd (`FDSTORE=1`), which passes it
+//! on to the next start of the service, and closes it if the service is stopped. The next agent
+//! takes it out of the store at once: from then on it closes with the process. A start that does
+//! not get that far ends in the unit's `ExecStopPost=`, which takes it out as well.
+//!
 //! May import: agent, environment, model.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::TcpListener;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-use crate::agent::{Life, Supervisor};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+use crate::agent::{self, Life, STORED, Supervisor};
 use crate::environment::Environment;
 use crate::model::status::Status;
 
@@ -29,6 +39,8 @@ pub struct Systemd {
     watchdog: Option<Duration>,
     /// The last `STATUS=`.
     told: String,
+    /// The relay's listener that an earlier agent has left.
+    kept: Option<TcpListener>,
 }
 
 impl Systemd {
@@ -42,17 +54,45 @@ impl Systemd {
             Ok((socket, manager))
         });
         match found {
-            Ok((socket, manager)) => Some(Systemd {
-                socket,
-                manager,
-                watchdog: watchdog(env, std::process::id()),
-                told: String::new(),
-            }),
+            Ok((socket, manager)) => {
+                let systemd = Systemd {
+                    socket,
+                    manager,
+                    watchdog: watchdog(env, std::process::id()),
+                    told: String::new(),
+                    kept: agent::inherited(env),
+                };
+                if env.get("LISTEN_FDS").is_some() {
+                    systemd.send(&format!("FDSTOREREMOVE=1\nFDNAME={STORED}\n"));
+                }
+                Some(systemd)
+            }
             Err(error) => {
                 tracing::warn!("NOTIFY_SOCKET={name}: {error}");
                 None
             }
         }
+    }
+
+    fn send(&self, text: &str) {
+        if let Err(error) = self.socket.send_to_addr(text.as_bytes(), &self.manager) {
+            tracing::debug!("systemd was not notified: {error}");
+        }
+    }
+
+    /// Gives systemd a copy of the listener (sd_pid_notify_with_fds(3)).
+    fn store(&self, listener: &TcpListener) -> io::Result<()> {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        socket.connect_addr(&self.manager)?;
+        let text = format!("FDSTORE=1\nFDNAME={STORED}\n");
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [listener.as_fd()];
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let text = [IoSlice::new(text.as_bytes())];
+        sendmsg(&socket, &text, &mut control, SendFlags::empty())?;
+        Ok(())
     }
 }
 
@@ -80,9 +120,7 @@ impl Supervisor for Systemd {
         if text.is_empty() {
             return;
         }
-        if let Err(error) = self.socket.send_to_addr(text.as_bytes(), &self.manager) {
-            tracing::debug!("systemd was not notified: {error}");
-        }
+        self.send(&text);
     }
 
     fn heartbeat(&self) -> Option<Duration> {
@@ -93,13 +131,30 @@ impl Supervisor for Systemd {
     fn starts_again(&self) -> bool {
         true
     }
+
+    fn keep(&mut self, listener: &TcpListener) -> bool {
+        let stored = self.store(listener);
+        if let Err(error) = &stored {
+            tracing::debug!("systemd does not keep the relay's listener: {error}");
+        }
+        stored.is_ok()
+    }
+
+    fn kept(&mut self) -> Option<TcpListener> {
+        self.kept.take()
+    }
 }
+
+/// The variables that systemd sets for this process only, and not for one that it becomes.
+pub const LISTEN: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /// Removes the variables that are meant for this process only: the go command and its children must
 /// not notify systemd for the agent.
 pub fn without_notify(env: &Environment) -> Environment {
     let ours = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
-    env.all().filter(|(name, _)| !ours.contains(name)).collect()
+    let is_ours =
+        |name: &str| ours.contains(&name) || LISTEN.contains(&name) || name == agent::LISTENER;
+    env.all().filter(|(name, _)| !is_ours(name)).collect()
 }
 
 /// Parses the address: a path, or an abstract name that begins with `@`.
@@ -273,6 +328,8 @@ mod tests {
         let all = env(&[
             ("NOTIFY_SOCKET", "/x"),
             ("WATCHDOG_PID", "1"),
+            ("LISTEN_FDS", "1"),
+            ("GOROAM_RELAY_LISTENER", "3"),
             ("HOME", "/h"),
         ]);
         assert_eq!(without_notify(&all), env(&[("HOME", "/h")]));

@@ -1,11 +1,17 @@
 //! `goroam agent` as a service manager starts it, seen through the socket that it notifies.
 
+use std::io::{IoSliceMut, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::cli::{self, User};
 use crate::go;
@@ -30,18 +36,68 @@ impl Service {
 
     /// The same from this file.
     fn start_as(user: &User, program: &str) -> Option<Service> {
-        let go = go::go(go::VERSIONS[2])?;
         let path = user.path("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_read_timeout(Some(SOON)).unwrap();
-        let agent = user
-            .run(program)
-            .arg("agent")
-            .env("WATCHDOG_USEC", "600000000");
+        Service::start_with(user, program, manager, None)
+    }
+
+    /// The same with what the manager has kept of an earlier agent.
+    fn start_with(
+        user: &User,
+        program: &str,
+        manager: UnixDatagram,
+        kept: Option<OwnedFd>,
+    ) -> Option<Service> {
+        let go = go::go(go::VERSIONS[2])?;
+        let path = user.path("notify");
+        let agent = match &kept {
+            None => user.run(program).arg("agent"),
+            Some(_) => {
+                let line = "export LISTEN_PID=$$; exec \"$0\" agent";
+                user.run("/bin/sh").arg("-c").arg(line).arg(program)
+            }
+        };
+        let agent = agent.env("WATCHDOG_USEC", "600000000");
         let agent = agent.env("NOTIFY_SOCKET", path.to_str().unwrap());
         let agent = agent.env("PATH", go.parent()?.to_str()?);
-        let agent = agent.command().spawn().unwrap();
+        let mut command = agent.command();
+        if let Some(kept) = kept {
+            command.envs([("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "goroam-relay")]);
+            // SAFETY: dup2 may be called between fork and exec, and the closure owns what it
+            // duplicates.
+            unsafe {
+                command.pre_exec(move || match libc::dup2(kept.as_raw_fd(), 3) {
+                    3 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                });
+            }
+        }
+        let agent = command.spawn().unwrap();
         Some(Service { manager, agent })
+    }
+
+    /// Waits for a descriptor that it gives its manager to keep.
+    fn stores(&self) -> OwnedFd {
+        loop {
+            let mut bytes = [0; 4096];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut into = [IoSliceMut::new(&mut bytes)];
+            let flags = RecvFlags::CMSG_CLOEXEC;
+            let length = recvmsg(&self.manager, &mut into, &mut control, flags);
+            let length = length.unwrap().bytes;
+            let stored = control.drain().find_map(|message| {
+                let RecvAncillaryMessage::ScmRights(mut descriptors) = message else {
+                    return None;
+                };
+                descriptors.next()
+            });
+            if let Some(stored) = stored {
+                assert_eq!(&bytes[..length], b"FDSTORE=1\nFDNAME=goroam-relay\n");
+                return stored;
+            }
+        }
     }
 
     fn signal(&self, signal: libc::c_int) {
@@ -211,11 +267,9 @@ fn an_update_swallows_no_request_to_end_and_dies_of_none_to_read_again() {
 
 /// A small file through the relay at this URL.
 fn fetch(url: &str) -> std::io::Result<String> {
-    use std::io::{Read as _, Write as _};
-
     let rest = url.strip_prefix("http://").unwrap();
     let (address, token) = rest.split_once('/').unwrap();
-    let mut stream = std::net::TcpStream::connect(address)?;
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(SOON))?;
     let path = format!("/{token}/example.test/m/@v/v1.0.0.mod");
     let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -225,9 +279,8 @@ fn fetch(url: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-#[test]
-fn updates_of_the_program_go_unnoticed_by_a_go_that_uses_the_relay() {
-    let user = User::new();
+/// The chain of a policy with a relay and one module.
+fn with_relay(user: &User) -> String {
     let tree = user.path("tree");
     user.write(
         "tree/example.test/m/@v/v1.0.0.mod",
@@ -239,6 +292,65 @@ fn updates_of_the_program_go_unnoticed_by_a_go_that_uses_the_relay() {
          env = {{ GOPROXY = \"{goproxy}\" }}\n"
     );
     user.write(".config/goroam/goroam.toml", policy);
+    goproxy
+}
+
+/// The first URL of GOPROXY.
+fn relay_url(user: &User) -> String {
+    let env = go_env(user);
+    let line = env.lines().find_map(|line| line.strip_prefix("GOPROXY="));
+    line.unwrap().split(['|', ',']).next().unwrap().to_owned()
+}
+
+#[test]
+fn a_restart_goes_unnoticed_by_a_go_that_uses_the_relay() {
+    let user = User::new();
+    let goproxy = with_relay(&user);
+    let program = env!("CARGO_BIN_EXE_goroam");
+    let Some(mut service) = Service::start(&user) else {
+        return;
+    };
+    service.hears("WATCHDOG_USEC=0");
+    let before = go_env(&user);
+    let url = relay_url(&user);
+    service.signal(libc::SIGTERM);
+    let stored = service.stores();
+    assert!(service.ends().success());
+    assert_eq!(go_env(&user), format!("GOPROXY={goproxy}\n"));
+    // Nobody serves the port, and a request waits.
+    let waits = std::thread::scope(|scope| {
+        let busy = scope.spawn(|| fetch(&url));
+        let manager = service.manager.try_clone().unwrap();
+        let next = Service::start_with(&user, program, manager, Some(stored)).unwrap();
+        next.hears("FDNAME=goroam-relay");
+        let answer = busy.join().unwrap().unwrap();
+        assert!(answer.ends_with("module example.test/m\n"), "{answer}");
+        next
+    });
+    waits.hears("WATCHDOG_USEC=0");
+    assert_eq!(go_env(&user), before);
+}
+
+#[test]
+fn an_agent_that_waits_for_a_usable_policy_keeps_no_port_that_nobody_serves() {
+    let user = User::new();
+    user.write(".config/goroam/goroam.toml", "version = 1\n[target.x\n");
+    let kept = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = kept.local_addr().unwrap();
+    let manager = UnixDatagram::bind(user.path("notify")).unwrap();
+    manager.set_read_timeout(Some(SOON)).unwrap();
+    let program = env!("CARGO_BIN_EXE_goroam");
+    let started = Service::start_with(&user, program, manager, Some(kept.into()));
+    let Some(service) = started else { return };
+    service.hears("FDNAME=goroam-relay");
+    service.hears("READY=1");
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn updates_of_the_program_go_unnoticed_by_a_go_that_uses_the_relay() {
+    let user = User::new();
+    let goproxy = with_relay(&user);
     let program = user.path("bin/goroam");
     std::fs::create_dir(user.path("bin")).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_goroam"), &program).unwrap();
@@ -246,10 +358,7 @@ fn updates_of_the_program_go_unnoticed_by_a_go_that_uses_the_relay() {
     let Some(mut service) = started else { return };
     service.hears("WATCHDOG_USEC=0");
     let before = go_env(&user);
-    let line = before
-        .lines()
-        .find_map(|line| line.strip_prefix("GOPROXY="));
-    let url = line.unwrap().split(['|', ',']).next().unwrap().to_owned();
+    let url = relay_url(&user);
     assert!(fetch(&url).unwrap().ends_with("module example.test/m\n"));
     let is_over = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -274,6 +383,7 @@ fn updates_of_the_program_go_unnoticed_by_a_go_that_uses_the_relay() {
     });
     assert_eq!(go_env(&user), before);
     service.signal(libc::SIGTERM);
+    drop(service.stores());
     service.ends();
     assert_eq!(go_env(&user), format!("GOPROXY={goproxy}\n"));
     assert!(fetch(&url).is_err());

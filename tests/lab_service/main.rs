@@ -12,4 +12,5 @@ mod support;
 
 mod care;
 mod login;
+mod restart;
 mod systemd;

@@ -8,7 +8,7 @@ use crate::agent::{self, Ended, Supervisor};
 use crate::cli::{Context, Failure};
 use crate::ipc;
 #[cfg(unix)]
-use crate::service::sd_notify::{Systemd, without_notify};
+use crate::service::sd_notify::{LISTEN, Systemd, without_notify};
 
 /// Runs the agent until it is interrupted.
 pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
@@ -62,7 +62,9 @@ fn become_program(program: &Path, relay: Option<TcpListener>) -> Failure {
 
     let mut command = std::process::Command::new(program);
     command.args(std::env::args_os().skip(1));
-    command.env_remove(agent::LISTENER);
+    for name in LISTEN.into_iter().chain([agent::LISTENER]) {
+        command.env_remove(name);
+    }
     if let Some(relay) = &relay {
         command.env(agent::LISTENER, relay.as_raw_fd().to_string());
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::sync::oneshot;
 
 use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
@@ -113,11 +114,19 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
     })?;
     let mut signals = interruption()?;
     context.out.text(&format!("{}\n", server.url()))?;
-    let stop = async {
-        signals.next().await;
-        ServerEnd::Close
-    };
-    server.run(stop).await;
+    let (stop, stopped) = oneshot::channel();
+    let serving = server.run(async { stopped.await.unwrap_or(ServerEnd::Close) });
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(EXIT_DONE),
+        () = signals.next() => {}
+    }
+    let _ = stop.send(ServerEnd::Close);
+    // A second signal does not wait for what is under way.
+    tokio::select! {
+        () = serving => {}
+        () = signals.next() => {}
+    }
     Ok(EXIT_DONE)
 }
 

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::net::TcpListener;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::plist::{self, LABEL};
-use crate::agent::{Life, Supervisor};
+use crate::agent::{self, Life, Supervisor};
 use crate::environment::Environment;
 use crate::model::status::Status;
 
@@ -23,6 +24,8 @@ const LONGEST: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub struct Launchd {
     log: PathBuf,
+    /// The relay's listener of the program that this one has replaced.
+    kept: Option<TcpListener>,
 }
 
 impl Launchd {
@@ -33,6 +36,7 @@ impl Launchd {
         let home = env.home().filter(|_| started)?;
         Some(Launchd {
             log: plist::log(&home),
+            kept: agent::inherited(env),
         })
     }
 }
@@ -51,6 +55,10 @@ impl Supervisor for Launchd {
 
     fn starts_again(&self) -> bool {
         true
+    }
+
+    fn kept(&mut self) -> Option<TcpListener> {
+        self.kept.take()
     }
 }
 
