@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,12 @@ pub(super) const MOST_SMALL: u64 = 16 << 20;
 
 /// Less than this is fetched again rather than continued.
 const LEAST_PARTIAL: u64 = 64 << 10;
+/// What all zips together may take on the disk: 32 of go's greatest length.
+const MOST_STORED: u64 = 16 << 30;
+/// The same on a machine whose only file systems are in memory.
+const MOST_IN_MEMORY: u64 = 256 << 20;
+/// What they take now.
+static STORED: AtomicU64 = AtomicU64::new(0);
 
 /// A whole file.
 #[derive(Debug, Clone)]
@@ -35,6 +42,42 @@ pub struct SpooledFile {
     length: u64,
     /// Two answers of a server, or of two, were put together.
     is_spliced: bool,
+    /// `None`: a file of a mirror.
+    _room: Option<Room>,
+}
+
+/// The part of the room on the disk that a zip takes; given back when nobody reads it any more.
+#[derive(Debug)]
+struct Room {
+    taken: u64,
+    most: u64,
+    of: &'static AtomicU64,
+}
+
+impl Room {
+    fn take(&mut self, more: u64) -> io::Result<()> {
+        let before = self.of.fetch_add(more, Ordering::Relaxed);
+        self.taken += more;
+        match before + more <= self.most {
+            true => Ok(()),
+            false => {
+                let most = self.most >> 20;
+                let why = format!("all zips that are on their way take more than {most} MiB");
+                Err(io::Error::other(why))
+            }
+        }
+    }
+
+    fn empty(&mut self) {
+        self.of.fetch_sub(self.taken, Ordering::Relaxed);
+        self.taken = 0;
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.empty();
+    }
 }
 
 impl Content {
@@ -48,15 +91,16 @@ impl Content {
 
     /// Uses an open file.
     pub(super) fn of_file(file: File) -> io::Result<Content> {
-        Content::new(file, false)
+        Content::new(file, None, false)
     }
 
-    fn new(file: File, is_spliced: bool) -> io::Result<Content> {
+    fn new(file: File, room: Option<Room>, is_spliced: bool) -> io::Result<Content> {
         let length = file.metadata()?.len();
         Ok(Content::File(Arc::new(SpooledFile {
             file,
             length,
             is_spliced,
+            _room: room,
         })))
     }
 
@@ -133,7 +177,7 @@ pub(super) struct Started {
 /// the rest only.
 #[derive(Debug)]
 pub(super) struct Partial {
-    file: File,
+    file: (File, Room),
     /// The missing part.
     rest: FilePart,
 }
@@ -147,7 +191,7 @@ struct Spooled {
     /// Zips are written here.
     folder: Option<PathBuf>,
     memory: Vec<u8>,
-    file: Option<File>,
+    file: Option<(File, Room)>,
     length: u64,
     /// What the server says of the file that is coming.
     part: Option<FilePart>,
@@ -216,7 +260,7 @@ impl Spool {
     pub(super) fn finish(self) -> io::Result<Content> {
         let mut spooled = lock(&self.0);
         match spooled.file.take() {
-            Some(file) => Content::new(file, spooled.is_spliced),
+            Some((file, room)) => Content::new(file, Some(room), spooled.is_spliced),
             None => Ok(Content::Memory(std::mem::take(&mut spooled.memory).into())),
         }
     }
@@ -250,7 +294,8 @@ impl Spooled {
         self.is_spliced = part.from > 0;
         if !self.is_spliced {
             self.length = 0;
-            if let Some(file) = &mut self.file {
+            if let Some((file, room)) = &mut self.file {
+                room.empty();
                 file.set_len(0)?;
                 file.rewind()?;
             }
@@ -265,13 +310,14 @@ impl Spooled {
             return Ok(());
         };
         if self.file.is_none() {
-            std::fs::create_dir_all(folder)?;
-            self.file = Some(tempfile::tempfile_in(folder)?);
+            self.file = Some(new_file(folder)?);
         }
-        if let Some(file) = &mut self.file {
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        if let Some((file, room)) = &mut self.file {
+            room.take(length)?;
             file.write_all(data)?;
         }
-        self.length += u64::try_from(data.len()).unwrap_or(0);
+        self.length += length;
         Ok(())
     }
 
@@ -281,6 +327,34 @@ impl Spooled {
         }
         stored
     }
+}
+
+/// A file without a name in this folder, or where files outlive a restart if the folder is in
+/// memory: a hundred zips have no room there.
+fn new_file(folder: &Path) -> io::Result<(File, Room)> {
+    std::fs::create_dir_all(folder)?;
+    let mut places = [folder, Path::new("/var/tmp")].into_iter();
+    let (place, most) = match places.find(|place| is_on_disk(place)) {
+        Some(place) => (place, MOST_STORED),
+        None => (folder, MOST_IN_MEMORY),
+    };
+    let room = Room {
+        taken: 0,
+        most,
+        of: &STORED,
+    };
+    Ok((tempfile::tempfile_in(place)?, room))
+}
+
+#[cfg(target_os = "linux")]
+fn is_on_disk(folder: &Path) -> bool {
+    // TMPFS_MAGIC of `linux/magic.h`; the field's type depends on the processor.
+    rustix::fs::statfs(folder).is_ok_and(|system| system.f_type != 0x0102_1994)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_on_disk(_folder: &Path) -> bool {
+    true
 }
 
 #[cfg(unix)]
@@ -297,4 +371,43 @@ fn read_at(file: &File, into: &mut [u8], from: u64) -> io::Result<usize> {
 /// after a panic.
 pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zip_that_exceeds_the_room_for_all_is_refused_and_room_comes_back() {
+        static ALL: AtomicU64 = AtomicU64::new(0);
+        let room = || Room {
+            taken: 0,
+            most: 2 << 20,
+            of: &ALL,
+        };
+        let (mut first, mut second) = (room(), room());
+        first.take(1 << 20).unwrap();
+        second.take(1 << 20).unwrap();
+        let why = second.take(1).unwrap_err().to_string();
+        assert_eq!(why, "all zips that are on their way take more than 2 MiB");
+        drop(second);
+        first.take(1 << 20).unwrap();
+        drop(first);
+        assert_eq!(ALL.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_zip_is_not_stored_in_memory_if_there_is_a_disk() {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let [memory, disk] = ["/dev/shm", "/var/tmp"].map(Path::new);
+        assert!(!is_on_disk(memory));
+        let folder = tempfile::tempdir_in(memory).unwrap();
+        let (file, room) = new_file(&folder.path().join("relay")).unwrap();
+        let is_in_memory =
+            file.metadata().unwrap().dev() == folder.path().metadata().unwrap().dev();
+        assert_eq!(is_in_memory, !is_on_disk(disk));
+        assert_eq!(room.most == MOST_IN_MEMORY, is_in_memory);
+    }
 }
