@@ -175,6 +175,7 @@ impl<'a> Course<'a> {
             }
             match self.next_to_begin(health, now) {
                 Next::Begin(at) => self.begin(at, health, now),
+                Next::Again(at) => self.ask_after_all(at, now),
                 Next::Wait(until) => return Step::Wait(until.min(self.deadline)),
                 Next::Conclude => self.verdict = Some(self.conclude()),
             }
@@ -256,7 +257,8 @@ impl<'a> Course<'a> {
     fn next_to_begin(&mut self, health: &mut Health, now: Instant) -> Next {
         let next = self.next_hop();
         if self.under_way.is_empty() {
-            return next.map_or(Next::Conclude, Next::Begin);
+            let again = || self.passed_over().map_or(Next::Conclude, Next::Again);
+            return next.map_or_else(again, Next::Begin);
         }
         let is_public = |at: &usize| self.order.get(*at).is_some_and(|hop| self.is_public(*hop));
         let beside = next.filter(is_public);
@@ -277,6 +279,36 @@ impl<'a> Course<'a> {
         } else {
             Next::Wait(self.deadline)
         }
+    }
+
+    /// The place among the ended ones of a hop that was passed over, if all others have failed by
+    /// now: it may work again.
+    fn passed_over(&self) -> Option<usize> {
+        let kind = |ended: &Ended| match ended {
+            Ended::NotFound => None,
+            Ended::Failed(failure) => Some(failure.kind),
+        };
+        let is_outage = |(hop, ended): &(usize, Ended)| {
+            let outage = [FailureKind::Fast, FailureKind::Down, FailureKind::Open];
+            self.is_own(*hop) || kind(ended).is_some_and(|kind| outage.contains(&kind))
+        };
+        let mut ended = self.ended.iter();
+        let at = ended.position(|(_, ended)| kind(ended) == Some(FailureKind::Open));
+        at.filter(|_| self.ended.iter().all(is_outage))
+    }
+
+    fn ask_after_all(&mut self, at: usize, now: Instant) {
+        let (hop, _) = self.ended.remove(at);
+        let limits = self.hops.get(hop).map(|hop| hop.limits).unwrap_or_default();
+        self.under_way.push(Attempt {
+            hop,
+            repeated: 0,
+            since: now,
+            first_byte: limits.first_byte,
+            to_send: Some(Duration::ZERO),
+            is_hedged: true,
+            has_started: false,
+        });
     }
 
     /// The place in the order of the hop that may be asked next.
@@ -481,6 +513,7 @@ impl<'a> Course<'a> {
 
 enum Next {
     Begin(usize),
+    Again(usize),
     Wait(Instant),
     Conclude,
 }

@@ -292,11 +292,29 @@ fn one_request_pays_for_a_silent_hop_and_the_next_ones_pass_over_it() {
     let asked = |health: &mut Health| walk_with(health, &hops, ChainEnd::Nothing, false, &ends).0;
     assert_eq!(asked(&mut health), [0, 1]);
     assert_eq!(asked(&mut health), [1]);
-    // The last that could serve is asked although it failed.
+    // If both have failed, the last is asked first, and the other one after all.
     let ends = [failed(FailureKind::Down), failed(FailureKind::Down)];
     walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
     let (asked, _) = walk_with(&mut health, &hops, ChainEnd::Nothing, false, &ends);
-    assert_eq!(asked, [1]);
+    assert_eq!(asked, [1, 0]);
+}
+
+#[test]
+fn a_hop_that_was_passed_over_is_asked_if_all_others_fail() {
+    let hops = [
+        hop("a", HopClass::Public, COMMA),
+        hop("b", HopClass::Public, None),
+    ];
+    let mut health = Health::new(2, Duration::ZERO);
+    let mut walk = |a, b| walk_with(&mut health, &hops, ChainEnd::Nothing, false, &[a, b]);
+    let (served, down) = (AttemptEnd::Served(SECOND / 100), failed(FailureKind::Down));
+    let not_found = AttemptEnd::NotFound(SECOND / 100);
+    walk(down.clone(), served.clone());
+    // a works again, and b has failed meanwhile.
+    assert_eq!(walk(served, down.clone()), (vec![1, 0], Verdict::Serve(0)));
+    // But a 404 is not doubted.
+    walk(down.clone(), not_found.clone());
+    assert_eq!(walk(down, not_found), (vec![1], Verdict::NotFound));
 }
 
 #[test]
