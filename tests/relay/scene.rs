@@ -12,39 +12,9 @@ use crate::go;
 /// The checksum database's name.
 pub(crate) const SUMDB: &str = "sum.lab.test";
 
-/// The modules of the project, of which the first two are private.
-const MODULES: &str = "\
-    git.corp.test/Team/Tools v0.3.0\n\
-    git.corp.test/team/hello v1.1.0\n\
-    gopkg.in/check.v1 v0.0.0-20200902000000-038fdea00000\n\
-    github.com/Masterminds/semver/v3 v3.2.0\n\
-    github.com/cespare/xxhash/v2 v2.1.1\n\
-    github.com/davecgh/go-spew v1.1.1\n\
-    github.com/fatih/color v1.7.0\n\
-    github.com/google/go-cmp v0.5.9\n\
-    github.com/google/uuid v1.3.0\n\
-    github.com/kr/pretty v0.3.0\n\
-    github.com/kr/text v0.2.0\n\
-    github.com/mattn/go-colorable v0.1.13\n\
-    github.com/mattn/go-isatty v0.0.17\n\
-    github.com/pkg/errors v0.9.1\n\
-    github.com/pmezard/go-difflib v1.0.0\n\
-    github.com/stretchr/objx v0.5.0\n\
-    github.com/stretchr/testify v1.8.1\n\
-    golang.org/x/xerrors v0.0.0-20200804000000-5ec99f800000\n\
-    golang.org/x/sync v0.1.0\n\
-    gopkg.in/yaml.v3 v3.0.1\n";
-const PROGRAM: &str = "package main\n\nimport (\n\
-    \t_ \"github.com/Masterminds/semver/v3\"\n\
-    \t_ \"github.com/cespare/xxhash/v2\"\n\
-    \t_ \"github.com/davecgh/go-spew/spew\"\n\
-    \t_ \"github.com/fatih/color\"\n\
-    \t_ \"github.com/kr/pretty\"\n\
-    \t_ \"github.com/pkg/errors\"\n\
-    \t_ \"github.com/pmezard/go-difflib/difflib\"\n\
-    \t_ \"golang.org/x/xerrors\"\n\
-    \t_ \"golang.org/x/sync/errgroup\"\n\
-    \t_ \"gopkg.in/yaml.v3\"\n)\n\nfunc main() {}\n";
+/// A project of twenty modules, of which the first two are private.
+const GO_MOD: &str = include_str!("../data/twenty-modules/go.mod");
+const PROGRAM: &str = include_str!("../data/twenty-modules/main.go");
 
 /// The servers.
 pub(crate) struct Scene {
@@ -160,9 +130,7 @@ impl Scene {
     /// Somebody with the project, in an empty home.
     pub(crate) fn client(&self, version: &str) -> Option<Client> {
         let Client { user, go, .. } = local(version)?;
-        let requires = MODULES.replace('\n', "\n\t");
-        let go_mod = format!("module app.test\n\ngo 1.21\n\nrequire (\n\t{requires})\n");
-        user.write("app/go.mod", go_mod);
+        user.write("app/go.mod", GO_MOD);
         user.write("app/main.go", PROGRAM);
         let gosumdb = self.gosumdb();
         Some(Client { user, go, gosumdb })

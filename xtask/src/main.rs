@@ -31,7 +31,9 @@ cargo xtask TASK [OPTIONS]
   bench                  release build, measured in the network lab: markdown on stdout
       --runs N             rounds through the networks for each agent      (default 3; mirror, relay 5)
       --seconds N          length of the idle measurement                  (default 60; relay 15)
-      --only PART          switch, idle, size, cli, or mirror or relay, which need no network lab
+      --only PART          switch, idle, size, cli, or mirror or relay, which need no network lab,
+                           or soak: builds through relays while proxies fail and relays are killed
+      --minutes N          length of the soak                              (default 30)
       --megabytes N        zips for the mirror to verify; six times as much of disk  (default 2000)
       --bin FILE           measure this goroam instead, e.g. an older release
   dist                   packages, archives, checksums and lists of what is in them, from the
@@ -71,7 +73,14 @@ fn main() -> ExitCode {
         "bench" => Options::of(
             args,
             &[],
-            &["--runs", "--seconds", "--megabytes", "--only", "--bin"],
+            &[
+                "--runs",
+                "--seconds",
+                "--minutes",
+                "--megabytes",
+                "--only",
+                "--bin",
+            ],
         )
         .and_then(|o| bench::bench(&o)),
         "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),

@@ -5,7 +5,9 @@ mod cli;
 mod idle;
 mod mirror;
 mod relay;
+mod scene;
 mod size;
+mod soak;
 mod stats;
 mod switch;
 
@@ -16,7 +18,7 @@ use crate::lab;
 use crate::options::Options;
 use crate::run::{self, Result};
 
-const PARTS: [&str; 6] = ["size", "mirror", "relay", "cli", "idle", "switch"];
+const PARTS: [&str; 7] = ["size", "mirror", "relay", "soak", "cli", "idle", "switch"];
 
 /// What every part uses.
 struct Bench {
@@ -55,7 +57,12 @@ pub fn bench(options: &Options) -> Result {
         let seconds = options.number("--seconds", 15)?;
         relay::relay(&goroam, runs, seconds).map_err(|why| format!("relay: {why}"))?;
     }
-    if matches!(only, Some("size" | "mirror" | "relay")) {
+    // It takes half an hour, and says right or wrong: only on request.
+    if only == Some("soak") {
+        let minutes = options.number("--minutes", 30)?;
+        soak::soak(&goroam, minutes).map_err(|why| format!("soak: {why}"))?;
+    }
+    if matches!(only, Some("size" | "mirror" | "relay" | "soak")) {
         return Ok(());
     }
     for missing in lab::prepare(true) {
