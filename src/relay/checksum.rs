@@ -29,6 +29,9 @@ pub(super) trait DatabaseSource: Sync {
     /// How many there are.
     fn count(&self) -> usize;
 
+    /// May the path be sent to another server although this one has answered, but not rightly?
+    fn passes_on(&self, server: usize) -> bool;
+
     /// Asks for `lookup/…` or `tile/…`: one server, or (`None`) one after another as for a module.
     fn fetch<'a>(&'a self, server: Option<usize>, path: &'a str) -> BoxFuture<'a, Fetch>;
 }
@@ -138,8 +141,8 @@ impl Checksums {
         if lock(&self.paused_until).is_some_and(is_paused) {
             return Err(Unproven::NoAnswer);
         }
-        let proven = match self.signed(module, source).await {
-            Ok(signed) => self.in_tree(module, signed, source).await,
+        let proven = match self.proven(module, source).await {
+            Ok(proven) => Some(proven),
             Err(Unproven::Unknown) => return Err(Unproven::Unknown),
             Err(Unproven::NoAnswer) => None,
         };
@@ -186,20 +189,26 @@ impl Checksums {
         Some(signed.proven)
     }
 
-    /// The first answer about the module that the database has signed.
-    async fn signed(
+    /// The first answer about the module that the database has signed, and whose record is in its
+    /// tree: the signature is not about the record.
+    async fn proven(
         &self,
         module: &ModuleVersion,
         source: &dyn DatabaseSource,
-    ) -> Result<Signed, Unproven> {
+    ) -> Result<Proven, Unproven> {
         let escaped = module.escaped().map_err(|_| Unproven::Unknown)?;
         let path = format!("lookup/{escaped}");
         let mut end = Unproven::Unknown;
         for way in ways(source) {
             match source.fetch(way, &path).await {
                 Fetch::Found(answer) => {
-                    if let Some(signed) = self.read(module, answer) {
-                        return Ok(signed);
+                    if let Some(signed) = self.read(module, answer)
+                        && let Some(proven) = self.in_tree(module, signed, source).await
+                    {
+                        return Ok(proven);
+                    }
+                    if way.is_some_and(|server| !source.passes_on(server)) {
+                        return Err(Unproven::NoAnswer);
                     }
                     end = Unproven::NoAnswer;
                 }
@@ -230,7 +239,7 @@ impl Checksums {
 enum Unproven {
     /// The database does not know the module.
     Unknown,
-    /// No server gave a right answer.
+    /// No server gave an answer that can be proven.
     NoAnswer,
 }
 

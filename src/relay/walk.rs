@@ -297,6 +297,11 @@ impl DatabaseSource for DatabaseHops<'_> {
         self.epoch.database_hops.len()
     }
 
+    fn passes_on(&self, server: usize) -> bool {
+        let hop = self.epoch.database_hops.get(server);
+        hop.is_some_and(RelayHop::outage_moves_on)
+    }
+
     fn fetch<'a>(&'a self, server: Option<usize>, path: &'a str) -> BoxFuture<'a, Fetch> {
         let name = self.epoch.checksums.as_ref().map_or("", Checksums::name);
         let path = format!("/sumdb/{name}/{}", path.replace('!', "%21"));
