@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::fault::{ProbeFailure, down, in_words, refusal, wrong};
 use crate::model::{Cause, Limits, Phase, Phases, Target};
@@ -48,6 +49,8 @@ pub struct Download {
     pub stall: Duration,
     /// What is already there: only the rest is asked for, if the server still has the same file.
     pub resume: Option<FilePart>,
+    /// Servers that must not see the path: a redirect to one of them is not followed.
+    pub never_to: Vec<Url>,
 }
 
 impl fmt::Debug for Download {

@@ -161,6 +161,13 @@ impl<'a> ProbeSession<'a> {
             };
             let login = userinfo(&next);
             strip_userinfo(&mut next);
+            let download = self.attempt.download.as_ref();
+            let mut never_to = download.iter().flat_map(|download| &download.never_to);
+            if never_to.any(|server| is_same_server(server, &next)) {
+                let (from, to) = (authority(&url), authority(&next));
+                let reason = format!("{from} redirects a private path to {to}, which is public");
+                return Err(refusal(Phase::Content, reason));
+            }
             if answer.location_kind() == LocationKind::None {
                 if bent && authority(&next) != authority(&url) {
                     return Err(redirect_portal(answer.status.as_u16(), &next));

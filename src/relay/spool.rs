@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
+use url::Url;
 
 use crate::gomod::zip::{self, ModZip, ZipError};
 use crate::probe::{BodySink, Download, FilePart};
@@ -220,7 +221,12 @@ impl Spool {
     }
 
     /// What writes into it. `started` hears of the first byte.
-    pub(super) fn download(&self, stall: Duration, started: Option<Started>) -> Download {
+    pub(super) fn download(
+        &self,
+        stall: Duration,
+        started: Option<Started>,
+        never_to: Vec<Url>,
+    ) -> Download {
         let spooled = lock(&self.0);
         Download {
             most: match spooled.folder {
@@ -229,6 +235,7 @@ impl Spool {
             },
             stall,
             resume: spooled.part.clone(),
+            never_to,
             sink: Box::new(SpoolSink {
                 into: Arc::clone(&self.0),
                 started,

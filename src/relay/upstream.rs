@@ -30,6 +30,8 @@ pub(super) struct Errand<'a> {
     pub(super) started: Option<Started>,
     /// The beginning of the zip that an earlier attempt has left.
     pub(super) partial: &'a Mutex<Option<Partial>>,
+    /// Servers that must not see the path.
+    pub(super) never_to: &'a [Url],
 }
 
 /// How an attempt ended, with the file if it was served.
@@ -76,7 +78,11 @@ async fn over_http(
         total: left,
         retries: 0,
     };
-    let download = spool.download(limits.stall, errand.started.clone());
+    let download = spool.download(
+        limits.stall,
+        errand.started.clone(),
+        errand.never_to.to_vec(),
+    );
     let resumes = download.resume.is_some();
     let fetched = fetcher.download(&url, limits_of_one, download).await;
     let is_other_part = |fetched: &Fetched| matches!(fetched.status, 206 | 416);

@@ -15,7 +15,7 @@ use super::checksum::{Checksums, DatabaseSource, Fetch};
 use super::epoch::Epoch;
 use super::rules::breaker::Permit;
 use super::rules::course::{AttemptEnd, Course, Step, Subject, Verdict};
-use super::rules::hop::{ChainEnd, Failure, FailureKind, RelayHop};
+use super::rules::hop::{ChainEnd, Failure, FailureKind, RelayHop, kept_from_private};
 use super::rules::reply::Refusal;
 use super::rules::request::{ProxyRequest, SumDbFile};
 use super::spool::{Content, Started};
@@ -116,6 +116,10 @@ impl Walk<'_> {
         let course = Course::new(hops, self.end, subject, &mut epoch.health());
         let mut course = course.without(&absent);
         let partial = Mutex::default();
+        let never_to = match self.is_private {
+            true => kept_from_private(&epoch.database_hops),
+            false => Vec::new(),
+        };
         let mut under_way = FuturesUnordered::new();
         let (to, mut started) = mpsc::unbounded_channel();
         let mut files: HashMap<usize, Content> = HashMap::new();
@@ -127,7 +131,7 @@ impl Walk<'_> {
                     pause,
                     first_byte,
                 } => {
-                    let (to, partial) = (to.clone(), &partial);
+                    let (to, partial, never_to) = (to.clone(), &partial, &never_to);
                     under_way.push(async move {
                         let mut trial = Trial::of(epoch, hop);
                         // Even a timer of no time at all takes a millisecond or two.
@@ -142,6 +146,7 @@ impl Walk<'_> {
                             deadline: subject.deadline,
                             started: Some(Started { hop, to }),
                             partial,
+                            never_to,
                         };
                         let asked = self.attempt(hop, &errand).await;
                         trial.is_over = true;
@@ -365,6 +370,7 @@ impl DatabaseHops<'_> {
             deadline: Instant::now() + PROOF_LIMIT,
             started: None,
             partial: &Mutex::default(),
+            never_to: &[],
         };
         let asked = self
             .walk(request, path, false)

@@ -74,3 +74,30 @@ fn no_private_path_reaches_a_public_proxy_or_the_checksum_database_whatever_fail
         "the private proxy was asked"
     );
 }
+
+#[test]
+fn a_private_proxy_that_redirects_to_a_public_one_is_not_followed_for_a_private_path() {
+    let Some(scene) = Scene::start() else { return };
+    let Some(client) = scene.client(VERSIONS[2]) else {
+        return;
+    };
+    let public = scene.good("redirected");
+    let port = public.split([':', '/']).nth(4).unwrap();
+    let corp = scene.bad(&format!("goto:{port}"));
+    client.knows(&[&public], &[&corp]);
+    for separator in [',', '|'] {
+        let relay = client.relay_with(&format!("{corp}{separator}{public}"), "", &PRIVATE);
+        for file in ["list", "v1.1.0.info", "v1.1.0.mod", "v1.1.0.zip"] {
+            let answer = get(&relay, &format!("/git.corp.test/team/hello/@v/{file}"));
+            assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+            assert!(answer.contains("redirects a private path"), "{answer}");
+        }
+        // As go does.
+        let answer = get(&relay, "/github.com/google/uuid/@v/v1.3.0.info");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    let asked = scene.targets("good");
+    let is_private = |target: &&String| target.contains("corp");
+    assert_eq!(asked.iter().find(is_private), None);
+    assert!(asked.iter().any(|target| target.contains("google/uuid")));
+}

@@ -93,8 +93,6 @@ impl Scene {
 
     /// The paths that were asked below a base URL, in order.
     pub(crate) fn asked(&self, base: &str) -> Vec<String> {
-        let log = std::fs::read_to_string(self.lab.path().join("log/fault-relay.jsonl"));
-        let log = log.unwrap_or_default();
         let port = base.split('/').nth(2).unwrap();
         let listener = match port.rsplit(':').next().unwrap().parse::<u16>().unwrap() {
             port if port == self.bad => "bad",
@@ -102,16 +100,22 @@ impl Scene {
             _ => "expired",
         };
         let below = base.splitn(4, '/').nth(3).unwrap_or_default();
+        let all = self.targets(listener).into_iter();
+        all.filter_map(|target| {
+            let path = target.strip_prefix('/')?.strip_prefix(below)?;
+            path.starts_with('/').then(|| path.to_owned())
+        })
+        .collect()
+    }
+
+    /// What was asked of a listener (`bad`, `good` or `expired`), whatever its base URL.
+    pub(crate) fn targets(&self, listener: &str) -> Vec<String> {
+        let log = std::fs::read_to_string(self.lab.path().join("log/fault-relay.jsonl"));
+        let log = log.unwrap_or_default();
         let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
         lines
             .filter(|line: &serde_json::Value| line["listener"] == listener)
-            .filter_map(|line| {
-                let path = line["uri"]
-                    .as_str()?
-                    .strip_prefix('/')?
-                    .strip_prefix(below)?;
-                path.starts_with('/').then(|| path.to_owned())
-            })
+            .filter_map(|line| Some(line["uri"].as_str()?.to_owned()))
             .collect()
     }
 
@@ -221,17 +225,31 @@ impl Client {
         self.go_with(&relay.url, words, &[])
     }
 
+    /// A line of shell with this GOPROXY.
+    pub(crate) fn sh(&self, goproxy: &str, line: &str) -> Ran {
+        let mut command = self.prepared(Path::new("sh"));
+        command.args(["-c", line]).env("GOPROXY", goproxy);
+        Ran::of(command)
+    }
+
+    /// The same under `goroam exec WORDS`.
+    pub(crate) fn exec(&self, goproxy: &str, words: &str, line: &str) -> Ran {
+        let mut command = self.prepared(Path::new(env!("CARGO_BIN_EXE_goroam")));
+        command
+            .arg("exec")
+            .args(words.split_whitespace())
+            .args(["--", "sh", "-c", line])
+            .env("GOPROXY", goproxy);
+        Ran::of(command)
+    }
+
     pub(crate) fn go_with(&self, goproxy: &str, words: &str, env: &[(&str, &str)]) -> Ran {
-        let start = Instant::now();
         let mut command = self.prepared(&self.go);
         command
             .args(words.split_whitespace())
             .env("GOPROXY", goproxy)
             .envs(env.iter().copied());
-        Ran {
-            output: command.output().unwrap(),
-            took: start.elapsed(),
-        }
+        Ran::of(command)
     }
 }
 
@@ -242,6 +260,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    fn of(mut command: Command) -> Ran {
+        let start = Instant::now();
+        Ran {
+            output: command.output().unwrap(),
+            took: start.elapsed(),
+        }
+    }
+
     pub(crate) fn is_right(&self) -> bool {
         self.output.status.success()
     }
@@ -348,13 +374,13 @@ pub(crate) fn get(relay: &Relay, path: &str) -> String {
     String::from_utf8_lossy(&send(port, request.as_bytes())).into_owned()
 }
 
-/// Sends bytes and reads until the other end has had enough, for 5 s at most.
+/// Sends bytes and reads until the other end has had enough, for 10 s at most.
 pub(crate) fn send(port: u16, bytes: &[u8]) -> Vec<u8> {
     use std::io::{Read as _, Write as _};
 
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(5)))
+        .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
     // A server that refuses closes its end before it has read everything.
     let _ = stream.write_all(bytes);

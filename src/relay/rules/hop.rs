@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::model::chain::{HopKind, Separator};
+use crate::model::host::is_same_server;
 use crate::model::{Cause, RelayLimits};
 
 /// A hop as the relay uses it. The order in the chain is the policy's; speed never changes it.
@@ -161,6 +164,26 @@ const WELL_KNOWN: [&str; 6] = [
     "mirrors.aliyun.com",
     "repo.huaweicloud.com",
 ];
+
+/// Servers that must never see a private path, wherever a redirect leads: those of the hops that may
+/// not see it, and the well-known ones.
+pub fn kept_from_private(hops: &[RelayHop]) -> Vec<Url> {
+    let server = |hop: &RelayHop| match &hop.kind {
+        HopKind::Proxy(url) => Url::parse(url).ok(),
+        HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
+    };
+    let known = |host: &&str| Url::parse(&format!("https://{host}")).ok();
+    let (private, public): (Vec<&RelayHop>, Vec<&RelayHop>) =
+        hops.iter().partition(|hop| hop.may_see(true));
+    // One server may have a private and a public tree.
+    let is_private = |url: &Url| {
+        let mut own = private.iter().filter_map(|hop| server(hop));
+        own.any(|own| is_same_server(&own, url))
+    };
+    let public = public.into_iter().filter_map(server);
+    let all = public.chain(WELL_KNOWN.iter().filter_map(known));
+    all.filter(|url| !is_private(url)).collect()
+}
 
 /// Is this host a well-known public module proxy?
 pub fn is_well_known(host: &str) -> bool {
