@@ -104,7 +104,7 @@ impl RelayEngine {
         let view = |(number, hop): (usize, &RelayHop)| HopView {
             name: hop.name.clone(),
             class: hop.class,
-            state: health.state(number, now),
+            state: health.overall(number, now),
             usual_time: health.usual_time(number),
         };
         epoch.hops.iter().enumerate().map(view).collect()

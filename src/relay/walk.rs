@@ -17,7 +17,7 @@ use super::rules::breaker::Permit;
 use super::rules::course::{AttemptEnd, Course, Step, Subject, Verdict};
 use super::rules::hop::{ChainEnd, Failure, FailureKind, RelayHop, kept_from_private};
 use super::rules::reply::Refusal;
-use super::rules::request::{ProxyRequest, SumDbFile};
+use super::rules::request::{ProxyRequest, RequestSort, SumDbFile};
 use super::spool::{Content, Started};
 use super::stats::{Incident, RefusedRequest, ServedFile};
 use super::upstream::{self, CannotStore, Errand};
@@ -105,6 +105,7 @@ impl Walk<'_> {
         let subject = Subject {
             is_private: self.is_private,
             is_exact: request.is_exact(),
+            sort: request.sort(),
             deadline: start + epoch.setup.deadline,
             chance: u32::try_from(epoch.stats().requests() & 0xffff_ffff).unwrap_or(1),
         };
@@ -133,7 +134,7 @@ impl Walk<'_> {
                 } => {
                     let (to, partial, never_to) = (to.clone(), &partial, &never_to);
                     under_way.push(async move {
-                        let mut trial = Trial::of(epoch, hop);
+                        let mut trial = Trial::of(epoch, hop, request.sort());
                         // Even a timer of no time at all takes a millisecond or two.
                         if !pause.is_zero() {
                             sleep(pause).await;
@@ -271,14 +272,16 @@ struct Walked {
 struct Trial<'a> {
     epoch: &'a Epoch,
     hop: usize,
+    sort: RequestSort,
     is_over: bool,
 }
 
 impl Trial<'_> {
-    fn of(epoch: &Epoch, hop: usize) -> Trial<'_> {
+    fn of(epoch: &Epoch, hop: usize, sort: RequestSort) -> Trial<'_> {
         Trial {
             epoch,
             hop,
+            sort,
             is_over: false,
         }
     }
@@ -287,7 +290,7 @@ impl Trial<'_> {
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.epoch.health().cancelled(self.hop);
+            self.epoch.health().cancelled(self.hop, self.sort);
         }
     }
 }
@@ -356,12 +359,14 @@ impl DatabaseHops<'_> {
             true => Fetch::Stop,
             false => Fetch::Next,
         };
-        let permit = epoch.health().permit(server, Instant::now());
+        let permit = epoch
+            .health()
+            .permit(server, request.sort(), Instant::now());
         match permit {
             Permit::Closed | Permit::Trial => {}
             Permit::Open | Permit::Banned => return moves_on(true),
         }
-        let mut trial = Trial::of(epoch, server);
+        let mut trial = Trial::of(epoch, server, request.sort());
         let errand = Errand {
             request,
             path,
@@ -381,18 +386,18 @@ impl DatabaseHops<'_> {
             return Fetch::Stop;
         };
         epoch.stats().attempt(&hop.name, &end);
-        let now = Instant::now();
+        let (sort, now) = (request.sort(), Instant::now());
         match (end, content) {
             (AttemptEnd::Served(took), Some(content)) => {
-                epoch.health().answered(server, took, now);
+                epoch.health().answered(server, sort, took, now);
                 Fetch::Found(content.bytes())
             }
             (AttemptEnd::Served(took) | AttemptEnd::NotFound(took), _) => {
-                epoch.health().answered(server, took, now);
+                epoch.health().answered(server, sort, took, now);
                 moves_on(false)
             }
             (AttemptEnd::Failed(failure), _) => {
-                epoch.health().failed(server, &failure, now);
+                epoch.health().failed(server, sort, &failure, now);
                 moves_on(true)
             }
         }

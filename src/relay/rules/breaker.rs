@@ -106,6 +106,19 @@ impl Breaker {
         }
     }
 
+    /// Opens with another one, unless a trial of its own is under way.
+    pub fn follow(&mut self, other: &Breaker) {
+        self.is_banned |= other.is_banned;
+        if let Some(open) = &other.open
+            && !self.open.as_ref().is_some_and(|own| own.on_trial)
+        {
+            self.open = Some(Open {
+                on_trial: false,
+                ..open.clone()
+            });
+        }
+    }
+
     /// A trial was cancelled before it ended: the next request may try.
     pub fn give_back(&mut self) {
         if let Some(open) = &mut self.open {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::breaker::{BreakerState, Permit};
 use super::health::Health;
 use super::hop::{ChainEnd, Failure, FailureKind, HopClass, RelayHop};
+use super::request::RequestSort;
 use crate::model::Cause;
 use crate::model::chain::Separator;
 
@@ -83,6 +84,7 @@ pub struct Course<'a> {
     /// A random number, for the pauses.
     chance: u32,
     is_exact: bool,
+    sort: RequestSort,
     verdict: Option<Verdict>,
 }
 
@@ -113,6 +115,8 @@ pub struct Subject {
     pub is_private: bool,
     /// One version is asked for, and not which versions there are?
     pub is_exact: bool,
+    /// The sort of file.
+    pub sort: RequestSort,
     /// The moment after which go gets an answer, whatever is under way.
     pub deadline: Instant,
     /// Any number, for the pauses between repetitions.
@@ -143,6 +147,7 @@ impl<'a> Course<'a> {
             deadline: subject.deadline,
             chance: subject.chance,
             is_exact: subject.is_exact,
+            sort: subject.sort,
             verdict: None,
         }
     }
@@ -181,7 +186,7 @@ impl<'a> Course<'a> {
             }
         }
         for attempt in std::mem::take(&mut self.under_way) {
-            health.cancelled(attempt.hop);
+            health.cancelled(attempt.hop, self.sort);
         }
         Step::Done(self.verdict.clone().unwrap_or(Verdict::NoHop))
     }
@@ -200,7 +205,7 @@ impl<'a> Course<'a> {
         let place = |hop| self.order.iter().position(|one| *one == hop);
         let silent = self.under_way.iter().filter(|each| !each.has_started);
         for slow in silent.filter(|each| place(each.hop) < place(hop)) {
-            health.lost_hedge(slow.hop, now);
+            health.lost_hedge(slow.hop, self.sort, now);
         }
     }
 
@@ -211,18 +216,18 @@ impl<'a> Course<'a> {
         };
         match end {
             AttemptEnd::Served(first_byte) => {
-                health.answered(hop, first_byte, now);
+                health.answered(hop, self.sort, first_byte, now);
                 self.started(hop, health, now);
                 self.under_way.remove(at);
                 self.verdict.get_or_insert(Verdict::Serve(hop));
             }
             AttemptEnd::NotFound(first_byte) => {
-                health.answered(hop, first_byte, now);
+                health.answered(hop, self.sort, first_byte, now);
                 self.under_way.remove(at);
                 self.ended.push((hop, Ended::NotFound));
             }
             AttemptEnd::Failed(failure) => {
-                health.failed(hop, &failure, now);
+                health.failed(hop, self.sort, &failure, now);
                 let pause = self.pause();
                 let limit = self.hops.get(hop).map_or(0, |hop| hop.limits.retries);
                 if let Some(attempt) = self.under_way.get_mut(at)
@@ -267,14 +272,15 @@ impl<'a> Course<'a> {
         let (Some(attempt), Some(beside)) = (slow, beside) else {
             return Next::Wait(self.deadline);
         };
-        let due = attempt.since + health.hedge_after(attempt.hop);
+        let due = attempt.since + health.hedge_after(attempt.hop, self.sort);
         if now < due {
             return Next::Wait(due);
         }
         // Asked once; without credit the first hop has its whole time limit, unless other requests
         // have found it silent meanwhile.
         attempt.is_hedged = true;
-        if health.state(attempt.hop, now) != BreakerState::Closed || health.spend_hedge() {
+        if health.state(attempt.hop, self.sort, now) != BreakerState::Closed || health.spend_hedge()
+        {
             Next::Begin(beside)
         } else {
             Next::Wait(self.deadline)
@@ -396,7 +402,7 @@ impl<'a> Course<'a> {
             return;
         };
         self.begun = at + 1;
-        let permit = health.permit(hop, now);
+        let permit = health.permit(hop, self.sort, now);
         let moves_on = self.hops.get(hop).is_some_and(RelayHop::outage_moves_on);
         let later = self.order.get(self.begun..).unwrap_or_default();
         let has_next = later.iter().any(|next| moves_on || self.is_own(*next));
@@ -407,7 +413,7 @@ impl<'a> Course<'a> {
             Permit::Banned => true,
         };
         if is_passed_over {
-            let why = match health.last_failure(hop) {
+            let why = match health.last_failure(hop, self.sort) {
                 Some(failure) => format!("{} (not asked again yet)", failure.why),
                 None => "is down".to_owned(),
             };
@@ -419,7 +425,9 @@ impl<'a> Course<'a> {
             let failure = Failure {
                 kind,
                 why,
-                cause: health.last_failure(hop).and_then(|failure| failure.cause),
+                cause: health
+                    .last_failure(hop, self.sort)
+                    .and_then(|failure| failure.cause),
                 retry_after: None,
                 is_remembered: true,
             };
@@ -451,7 +459,7 @@ impl<'a> Course<'a> {
         for attempt in std::mem::take(&mut self.under_way) {
             let why = "did not answer within the deadline of the request";
             let failure = Failure::new(FailureKind::Down, why).by(Cause::Stalled);
-            health.failed(attempt.hop, &failure, now);
+            health.failed(attempt.hop, self.sort, &failure, now);
             self.ended.push((attempt.hop, Ended::Failed(failure)));
         }
         self.verdict = Some(self.conclude());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, BreakerState, Outcome, Permit};
 use super::hop::{Failure, FailureKind};
+use super::request::RequestSort;
 use crate::model::Cause;
 
 /// A second hop is asked beside one that is slower than its 95th percentile, but never sooner.
@@ -36,12 +37,37 @@ pub struct Health {
 
 #[derive(Debug, Clone, Default)]
 struct HopHealth {
+    /// An outage is one of all sorts. But an answer ends it for its own sort only: else a proxy that
+    /// is silent about one sort costs a time limit again and again.
+    sorts: [SortHealth; RequestSort::COUNT],
+    /// It wants no request before.
+    busy_until: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct SortHealth {
     breaker: Breaker,
     lost_hedges: u32,
     last_failure: Option<Failure>,
-    /// It wants no request before.
-    busy_until: Option<Instant>,
     latencies: VecDeque<Duration>,
+}
+
+impl HopHealth {
+    fn record(&mut self, sort: RequestSort, outcome: Outcome, failure: Failure, now: Instant) {
+        let Some(own) = self.sorts.get_mut(sort as usize) else {
+            return;
+        };
+        own.breaker.record(outcome, now);
+        own.last_failure = Some(failure);
+        if own.breaker.state(now) == BreakerState::Closed {
+            return;
+        }
+        let own = own.clone();
+        for other in &mut self.sorts {
+            other.breaker.follow(&own.breaker);
+            other.last_failure.clone_from(&own.last_failure);
+        }
+    }
 }
 
 impl Health {
@@ -55,22 +81,33 @@ impl Health {
     }
 
     /// May this hop be asked?
-    pub fn permit(&mut self, hop: usize, now: Instant) -> Permit {
-        let Some(hop) = self.hops.get_mut(hop) else {
-            return Permit::Banned;
-        };
-        hop.breaker.ask(now)
+    pub fn permit(&mut self, hop: usize, sort: RequestSort, now: Instant) -> Permit {
+        let own = self.own_mut(hop, sort);
+        own.map_or(Permit::Banned, |own| own.breaker.ask(now))
     }
 
-    /// The hop's state.
-    pub fn state(&self, hop: usize, now: Instant) -> BreakerState {
-        let hop = self.hops.get(hop);
-        hop.map_or(BreakerState::Closed, |hop| hop.breaker.state(now))
+    /// The hop's state for this sort of requests.
+    pub fn state(&self, hop: usize, sort: RequestSort, now: Instant) -> BreakerState {
+        let own = self.own(hop, sort);
+        own.map_or(BreakerState::Closed, |own| own.breaker.state(now))
+    }
+
+    /// The hop's state for people: it works again as soon as it has answered anything.
+    pub fn overall(&self, hop: usize, now: Instant) -> BreakerState {
+        let sorts = self.hops.get(hop).into_iter().flat_map(|hop| &hop.sorts);
+        let mut states = sorts.map(|own| own.breaker.state(now));
+        let first = states.next().unwrap_or(BreakerState::Closed);
+        states.fold(first, |all, state| match (all, state) {
+            (BreakerState::Closed, _) | (_, BreakerState::Closed) => BreakerState::Closed,
+            (all, _) => all,
+        })
     }
 
     /// The median time to its answers; `None` if there were none.
     pub fn usual_time(&self, hop: usize) -> Option<Duration> {
-        let mut times: Vec<Duration> = self.hops.get(hop)?.latencies.iter().copied().collect();
+        let sorts = &self.hops.get(hop)?.sorts;
+        let times = sorts.iter().flat_map(|own| &own.latencies);
+        let mut times: Vec<Duration> = times.copied().collect();
         times.sort_unstable();
         times.get(times.len() / 2).copied()
     }
@@ -95,8 +132,16 @@ impl Health {
     }
 
     /// Why it failed last.
-    pub fn last_failure(&self, hop: usize) -> Option<&Failure> {
-        self.hops.get(hop)?.last_failure.as_ref()
+    pub fn last_failure(&self, hop: usize, sort: RequestSort) -> Option<&Failure> {
+        self.own(hop, sort)?.last_failure.as_ref()
+    }
+
+    fn own(&self, hop: usize, sort: RequestSort) -> Option<&SortHealth> {
+        self.hops.get(hop)?.sorts.get(sort as usize)
+    }
+
+    fn own_mut(&mut self, hop: usize, sort: RequestSort) -> Option<&mut SortHealth> {
+        self.hops.get_mut(hop)?.sorts.get_mut(sort as usize)
     }
 
     /// A request begins.
@@ -112,8 +157,8 @@ impl Health {
     }
 
     /// After how long a second hop may be asked beside this one.
-    pub fn hedge_after(&self, hop: usize) -> Duration {
-        let Some(latencies) = self.hops.get(hop).map(|hop| &hop.latencies) else {
+    pub fn hedge_after(&self, hop: usize, sort: RequestSort) -> Duration {
+        let Some(latencies) = self.own(hop, sort).map(|own| &own.latencies) else {
             return USUAL_HEDGE;
         };
         if latencies.len() < FEWEST_SAMPLES {
@@ -126,38 +171,35 @@ impl Health {
     }
 
     /// The hop answered, the first byte after `first_byte`.
-    pub fn answered(&mut self, hop: usize, first_byte: Duration, now: Instant) {
-        let Some(hop) = self.hops.get_mut(hop) else {
+    pub fn answered(&mut self, hop: usize, sort: RequestSort, first_byte: Duration, now: Instant) {
+        let Some(own) = self.own_mut(hop, sort) else {
             return;
         };
-        hop.breaker.record(Outcome::Answered, now);
-        hop.lost_hedges = 0;
-        hop.last_failure = None;
-        if hop.latencies.len() == SAMPLES {
-            hop.latencies.pop_front();
+        own.breaker.record(Outcome::Answered, now);
+        own.lost_hedges = 0;
+        own.last_failure = None;
+        if own.latencies.len() == SAMPLES {
+            own.latencies.pop_front();
         }
-        hop.latencies.push_back(first_byte);
+        own.latencies.push_back(first_byte);
     }
 
     /// The hop had not answered when a hop that was asked later did. The second time in a row counts
     /// as silence, so that not every request waits for the hedge.
-    pub fn lost_hedge(&mut self, hop: usize, now: Instant) {
-        let Some(hop) = self.hops.get_mut(hop) else {
+    pub fn lost_hedge(&mut self, hop: usize, sort: RequestSort, now: Instant) {
+        let Some(own) = self.own_mut(hop, sort) else {
             return;
         };
-        hop.lost_hedges += 1;
-        if hop.lost_hedges >= MOST_LOST_HEDGES {
-            hop.breaker.record(Outcome::Down, now);
+        own.lost_hedges += 1;
+        if own.lost_hedges >= MOST_LOST_HEDGES {
             let why = "is slower than the next proxy of the chain";
-            hop.last_failure = Some(Failure::new(FailureKind::Down, why).by(Cause::Stalled));
+            let failure = Failure::new(FailureKind::Down, why).by(Cause::Stalled);
+            self.failed(hop, sort, &failure, now);
         }
     }
 
     /// The hop failed.
-    pub fn failed(&mut self, hop: usize, failure: &Failure, now: Instant) {
-        let Some(hop) = self.hops.get_mut(hop) else {
-            return;
-        };
+    pub fn failed(&mut self, hop: usize, sort: RequestSort, failure: &Failure, now: Instant) {
         let outcome = match failure.kind {
             FailureKind::WrongContent => Outcome::WrongContent,
             FailureKind::Down => Outcome::Down,
@@ -165,21 +207,23 @@ impl Health {
             FailureKind::Refused => Outcome::Answered,
             FailureKind::Open => return,
         };
-        hop.breaker.record(outcome, now);
-        hop.last_failure = Some(failure.clone());
+        if let Some(hop) = self.hops.get_mut(hop) {
+            hop.record(sort, outcome, failure.clone(), now);
+        }
     }
 
     /// An attempt was given up because another hop was faster.
-    pub fn cancelled(&mut self, hop: usize) {
-        if let Some(hop) = self.hops.get_mut(hop) {
-            hop.breaker.give_back();
+    pub fn cancelled(&mut self, hop: usize, sort: RequestSort) {
+        if let Some(own) = self.own_mut(hop, sort) {
+            own.breaker.give_back();
         }
     }
 
     /// The agent's probes found the hop up or down.
     pub fn probed(&mut self, hop: usize, is_up: bool, now: Instant) {
-        if let Some(hop) = self.hops.get_mut(hop) {
-            hop.breaker.take_over(is_up, now);
+        let sorts = self.hops.get_mut(hop).into_iter();
+        for own in sorts.flat_map(|hop| &mut hop.sorts) {
+            own.breaker.take_over(is_up, now);
         }
     }
 }
@@ -187,6 +231,8 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SORT: RequestSort = RequestSort::Info;
 
     #[test]
     fn a_tenth_of_the_requests_and_two_more_are_doubled() {
@@ -203,15 +249,37 @@ mod tests {
     fn the_second_hop_waits_for_the_usual_time_of_the_first() {
         let mut health = Health::new(2, Duration::ZERO);
         let now = Instant::now();
-        assert_eq!(health.hedge_after(0), USUAL_HEDGE);
+        assert_eq!(health.hedge_after(0, SORT), USUAL_HEDGE);
         for n in 1..=100 {
-            health.answered(0, Duration::from_millis(n * 10), now);
+            health.answered(0, SORT, Duration::from_millis(n * 10), now);
         }
         // Of the last 32 answers, 690 to 1000 ms.
-        assert_eq!(health.hedge_after(0), Duration::from_millis(990));
+        assert_eq!(health.hedge_after(0, SORT), Duration::from_millis(990));
         for _ in 0..32 {
-            health.answered(0, Duration::from_millis(2), now);
+            health.answered(0, SORT, Duration::from_millis(2), now);
         }
-        assert_eq!(health.hedge_after(0), SOONEST_HEDGE);
+        assert_eq!(health.hedge_after(0, SORT), SOONEST_HEDGE);
+    }
+
+    #[test]
+    fn silence_about_one_sort_of_requests_is_not_forgotten_when_another_is_answered() {
+        let (mut health, now) = (Health::new(1, Duration::ZERO), Instant::now());
+        let later = now + Duration::from_secs(11);
+        health.lost_hedge(0, RequestSort::Database, now);
+        health.answered(0, SORT, Duration::ZERO, now);
+        assert_eq!(health.permit(0, RequestSort::Database, now), Permit::Closed);
+        health.lost_hedge(0, RequestSort::Database, now);
+        // Nothing is asked of it, until one request of the sort is answered.
+        assert_eq!(health.permit(0, SORT, now), Permit::Open);
+        assert_ne!(health.overall(0, now), BreakerState::Closed);
+        assert_eq!(health.permit(0, SORT, later), Permit::Trial);
+        health.answered(0, SORT, Duration::ZERO, later);
+        assert_eq!(health.permit(0, SORT, later), Permit::Closed);
+        assert_eq!(health.overall(0, later), BreakerState::Closed);
+        assert_eq!(
+            health.permit(0, RequestSort::Database, later),
+            Permit::Trial
+        );
+        assert_eq!(health.permit(0, RequestSort::Database, later), Permit::Open);
     }
 }

@@ -80,7 +80,40 @@ impl ProxyRequest {
     }
 }
 
+/// Requests that a proxy may answer differently: its lists may come while its zips do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestSort {
+    /// Which versions there are.
+    Versions,
+    /// `.info`
+    Info,
+    /// `.mod`
+    Mod,
+    /// `.zip`
+    Zip,
+    /// Of a checksum database.
+    Database,
+}
+
+impl RequestSort {
+    /// How many there are.
+    pub const COUNT: usize = 5;
+}
+
 impl ProxyRequest {
+    /// Its sort.
+    pub fn sort(&self) -> RequestSort {
+        match self {
+            ProxyRequest::Module { file, .. } => match file {
+                ModuleFile::List | ModuleFile::Latest => RequestSort::Versions,
+                ModuleFile::Info(_) => RequestSort::Info,
+                ModuleFile::Mod(_) => RequestSort::Mod,
+                ModuleFile::Zip(_) => RequestSort::Zip,
+            },
+            ProxyRequest::SumDb { .. } => RequestSort::Database,
+        }
+    }
+
     /// Does it ask for one version, and not which versions there are?
     pub fn is_exact(&self) -> bool {
         let ProxyRequest::Module { file, .. } = self else {

@@ -2,6 +2,7 @@ use super::*;
 use crate::model::chain::HopKind;
 use crate::relay::rules::hop::HopLimits;
 
+const SORT: RequestSort = RequestSort::Info;
 const SECOND: Duration = Duration::from_secs(1);
 const FAST: &str = "refuses the connection";
 
@@ -48,6 +49,7 @@ fn walk_with(
     let subject = Subject {
         is_private,
         is_exact: true,
+        sort: SORT,
         deadline: now + 60 * SECOND,
         chance: 7,
     };
@@ -213,6 +215,7 @@ fn a_list_of_goroams_own_tree_does_not_hide_what_direct_finds() {
         let subject = Subject {
             is_private: false,
             is_exact: false,
+            sort: SORT,
             deadline: now + 60 * SECOND,
             chance: 7,
         };
@@ -348,6 +351,7 @@ fn a_second_public_hop_is_asked_beside_a_slow_one_and_the_first_answer_wins() {
     let subject = Subject {
         is_private: false,
         is_exact: true,
+        sort: SORT,
         deadline: start + 60 * SECOND,
         chance: 1,
     };
@@ -395,6 +399,7 @@ fn nothing_is_asked_beside_a_private_hop_however_slow_it_is() {
     let subject = Subject {
         is_private: false,
         is_exact: true,
+        sort: SORT,
         deadline: start + 60 * SECOND,
         chance: 1,
     };
@@ -454,6 +459,7 @@ fn a_request_does_not_wait_out_a_hop_that_others_found_silent_meanwhile() {
     let subject = Subject {
         is_private: false,
         is_exact: true,
+        sort: SORT,
         deadline: start + 60 * SECOND,
         chance: 1,
     };
@@ -466,7 +472,7 @@ fn a_request_does_not_wait_out_a_hop_that_others_found_silent_meanwhile() {
         panic!("nothing to wait for");
     };
     assert!(due < start + 3 * SECOND);
-    health.failed(0, &Failure::new(FailureKind::Down, FAST), start);
+    health.failed(0, SORT, &Failure::new(FailureKind::Down, FAST), start);
     assert!(matches!(
         course.next_step(&mut health, due),
         Step::Ask { hop: 1, .. }
