@@ -611,6 +611,7 @@ mod tests {
             history: TargetHistory::default(),
             relay: None,
             relayed: None,
+            keep_in: None,
         }
     }
 

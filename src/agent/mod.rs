@@ -42,6 +42,7 @@ pub use policy_file::{
     Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,
 };
 pub use recall::has_set_something;
+pub use relay::KeepIn;
 pub use run::{Ended, Handle, run, wait_for_valid_policy};
 pub use supervisor::{Life, Supervisor, Unattended};
 

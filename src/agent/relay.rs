@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -21,6 +21,7 @@ use crate::model::status::RelayStatus;
 use crate::model::{Chain, Observation, Patterns, go_url};
 use crate::paths::Paths;
 use crate::policy::{Policy, RelaySettings};
+use crate::relay::passed::{KEEP_LIMIT, PassedStore};
 use crate::relay::rules::chain::{FormKind, KnownProxies, RelayChain};
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
@@ -73,7 +74,12 @@ pub(super) struct RelayInput<'a> {
     pub(super) policy: &'a Policy,
     pub(super) seen: &'a BTreeMap<String, Observation>,
     pub(super) paths: &'a Paths,
+    pub(super) keep_in: Option<KeepIn>,
 }
+
+/// Opens the mirror in a directory, which may grow to a size in bytes, for a relay. The mirror is
+/// not part of the agent.
+pub type KeepIn = fn(&Path, u64, &Environment) -> Arc<dyn PassedStore>;
 
 /// The relay of an agent, if the policy enables it.
 #[derive(Debug, Default)]
@@ -196,6 +202,8 @@ struct AgentRelay {
     url: String,
     /// go's variables that the engine works with now.
     values: BTreeMap<String, String>,
+    /// The mirror that keeps what passes.
+    mirror: Option<PathBuf>,
     stop: oneshot::Sender<ServerEnd>,
     /// The same port, for a program that replaces this one.
     listener: TcpListener,
@@ -238,6 +246,7 @@ impl AgentRelay {
             settings: settings.clone(),
             url,
             values: BTreeMap::new(),
+            mirror: None,
             stop,
             listener: spare,
             task,
@@ -260,7 +269,10 @@ impl AgentRelay {
             }
         };
         values.insert("GOPROXY".to_owned(), relayed.goproxy.clone());
-        if is_new_network || values != self.values {
+        let mirror = now.policy.mirror.path.clone();
+        let mirror = mirror.filter(|_| self.settings.keep);
+        if is_new_network || values != self.values || mirror != self.mirror {
+            self.mirror = mirror;
             if let Some(setup) = self.setup(now, &values) {
                 self.engine.switch(now.env, setup);
             }
@@ -282,6 +294,9 @@ impl AgentRelay {
         // The plan has parsed the same value.
         let mut setup = setup.ok()?;
         setup.deadline = self.settings.deadline;
+        let mirror = self.mirror.as_deref().zip(now.keep_in);
+        setup.keep =
+            mirror.map(|(mirror, keep_in)| keep_in(mirror, self.settings.max_size, now.env));
         Some(setup)
     }
 
@@ -294,6 +309,8 @@ impl AgentRelay {
             requests: stats.requests(),
             fail_overs: stats.fail_overs(),
             incidents: stats.incidents().total(),
+            kept: stats.kept_versions(),
+            not_kept: stats.not_kept().map(mask),
         }
     }
 
@@ -302,12 +319,14 @@ impl AgentRelay {
         drop(self.listener);
         let _ = self.stop.send(ServerEnd::Close);
         let _ = self.task.await;
+        self.engine.finish_keeping(KEEP_LIMIT).await;
     }
 
     /// Finishes what is under way; new connections wait for the program that gets the listener.
     async fn hand_over(self) -> TcpListener {
         let _ = self.stop.send(ServerEnd::HandOver);
         let _ = self.task.await;
+        self.engine.finish_keeping(KEEP_LIMIT).await;
         self.listener
     }
 }

@@ -20,7 +20,7 @@ use super::gofacts::{GoFacts, manner_of};
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::recall::{self, recall};
-use super::relay::{self, RelayInput, Relayed};
+use super::relay::{self, KeepIn, RelayInput, Relayed};
 use super::round::{Input, Probed, ground, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
@@ -64,6 +64,8 @@ pub struct Session {
     pub(crate) relay: Option<String>,
     /// What the relay does under the decision in force, if GOPROXY names it.
     pub(crate) relayed: Option<Relayed>,
+    /// How the relay reaches the mirror.
+    pub(crate) keep_in: Option<KeepIn>,
 }
 
 /// The last decision, and the reasons for it.
@@ -159,7 +161,16 @@ impl Session {
             history: TargetHistory::default(),
             relay: None,
             relayed: None,
+            keep_in: None,
         })
+    }
+
+    /// Lets the relay keep in the mirror what passes, if the policy says so.
+    pub fn with_mirror(self, keep_in: KeepIn) -> Session {
+        Session {
+            keep_in: Some(keep_in),
+            ..self
+        }
     }
 
     /// Carries out `once`, `use`, `auto` or `restore` when there is no agent.
@@ -353,6 +364,7 @@ impl Session {
             policy: &self.loaded.policy,
             seen: &self.memory.seen,
             paths: &self.paths,
+            keep_in: self.keep_in,
         }
     }
 

@@ -16,6 +16,7 @@ use super::usable::go_sums;
 use crate::environment::Environment;
 use crate::model::pattern::NOTHING;
 use crate::model::{Cause, Tier, go_url, mask};
+use crate::relay::passed::{KEEP_LIMIT, PassedStore};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::{ChainEnd, Failure, FailureKind, HopLimits};
 use crate::relay::setup::new_token;
@@ -33,6 +34,8 @@ pub struct RelayTerms {
     pub patience: Duration,
     /// A directory on disk for zips on their way.
     pub spool: PathBuf,
+    /// The mirror that keeps what passes.
+    pub keep: Option<Arc<dyn PassedStore>>,
 }
 
 /// A relay that serves until the process ends.
@@ -70,6 +73,7 @@ impl ExecRelay {
         };
         setup.go_sum = go_sums(frozen);
         setup.patience = terms.patience;
+        setup.keep = terms.keep;
         let chain = &mut setup.chain;
         let trees = [
             ("the mirror", &around.mirror),
@@ -128,6 +132,11 @@ impl ExecRelay {
             set.push(("GONOPROXY", NOTHING.to_owned()));
         }
         set
+    }
+
+    /// Waits a moment until what has passed is in the mirror.
+    pub async fn finish(&self) {
+        self.engine.finish_keeping(KEEP_LIMIT).await;
     }
 
     /// Reports whether a server at this address is the relay.

@@ -52,6 +52,17 @@ impl Store {
     /// Opens a mirror, waits for another writer, and removes what a killed writer left.
     pub(super) fn open(layout: Layout, waits: &mut dyn FnMut()) -> io::Result<Store> {
         let lock = lock(&layout, waits)?;
+        Store::with_lock(layout, lock)
+    }
+
+    /// Opens a mirror unless another writer has it: then the error is [`io::ErrorKind::WouldBlock`].
+    pub(super) fn open_if_free(layout: Layout) -> io::Result<Store> {
+        let file = lock_file(&layout)?;
+        file.try_lock()?;
+        Store::with_lock(layout, file)
+    }
+
+    fn with_lock(layout: Layout, lock: File) -> io::Result<Store> {
         let spool = Spool::open(layout.own().join("new"))?;
         let pins = pins(&layout)?;
         let note = bounded::read_named(&unlisted(&layout), MOST_NOTE).unwrap_or_default();
@@ -254,11 +265,7 @@ fn sync(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When the directory or the file cannot be created, or the file system has no locks.
 pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<File> {
-    std::fs::create_dir_all(layout.own())?;
-    // Never written to: its content does not matter, and a write could be interrupted.
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    let file = bounded::open_lock(&options, &layout.own().join("lock"))?;
+    let file = lock_file(layout)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -268,6 +275,14 @@ pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<File> {
         Err(TryLockError::Error(error)) => return Err(error),
     }
     Ok(file)
+}
+
+fn lock_file(layout: &Layout) -> io::Result<File> {
+    std::fs::create_dir_all(layout.own())?;
+    // Never written to: its content does not matter, and a write could be interrupted.
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    bounded::open_lock(&options, &layout.own().join("lock"))
 }
 
 /// Maximum size in bytes of the pins file: ten thousand pins.

@@ -239,16 +239,22 @@ pub(super) fn refuse_foreign(root: &Path, cache: &Path) -> Result<(), AddError> 
             "it is go's module cache, or around it; a mirror needs a separate directory",
         ));
     }
+    refuse_other_things(root)
+}
+
+/// Refuses a directory with other things in it.
+pub(super) fn refuse_other_things(root: &Path) -> Result<(), AddError> {
     let entries = match std::fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(AddError::file(root, &error)),
     };
     if entries.into_iter().next().is_some() && !root.join(".goroam").is_dir() {
-        return Err(refuse(
-            "it holds other things; name an empty folder or one that does not exist. To make a \
+        return Err(AddError::Refused(format!(
+            "{}: it holds other things; name an empty folder or one that does not exist. To make a \
              mirror of it all the same, make the folder .goroam in it",
-        ));
+            root.display()
+        )));
     }
     Ok(())
 }

@@ -67,6 +67,12 @@ pub struct RelayStatus {
     pub fail_overs: u64,
     /// Files whose hash was wrong.
     pub incidents: u64,
+    /// Versions that the mirror keeps because they passed.
+    #[serde(default)]
+    pub kept: u64,
+    /// Why the mirror does not keep what passes at present; null if it does, or is not to.
+    #[serde(default)]
+    pub not_kept: Option<String>,
 }
 
 /// A switch from one profile to another, as status shows it.

@@ -79,6 +79,10 @@ pub struct RelaySettings {
     pub limits: RelayLimits,
     /// The limit for one request.
     pub deadline: Duration,
+    /// Whether the mirror keeps what passes with a proven hash.
+    pub keep: bool,
+    /// The size of the mirror in bytes from which on it keeps nothing more.
+    pub max_size: u64,
 }
 
 impl Default for RelaySettings {
@@ -88,11 +92,13 @@ impl Default for RelaySettings {
             port: 0,
             limits: RelayLimits::default(),
             deadline: Duration::from_secs(600),
+            keep: false,
+            max_size: MAX_SIZE,
         }
     }
 }
 
-/// In bytes: the default of `[mirror] max_size`.
+/// In bytes: the default of `max_size` in `[mirror]` and `[relay]`.
 const MAX_SIZE: u64 = 5_000_000_000;
 
 impl Default for MirrorSettings {

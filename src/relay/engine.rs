@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::database;
 use super::epoch::{Epoch, RelaySetup};
+use super::keep::Keeping;
 use super::rules::breaker::BreakerState;
 use super::rules::hop::{HopClass, RelayHop};
 use super::rules::reply::Refusal;
@@ -43,6 +44,7 @@ pub struct RelayEngine {
     ready: Notify,
     joined: Mutex<HashMap<ProxyRequest, WeakShared<Answer>>>,
     stats: Arc<Mutex<RelayStats>>,
+    keeping: Keeping,
 }
 
 type Answer = BoxFuture<'static, Reply>;
@@ -62,6 +64,7 @@ impl RelayEngine {
             ready: Notify::new(),
             joined: Mutex::default(),
             stats: Arc::default(),
+            keeping: Keeping::default(),
         }
     }
 
@@ -132,12 +135,12 @@ impl RelayEngine {
             let why = "goroam's relay does not know the network yet";
             return Reply::Refused(Refusal::new(502, why));
         };
-        let answer = {
+        let (answer, is_first) = {
             let mut joined = lock(&self.joined);
             match joined.get(&request).and_then(WeakShared::upgrade) {
-                Some(answer) => answer,
+                Some(answer) => (answer, false),
                 None => {
-                    let path = path.to_owned();
+                    let (path, epoch) = (path.to_owned(), Arc::clone(&epoch));
                     let asked = request.clone();
                     let answer = async move { RelayEngine::answer(&epoch, &asked, &path).await };
                     let answer: Shared<Answer> = (Box::pin(answer) as Answer).shared();
@@ -145,11 +148,26 @@ impl RelayEngine {
                     if let Some(answer) = answer.downgrade() {
                         joined.insert(request.clone(), answer);
                     }
-                    answer
+                    (answer, true)
                 }
             }
         };
-        answer.await
+        let reply = answer.await;
+        if is_first {
+            self.keeping.offer(&epoch, request, &reply);
+        }
+        reply
+    }
+
+    /// Tells it its own URL: with it, the mirror can keep what passes.
+    pub(super) fn listens_at(&self, url: String) {
+        // A relay listens once.
+        let _ = self.keeping.url.set(url);
+    }
+
+    /// Waits until what has passed is in the mirror, for this long at most.
+    pub async fn finish_keeping(&self, limit: Duration) {
+        self.keeping.finish(limit).await;
     }
 
     async fn answer(epoch: &Epoch, request: &ProxyRequest, path: &str) -> Reply {

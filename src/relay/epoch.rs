@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::checksum::Checksums;
+use super::passed::PassedStore;
 use super::rules::chain::RelayChain;
 use super::rules::health::Health;
 use super::rules::hop::RelayHop;
@@ -36,6 +37,8 @@ pub struct RelaySetup {
     pub deadline: Duration,
     /// How long all requests together may wait for busy servers.
     pub patience: Duration,
+    /// The mirror that keeps what passes.
+    pub keep: Option<Arc<dyn PassedStore>>,
 }
 
 /// What holds from one switch of the chain to the next. Requests that are under way keep theirs.

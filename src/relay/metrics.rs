@@ -40,6 +40,11 @@ pub(super) fn metrics(engine: &RelayEngine) -> String {
         plain(stats.incidents().total()),
     );
     family(
+        "goroam_relay_kept_total",
+        "Versions that the mirror keeps because they passed.",
+        plain(stats.kept_versions()),
+    );
+    family(
         "goroam_relay_refusals_total",
         "Answers without a file, by status.",
         stats
@@ -66,9 +71,12 @@ pub(super) fn metrics(engine: &RelayEngine) -> String {
         let is_up = u64::from(hop.state == BreakerState::Closed);
         (hop_label(&hop.name), is_up)
     });
+    let is_stopped = u64::from(stats.not_kept().is_some());
     let _ = writeln!(
         text,
-        "# HELP goroam_relay_hop_up Whether nothing speaks against a hop of the chain.\n\
+        "# HELP goroam_relay_keep_stopped Whether the mirror is full, or cannot be written to.\n\
+         # TYPE goroam_relay_keep_stopped gauge\ngoroam_relay_keep_stopped {is_stopped}\n\
+         # HELP goroam_relay_hop_up Whether nothing speaks against a hop of the chain.\n\
          # TYPE goroam_relay_hop_up gauge"
     );
     for (labels, value) in states {

@@ -13,8 +13,10 @@ mod checksum;
 mod database;
 pub mod engine;
 mod epoch;
+mod keep;
 mod metrics;
 mod page;
+pub mod passed;
 #[cfg(target_os = "linux")]
 mod peer;
 pub mod rules;

@@ -127,6 +127,12 @@ fn summary(page: &mut String, stats: &RelayStats, now: Timestamp) {
          failed: {fail_overs}. Without a file: {without}.</p>",
         clock.strftime("%Y-%m-%d %H:%M:%S"),
     );
+    let stopped = stats.not_kept().map(escaped);
+    let stopped = stopped.map_or_else(String::new, |why| format!(" Nothing more is kept: {why}."));
+    if stats.kept_versions() > 0 || !stopped.is_empty() {
+        let kept = stats.kept_versions();
+        let _ = write!(page, "<p>Versions kept in the mirror: {kept}.{stopped}</p>");
+    }
 }
 
 fn chain(page: &mut String, hops: &[HopView], stats: &RelayStats) {

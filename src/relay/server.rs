@@ -120,7 +120,9 @@ impl RelayServer {
             token,
             engine,
         });
-        Ok(RelayServer { listener, shared })
+        let server = RelayServer { listener, shared };
+        server.shared.engine.listens_at(server.url());
+        Ok(server)
     }
 
     /// The value for GOPROXY: `http://127.0.0.1:PORT/TOKEN`.

@@ -50,6 +50,7 @@ impl RelaySetup {
             spool,
             deadline: DEADLINE,
             patience: Duration::ZERO,
+            keep: None,
         })
     }
 }

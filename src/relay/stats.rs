@@ -35,6 +35,8 @@ pub struct RelayStats {
     incidents: Recent<Incident>,
     /// Told of each incident.
     noticed: Arc<Notify>,
+    kept: u64,
+    not_kept: Option<String>,
 }
 
 /// The last events of one kind.
@@ -230,6 +232,26 @@ impl RelayStats {
     /// What is told of each incident.
     pub fn noticed(&self) -> Arc<Notify> {
         Arc::clone(&self.noticed)
+    }
+
+    pub(super) fn kept(&mut self, versions: u64, trouble: Option<String>) {
+        self.kept += versions;
+        if let Some(why) = &trouble
+            && self.not_kept != trouble
+        {
+            tracing::warn!("the mirror does not keep what the relay passes on: {why}");
+        }
+        self.not_kept = trouble;
+    }
+
+    /// Versions that are in the mirror because they passed.
+    pub fn kept_versions(&self) -> u64 {
+        self.kept
+    }
+
+    /// Why the mirror does not keep what passes at present.
+    pub fn not_kept(&self) -> Option<&str> {
+        self.not_kept.as_deref()
     }
 
     /// Requests that were answered.

@@ -92,6 +92,11 @@ impl Walk<'_> {
         }
     }
 
+    /// The file, if a hop serves it. It does not count among go's requests.
+    pub(super) async fn file(&self) -> Option<Content> {
+        self.run().await.ok()?.file
+    }
+
     /// Walks the hops until one serves the file, or none can.
     async fn run(&self) -> Result<Walked, CannotStore> {
         let Walk {

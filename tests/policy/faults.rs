@@ -66,6 +66,13 @@ fn the_settings_of_the_agent_and_the_probes_are_checked() {
         ("[probe]\nretries = true", "wrong-type", "true"),
         ("[probe]\ntotal = \"1s\"", "limits-order", "\"1s\""),
         ("agent = 3", "wrong-type", "3"),
+        ("[relay]\nkeep = true", "keep-nowhere", "true"),
+        (
+            "[mirror]\nkeep_ready = false\n[relay]\nkeep = true",
+            "keep-nowhere",
+            "true",
+        ),
+        ("[relay]\nmax_size = \"0B\"", "bad-size", "\"0B\""),
     ] {
         let text = format!("version = 1\n{body}\n[[profile]]\nname = \"a\"\n");
         one(&text, code, place);

@@ -20,6 +20,7 @@ mod far;
 mod faults;
 mod hostile;
 mod journal;
+mod keep;
 mod literal;
 #[cfg(target_os = "linux")]
 mod load;

@@ -180,7 +180,7 @@ impl Client {
         self.user.write(".config/goroam/goroam.toml", policy);
     }
 
-    fn prepared(&self, program: &Path) -> Command {
+    pub(crate) fn prepared(&self, program: &Path) -> Command {
         let mut command = self.user.run(program.to_str().unwrap()).command();
         let folder = self.go.parent().unwrap().display();
         command

@@ -63,6 +63,13 @@ fn relay(relay: &RelayStatus) -> String {
         let files = plural(relay.incidents, "file");
         text.push_str(&format!(", {files} with wrong content"));
     }
+    if relay.kept > 0 {
+        let versions = plural(relay.kept, "version");
+        text.push_str(&format!(", {versions} kept in the mirror"));
+    }
+    if let Some(why) = &relay.not_kept {
+        text.push_str(&format!("; nothing more is kept: {}", clean(why)));
+    }
     text
 }
 

@@ -7,6 +7,7 @@ use crate::agent::error::EXIT_DONE;
 use crate::agent::{self, Ended, Supervisor};
 use crate::cli::{Context, Failure};
 use crate::ipc;
+use crate::mirror::keep_in;
 #[cfg(unix)]
 use crate::service::sd_notify::{LISTEN, Systemd, without_notify};
 
@@ -28,7 +29,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
         serving = Some(ipc::serve(&paths, handle)?);
         Ok(())
     };
-    let ended = agent::run(session, serve, supervisor.as_mut()).await;
+    let ended = agent::run(session.with_mirror(keep_in), serve, supervisor.as_mut()).await;
     if let Some(serving) = serving {
         serving.end().await;
     }

@@ -4,6 +4,7 @@ use crate::agent::Session;
 use crate::agent::error::EXIT_FAILED;
 use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::render::{BAD, GOOD, ODD, clean, duration, paint};
+use crate::cli::verb::relay::kept_in;
 use crate::cli::{Context, Failure};
 use crate::exec::stall::StallLimits;
 use crate::exec::tiers::{TIER, plan};
@@ -104,6 +105,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
     };
     let mut news = |news: &ExecEvent<'_>| say(&exec_news(news));
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
+    if let Some(relay) = &course.relay {
+        relay.finish().await;
+    }
     let mut text = String::new();
     // No JSON field contains what a person has to do.
     if args.summary == SummaryForm::Text
@@ -188,6 +192,8 @@ fn terms(context: &Context, args: &Exec) -> RelayTerms {
         stall: args.stall,
         retries: None,
     };
+    let keep = policy.as_ref();
+    let keep = keep.and_then(|policy| kept_in(policy, &context.env));
     let known = policy.map(|policy| KnownProxies::of(policy.targets.values()));
     let usual = HopLimits {
         stall: STALL,
@@ -199,6 +205,7 @@ fn terms(context: &Context, args: &Exec) -> RelayTerms {
         patience: args.retry_budget,
         // Without a home directory, the directory for temporary files is what there is.
         spool: paths.map_or_else(std::env::temp_dir, |paths| paths.relay_spool()),
+        keep,
     }
 }
 

@@ -13,8 +13,12 @@ use crate::agent::error::EXIT_DONE;
 use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::environment::Environment;
 use crate::gocmd::{find, run::values_in};
+use crate::mirror::keep_in;
 use crate::model::{RelayLimits, mask};
+use crate::policy::Policy;
+use crate::relay::passed::{KEEP_LIMIT, PassedStore};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
@@ -101,13 +105,14 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
         Failure::usage(message)
     })?;
     setup.deadline = args.deadline;
+    setup.keep = kept_in(&policy, &context.env);
     if setup.chain.hops.is_empty() {
         let message = "the chain names no proxy that a relay could ask; give one with --chain";
         return Err(Failure::usage(message));
     }
     let token = kept(&paths.relay_token())?.token;
     let engine = Arc::new(RelayEngine::new(&context.env, setup));
-    let server = RelayServer::bind(args.listen.port(), token, engine);
+    let server = RelayServer::bind(args.listen.port(), token, Arc::clone(&engine));
     let server = server.await.map_err(|error| {
         let message = format!("cannot listen on {}: {error}", args.listen);
         Failure::failed(message)
@@ -122,12 +127,25 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
         () = signals.next() => {}
     }
     let _ = stop.send(ServerEnd::Close);
+    let ending = async {
+        serving.await;
+        engine.finish_keeping(KEEP_LIMIT).await;
+    };
     // A second signal does not wait for what is under way.
     tokio::select! {
-        () = serving => {}
+        () = ending => {}
         () = signals.next() => {}
     }
     Ok(EXIT_DONE)
+}
+
+/// The mirror that keeps what passes, if the policy says so.
+pub(super) fn kept_in(policy: &Policy, env: &Environment) -> Option<Arc<dyn PassedStore>> {
+    let mirror = policy.mirror.path.as_deref()?;
+    let settings = &policy.relay;
+    settings
+        .keep
+        .then(|| keep_in(mirror, settings.max_size, env))
 }
 
 fn kept(file: &Path) -> Result<RelayIdentity, Failure> {

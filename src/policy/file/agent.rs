@@ -154,6 +154,8 @@ pub(super) fn relay(root: &Section<'_>) -> RelaySettings {
         "stall",
         "retries",
         "deadline",
+        "keep",
+        "max_size",
     ];
     let Some(table) = section(root, "relay", "[relay]", &keys) else {
         return relay;
@@ -164,7 +166,26 @@ pub(super) fn relay(root: &Section<'_>) -> RelaySettings {
     }
     relay.limits = relay_limits(&table);
     relay.deadline = duration(&table, "deadline", "10m", DEADLINE).unwrap_or(relay.deadline);
+    if let Some(value) = table.get("max_size", "max_size = \"5GB\"") {
+        relay.max_size = size(&value).unwrap_or(relay.max_size);
+    }
+    if let Some(value) = table.get("keep", "keep = true") {
+        relay.keep = value.boolean().unwrap_or(false);
+        if relay.keep && !names_mirror(root) {
+            let message = "`keep` needs a mirror, and this policy names none";
+            let finding = value.error("keep-nowhere", message);
+            let help = "name its folder: [mirror] path = \"~/go-mirror\"";
+            table.reader.report(finding.help(help));
+        }
+    }
     relay
+}
+
+/// Reports whether `[mirror]` has a path; whatever is wrong with it is reported elsewhere.
+fn names_mirror(root: &Section<'_>) -> bool {
+    let mirror = root.map.get("mirror");
+    let mirror = mirror.and_then(|mirror| mirror.get_ref().as_table());
+    mirror.is_some_and(|mirror| mirror.contains_key("path"))
 }
 
 /// Reads the limits of `[relay]`, or of `relay` in one target.
@@ -207,7 +228,7 @@ fn listen(value: &Value<'_>) -> Option<u16> {
 fn size(value: &Value<'_>) -> Option<u64> {
     let text = value.string()?;
     let why = match parse_size(text.value) {
-        Ok(0) => "nothing fits into it: leave `keep_ready` out instead".to_owned(),
+        Ok(0) => "nothing fits into it: turn it off instead".to_owned(),
         Ok(size) => return Some(size),
         Err(why) => why,
     };

@@ -222,7 +222,12 @@ impl Hosting {
         };
         let mut unattended = Unattended;
         // Boxed because the future is large.
-        let ended = Box::pin(agent::run(session, serve, &mut unattended)).await;
+        let ended = Box::pin(agent::run(
+            session.with_mirror(crate::mirror::keep_in),
+            serve,
+            &mut unattended,
+        ))
+        .await;
         self.agent.replace(None);
         if ended.is_ok() {
             // Set before the clients see the agent end: one of them may be about to start a new
