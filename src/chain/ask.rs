@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use url::Url;
 
 use super::predict::{AnswerKind, AskedHop, HopAnswer, HopAnswers, SumCheck};
@@ -119,17 +119,27 @@ async fn ask_hop(
     let (HopKind::Proxy(url) | HopKind::File(url)) = &hop.kind else {
         return HopAnswers::default();
     };
-    let mut source = HopSource::new(fetcher, url);
     let may_see = matches!(class, Some(HopClass::Private | HopClass::Local));
-    if question.is_private && !may_see {
-        let sample = ModuleVersion::new(SAMPLE.0, SAMPLE.1);
-        let mut answers = source.files(&sample).await;
-        for answer in [&mut answers.info, &mut answers.go_mod, &mut answers.zip] {
+    let is_hidden = question.is_private && !may_see;
+    let sample = ModuleVersion::new(SAMPLE.0, SAMPLE.1);
+    let module = if is_hidden { &sample } else { question.module };
+    // A list that is slow says nothing about the files.
+    let [mut source, mut lister] = [(); 2].map(|()| HopSource::new(fetcher, url));
+    let (mut answers, list) = join(source.files(module), lister.list(module)).await;
+    answers.list = list;
+    if is_hidden {
+        let HopAnswers {
+            info,
+            go_mod,
+            zip,
+            list,
+            ..
+        } = &mut answers;
+        for answer in [info, go_mod, zip, list] {
             in_place_of_private(answer, class);
         }
         return answers;
     }
-    let mut answers = source.files(question.module).await;
     if let Some((key, None)) = question.sumdb {
         let below = format!("sumdb/{}/", key.name);
         answers.supported = source.get(&format!("{below}supported"), MOST_TEXT).await.0;
@@ -210,6 +220,15 @@ impl<'a> HopSource<'a> {
             zip,
             ..HopAnswers::default()
         }
+    }
+
+    /// Asks for the list of versions. go takes any text for one.
+    async fn list(&mut self, module: &ModuleVersion) -> HopAnswer {
+        let Ok(escaped) = module.escaped() else {
+            return HopAnswer::default();
+        };
+        let path = format!("{}/@v/list", escaped.path);
+        self.get(&path, MOST_TEXT).await.0
     }
 
     /// Asks for the record of a version, and checks who signed it.

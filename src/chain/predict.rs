@@ -22,6 +22,8 @@ pub enum ChainFile {
     Mod,
     /// `@v/VERSION.zip`.
     Zip,
+    /// `@v/list`, which `go mod download` of a version does not ask for, and an update does.
+    List,
 }
 
 /// The kinds of answers that go tells apart.
@@ -67,6 +69,8 @@ pub struct HopAnswers {
     pub go_mod: HopAnswer,
     /// To `@v/VERSION.zip`.
     pub zip: HopAnswer,
+    /// To `@v/list`.
+    pub list: HopAnswer,
     /// To `sumdb/NAME/supported`.
     pub supported: HopAnswer,
     /// To `sumdb/NAME/lookup/MODULE@VERSION`.
@@ -118,7 +122,7 @@ pub enum ChainOutcome {
 }
 
 /// go's way along the chain for one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileWalk {
     /// The file.
     pub file: ChainFile,
@@ -137,6 +141,8 @@ pub struct Prediction {
     pub hops: Vec<AskedHop>,
     /// The walks, in order. The last one decides.
     pub walks: Vec<FileWalk>,
+    /// The walk for the list of versions, which is not part of the download.
+    pub list: FileWalk,
 }
 
 /// Predicts `go mod download` of this module with an empty cache and without a go.sum. `sums`:
@@ -168,7 +174,8 @@ pub fn predict(
     if walks.len() > 1 && is_served(&walks) {
         walks.push(walk(ChainFile::Zip, &hops, |answers| answers.zip.kind));
     }
-    Prediction { hops, walks }
+    let list = walk(ChainFile::List, &hops, |answers| answers.list.kind);
+    Prediction { hops, walks, list }
 }
 
 fn is_served(walks: &[FileWalk]) -> bool {
@@ -338,8 +345,12 @@ impl Prediction {
             at: None,
             asked: 0,
         };
+        let list = FileWalk {
+            file: ChainFile::List,
+            ..walk
+        };
         let walks = vec![walk];
-        Prediction { hops, walks }
+        Prediction { hops, walks, list }
     }
 
     /// How the download ends.
@@ -363,12 +374,19 @@ impl Prediction {
         self.is_asked(hop + 1)
     }
 
-    /// The answers that go gets from this hop, by file.
+    /// Does go get the list of versions as it gets the version itself?
+    pub fn lists_as_it_serves(&self) -> bool {
+        let first = self.walks.first();
+        first.is_some_and(|info| (info.outcome, info.at) == (self.list.outcome, self.list.at))
+    }
+
+    /// The answers that go gets from this hop in a download, by file.
     pub fn answers(&self, at: usize) -> Vec<(ChainFile, &HopAnswer)> {
         let Some(HopAnswers {
             info,
             go_mod,
             zip,
+            list,
             supported,
             lookup,
         }) = self.hops.get(at).map(|hop| &hop.answers)
@@ -380,6 +398,7 @@ impl Prediction {
             ChainFile::Info => vec![(walk.file, info)],
             ChainFile::Mod => vec![(walk.file, go_mod)],
             ChainFile::Zip => vec![(walk.file, zip)],
+            ChainFile::List => vec![(walk.file, list)],
             ChainFile::SumDb if supported.kind == AnswerKind::Good => {
                 vec![(walk.file, supported), (walk.file, lookup)]
             }
@@ -433,6 +452,7 @@ mod tests {
                 info: answer.clone(),
                 go_mod: answer.clone(),
                 zip: answer.clone(),
+                list: answer.clone(),
                 supported: answer.clone(),
                 lookup: answer,
             };
@@ -511,6 +531,23 @@ mod tests {
                 (outcome, server, seconds),
                 "{chain}"
             );
+        }
+    }
+
+    #[test]
+    fn the_list_of_versions_has_its_own_walk_and_does_not_count_in_the_download() {
+        let mut chain = hops("good.test|good.test");
+        assert!(predict(&module(), chain.clone(), None).lists_as_it_serves());
+        for (kind, outcome, at) in [
+            (AnswerKind::Absent, ChainOutcome::Served, Some(1)),
+            (AnswerKind::Silent, ChainOutcome::Hangs, Some(0)),
+        ] {
+            chain[0].answers.list.kind = kind;
+            let seen = predict(&module(), chain.clone(), None);
+            assert_eq!((seen.list.outcome, seen.list.at), (outcome, at));
+            assert!(!seen.lists_as_it_serves());
+            let wait: Option<Duration> = (0..2).map(|at| seen.wait(at)).sum();
+            assert_eq!((seen.server(), wait.unwrap().as_secs()), (Some(0), 90));
         }
     }
 

@@ -323,6 +323,59 @@ fn what_is_predicted_is_what_go_does() {
     assert!(differ.is_empty(), "{}\n{}", differ.len(), differ.join("\n"));
 }
 
+/// The base URL that gave go the list of versions. Of a go that has failed before, nothing is known.
+fn listed(go: &Path, value: &str) -> Option<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let go_mod = "module example.test/m\n\ngo 1.21\n";
+    std::fs::write(dir.path().join("go.mod"), go_mod).unwrap();
+    let output = Command::new(go)
+        .args(["list", "-m", "-x", "-versions", MODULE])
+        .current_dir(dir.path())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", dir.path())
+        .env("GOFLAGS", "-modcacherw")
+        .envs([("GOENV", "off"), ("GOTOOLCHAIN", "local")])
+        .envs([("GOSUMDB", "off"), ("GOPROXY", value)])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    said.lines().find_map(|line| {
+        let (url, rest) = line.strip_prefix("# get ")?.split_once(": ")?;
+        let base = url.strip_suffix("/github.com/pkg/errors/@v/list")?;
+        rest.starts_with("200 ").then(|| base.to_owned())
+    })
+}
+
+#[test]
+fn the_hop_that_is_predicted_to_list_the_versions_lists_them() {
+    let Some(proxies) = Proxies::start() else {
+        return;
+    };
+    let gos: Option<Vec<PathBuf>> = go::VERSIONS.iter().map(|version| go::go(version)).collect();
+    let Some(gos) = gos else { return };
+    let user = User::new();
+    let mut listers = Vec::new();
+    for first in ["404", "503:1", "badjson", "portal200", "close", "refused"] {
+        let value = format!("{}|{}", proxies.url(first), proxies.url("ok"));
+        let vars = [("GOENV", "off"), ("GOSUMDB", "off")];
+        let report = predicted(&user, &gos[2], &vars, &[&value]);
+        let requests = report["requests"].as_array().unwrap();
+        let list = requests.last().unwrap();
+        assert_eq!(list["file"], "list", "{report:#}");
+        let lister = list["served_by"].as_str().unwrap();
+        for go in &gos {
+            assert_eq!(listed(go, &value).as_deref(), Some(lister), "{value}");
+        }
+        listers.push(lister == proxies.url("ok"));
+    }
+    // go takes a login page for an empty list.
+    assert!(
+        listers.contains(&true) && listers.contains(&false),
+        "{listers:?}"
+    );
+}
+
 #[test]
 fn no_private_name_is_sent_to_a_public_or_unknown_hop() {
     let Some(proxies) = Proxies::start() else {

@@ -72,6 +72,23 @@ fn each_hop_what_go_does_then_and_the_other_chain() {
     goroam would write off
     [exit 0]
     ");
+    user.write("tree/a.test/m/@v/v1.0.0.info", r#"{"Version":"v1.0.0"}"#);
+    let tree = user.path("tree").display().to_string();
+    let words = format!("chain file://{tree},off --module a.test/m@v1.0.0");
+    assert_snapshot!(screen_with_go(&user, &words).unwrap(), @r"
+    $ goroam chain file://~/tree,off --module a.test/m@v1.0.0
+    · file://~/tree,  local
+        has no such file; go moves on.
+    ✗ off
+        go stops: nothing more is tried.
+    `go mod download a.test/m@v1.0.0` fails: module lookup disabled by GOPROXY=off.
+    The list of versions, with which `go get a.test/m@latest` begins: go fails:
+    module lookup disabled by GOPROXY=off.
+    Names of git.corp.example go past all proxies.
+    go asks file://~/tree here for names of *.corp.example.
+    goroam would write the same chain.
+    [exit 0]
+    ");
     assert_snapshot!(screen_with_go(&user, "chain ftp://h/x").unwrap(), @r"
     $ goroam chain ftp://h/x
     goroam: go fails each request with this GOPROXY: invalid proxy URL scheme (must be https, http, file): ftp://h/x

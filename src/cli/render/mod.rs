@@ -318,6 +318,7 @@ pub(super) mod fixtures {
             snapshot: Snapshot::default(),
             left_out: None,
             report: Vec::new(),
+            incidents: Vec::new(),
             decision: Some(why_office().decision),
             from: Some("office".to_owned()),
             plan: Plan::default(),

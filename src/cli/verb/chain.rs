@@ -63,6 +63,8 @@ struct ChainReport {
     /// How long go waits in all; `None`: for ever.
     wait_ms: Option<u64>,
     requests: Vec<RequestReport>,
+    #[serde(skip)]
+    lists_as_it_serves: bool,
     private_names: Vec<PrivateName>,
     suggested: String,
     /// Whether the policy's decision is the suggestion.
@@ -226,6 +228,7 @@ impl ChainReport {
             outcome: walk.outcome,
             served_by: walk.server().and_then(name),
         };
+        let walks = prediction.walks.iter().chain([&prediction.list]);
         ChainReport {
             module: module.to_string(),
             value: mask(value),
@@ -239,7 +242,8 @@ impl ChainReport {
             outcome: prediction.outcome(),
             served_by: prediction.server().and_then(name),
             wait_ms: wait.map(ms),
-            requests: prediction.walks.iter().map(request).collect(),
+            requests: walks.map(request).collect(),
+            lists_as_it_serves: prediction.lists_as_it_serves(),
             private_names: Vec::new(),
             suggested: String::new(),
             by_policy: false,
@@ -250,6 +254,8 @@ impl ChainReport {
 impl HopReport {
     fn of(at: usize, hop: &AskedHop, prediction: &Prediction) -> HopReport {
         let answers = prediction.answers(at).into_iter();
+        let list = hop.answers.list.clone();
+        let list = (prediction.list.asked > at).then_some((ChainFile::List, &list));
         HopReport {
             url: shown(&hop.kind),
             separator: hop.then.map(|then| match then {
@@ -268,6 +274,7 @@ impl HopReport {
             moves_on: prediction.moves_on(at),
             wait_ms: prediction.wait(at).map(ms),
             answers: answers
+                .chain(list)
                 .map(|(file, answer)| AnswerReport {
                     file,
                     answer: answer.kind,
@@ -291,6 +298,7 @@ impl HopReport {
         // A proxy need not relay a checksum database.
         let counts = |one: &&AnswerReport| {
             one.answer != AnswerKind::Good
+                && one.file != ChainFile::List
                 && (one.file, one.answer) != (ChainFile::SumDb, AnswerKind::Absent)
         };
         let bad = || self.answers.iter().filter(counts);
@@ -358,6 +366,16 @@ fn text(report: &ChainReport, page: &Page) -> String {
         clean(&report.module),
         end(report)
     ));
+    let list = report.requests.last().filter(|_| report.uses_chain);
+    if let Some(list) = list.filter(|_| !report.lists_as_it_serves) {
+        let by = list.served_by.as_deref().map(clean).unwrap_or_default();
+        let module = report.module.split('@').next().unwrap_or_default();
+        sheet.paragraph(&format!(
+            "The list of versions, with which `go get {}@latest` begins: go {}.",
+            clean(module),
+            ends(list.outcome, &by, "")
+        ));
+    }
     for name in &report.private_names {
         let reaches: Vec<String> = name.reaches.iter().map(|url| clean(url)).collect();
         let pattern = clean(&name.pattern);
@@ -387,15 +405,19 @@ fn end(report: &ChainReport) -> String {
         Some(long @ 1000..) => format!(" after {}", in_words(long)),
         Some(_) | None => String::new(),
     };
-    match report.outcome {
+    if report.outcome == ChainOutcome::Direct && !report.uses_chain {
+        return "asks no proxy: GONOPROXY matches the module".to_owned();
+    }
+    ends(report.outcome, &by, &after)
+}
+
+fn ends(outcome: ChainOutcome, by: &str, after: &str) -> String {
+    match outcome {
         ChainOutcome::Served => format!("gets it from {by}{after}"),
         ChainOutcome::NotFound => format!("fails{after}: no hop has it"),
         ChainOutcome::Failed => format!("fails{after}"),
         ChainOutcome::WrongContent => format!("fails{after}: the content is wrong"),
         ChainOutcome::Hangs => "hangs for ever".to_owned(),
-        ChainOutcome::Direct if !report.uses_chain => {
-            "asks no proxy: GONOPROXY matches the module".to_owned()
-        }
         ChainOutcome::Direct => format!("turns to version control{after}"),
         ChainOutcome::Off => format!("fails{after}: module lookup disabled by GOPROXY=off"),
         ChainOutcome::Unknown => "depends on a hop that is not asked for private names".to_owned(),
