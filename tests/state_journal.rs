@@ -430,6 +430,7 @@ fn entry(turn: u64) -> Entry {
             silent: false,
             portal_url: None,
             caveat: None,
+            speed: None,
         }],
         decision: None,
         from: Some("home".into()),

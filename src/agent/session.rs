@@ -252,8 +252,11 @@ impl Session {
         let prober = Prober::like(&self.env, &manner);
         let all = asked.into_iter().map(|target| {
             // The user wants to know what go would get, and go waits.
+            let mut profiles = self.loaded.policy.profiles.iter();
             let care = ProbeOptions {
                 patience: targets::at_the_prompt(target),
+                speed: profiles
+                    .any(|one| one.fastest().is_some_and(|of| of.contains(&target.name))),
                 ..ProbeOptions::FIRST
             };
             prober.probe_with(target, care)

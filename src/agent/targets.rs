@@ -53,6 +53,7 @@ pub(crate) fn care(
     let is_known = |mark| marks.is_some_and(|marks| marks.contains(&mark));
     ProbeOptions {
         zip: !mark(target).is_none_or(is_known),
+        speed: false,
         patience: None,
     }
 }
@@ -249,6 +250,7 @@ mod tests {
             silent: false,
             portal_url: None,
             caveat: None,
+            speed: None,
         }
     }
 

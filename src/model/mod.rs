@@ -36,7 +36,7 @@ pub use go_url::GoUrl;
 pub use host::Host;
 pub use lookalike::Lookalike;
 pub use mask::mask;
-pub use observation::{Observation, Phase, Phases, Proof, Verdict};
+pub use observation::{Observation, Phase, Phases, Proof, Speed, Verdict};
 pub use pattern::{PatternFault, Patterns};
 pub use snapshot::{
     Link, LinkKind, NetworkId, Omitted, Resolver, Route, RouteKind, Rule, Snapshot,

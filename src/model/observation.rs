@@ -62,6 +62,26 @@ pub struct Phases {
     pub total: Option<f64>,
 }
 
+/// How fast a proxy sent a small zip, whose hash was right.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// Milliseconds from the request to the first byte of the file, redirects included.
+    pub first_byte: f64,
+    /// Bytes per second from there to the last byte.
+    pub bytes_per_second: f64,
+}
+
+impl Speed {
+    /// The size of a typical module's zip, in bytes: most are smaller, but the large ones take most
+    /// of the time.
+    const TYPICAL: f64 = 500_000.0;
+
+    /// Returns the milliseconds that a typical module would take: what mirrors are compared by.
+    pub fn expected_ms(self) -> f64 {
+        self.first_byte + Speed::TYPICAL / self.bytes_per_second.max(1.0) * 1000.0
+    }
+}
+
 /// What an `up` proves.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -116,6 +136,9 @@ pub struct Observation {
     /// sentence without credentials: go does not trust its certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caveat: Option<String>,
+    /// How fast it is, if that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
 }
 
 impl Observation {

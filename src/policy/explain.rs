@@ -136,6 +136,7 @@ mod tests {
             silent: false,
             portal_url: None,
             caveat: None,
+            speed: None,
         };
         let up = false;
         (target.to_owned(), TargetState { observation, up })

@@ -186,11 +186,7 @@ fn unused(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
             let witnesses = policy.targets.values().filter(|target| !target.is_local());
             used.extend(witnesses.map(|target| target.name.as_str()));
         }
-        for value in profile.env.values() {
-            if let EnvValue::Fastest { of, .. } = value {
-                used.extend(of.iter().map(String::as_str));
-            }
-        }
+        used.extend(profile.fastest().into_iter().flatten().map(String::as_str));
         for possible in chains(&profile.env, &policy.targets) {
             urls.extend(possible.chain.hops.iter().filter_map(proxy).map(canonical));
         }

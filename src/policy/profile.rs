@@ -145,6 +145,14 @@ impl Profile {
     pub fn is_loose(&self) -> bool {
         !self.loosens.is_empty()
     }
+
+    /// Returns the targets of its `fastest`, which only GOPROXY can have.
+    pub fn fastest(&self) -> Option<&[String]> {
+        match self.env.get("GOPROXY")? {
+            EnvValue::Fastest { of, .. } => Some(of),
+            EnvValue::Text(_) => None,
+        }
+    }
 }
 
 /// A value of `env`.

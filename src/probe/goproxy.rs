@@ -63,12 +63,26 @@ async fn check_zip(
     url: &Url,
     name: &str,
 ) -> Result<(), ProbeFailure> {
-    let of_the_zip = |failure: ProbeFailure| ProbeFailure {
+    let want = WantedBody::Body(ZIP_START);
+    let zip = session.follow(url, want, false).await;
+    judge_zip(session, zip.map_err(of_zip(name))?, name)
+}
+
+/// Says that a failure is of the zip of this module.
+pub(super) fn of_zip(name: &str) -> impl Fn(ProbeFailure) -> ProbeFailure + Copy {
+    move |failure| ProbeFailure {
         reason: format!("zip of {name}: {}", failure.reason),
         ..failure
-    };
-    let want = WantedBody::Body(ZIP_START);
-    let zip = session.follow(url, want, false).await.map_err(of_the_zip)?;
+    }
+}
+
+/// Requires an answer that begins as a zip does.
+pub(super) fn judge_zip(
+    session: &ProbeSession<'_>,
+    zip: HttpAnswer,
+    name: &str,
+) -> Result<(), ProbeFailure> {
+    let of_the_zip = of_zip(name);
     if matches!(zip.status.as_u16(), 404 | 410) {
         return expect_ok(session, &zip, &format!("zip of {name}"));
     }

@@ -35,6 +35,7 @@ mod page;
 mod proxied;
 pub mod round;
 mod session;
+mod speed;
 mod sumdb;
 #[cfg_attr(target_os = "linux", path = "tcp_table/linux.rs")]
 #[cfg_attr(windows, path = "tcp_table/windows.rs")]

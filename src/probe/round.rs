@@ -10,16 +10,18 @@ use url::Url;
 
 use super::attempt::{ProbeAttempt, milliseconds};
 use super::credentials::{Credentials, GoClient};
-use super::fault::{ProbeOutcome, definite};
+use super::fault::{ProbeFailure, ProbeOutcome, definite};
 use super::goproxy::{self, AskedModule};
 use super::session::{ProbeSession, RoundShared};
 use super::tls::Tls;
 use super::tunnel::ProxyRules;
 use super::verifier::{NotedKeys, ServerKey};
-use super::{dial, icmp, local, page, sumdb, tls};
+use super::{dial, icmp, local, page, speed, sumdb, tls};
 use crate::environment::Environment;
 use crate::model::observation::DISTRUSTED;
-use crate::model::{Host, Observation, Phase, Phases, Pin, Proof, Target, TargetKind, Verdict};
+use crate::model::{
+    Host, Observation, Phase, Phases, Pin, Proof, Speed, Target, TargetKind, Verdict,
+};
 
 /// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives a probe,
 /// so none from an earlier network is used again.
@@ -36,6 +38,8 @@ pub struct ProbeOptions {
     /// Wait this long for a first byte, if that is longer than the target's own limit: a proxy
     /// whose cache is cold fetches on demand.
     pub patience: Option<Duration>,
+    /// Fetch a small zip whole once the target is up: measures its speed and proves its content.
+    pub speed: bool,
 }
 
 impl ProbeOptions {
@@ -43,6 +47,7 @@ impl ProbeOptions {
     pub const FIRST: ProbeOptions = ProbeOptions {
         zip: true,
         patience: None,
+        speed: false,
     };
 }
 
@@ -72,6 +77,23 @@ impl Prober {
         }
     }
 
+    /// Measures how fast a target sends a small zip. `None`: it is no proxy, or the whole zip did
+    /// not come within the limits of one try.
+    async fn speed(&self, target: &Target) -> Result<Option<Speed>, ProbeFailure> {
+        let (TargetKind::GoProxy { url, .. }, Some(zip)) = (&target.kind, target.measured_zip())
+        else {
+            return Ok(None);
+        };
+        let mut attempt = ProbeAttempt::start(target, None);
+        let mut session = ProbeSession::new(&self.shared, target, &mut attempt);
+        match speed::measure(&mut session, url, zip).await {
+            Ok(speed) => Ok(Some(speed)),
+            // Only this says something about the target: the zip may be missing or late.
+            Err(failure) if failure.verdict != Verdict::Down => Err(failure),
+            Err(_) => Ok(None),
+        }
+    }
+
     pub(super) fn shared(&self) -> &RoundShared {
         &self.shared
     }
@@ -88,7 +110,7 @@ impl Prober {
         loop {
             tries += 1;
             let mut attempt = ProbeAttempt::start(target, care.patience);
-            let outcome = self.attempt(target, &mut attempt, care).await;
+            let mut outcome = self.attempt(target, &mut attempt, care).await;
             // A target that stays silent for this long is asked with more patience, or not at all.
             let silent =
                 matches!(&outcome, Err(failure) if failure.silent) && target.patience().is_some();
@@ -100,7 +122,15 @@ impl Prober {
                     total: Some(milliseconds(start.elapsed())),
                     ..attempt.phases
                 };
+                let mut speed = None;
+                if care.speed && outcome.is_ok() {
+                    match self.speed(target).await {
+                        Ok(measured) => speed = measured,
+                        Err(wrong) => outcome = Err(wrong),
+                    }
+                }
                 let mut seen = observe(target, outcome, phases, tries);
+                seen.speed = speed;
                 // Waiting once more would not help.
                 seen.silent &= !attempt.is_patient();
                 self.doubt(target, &attempt, &mut seen);
@@ -136,6 +166,7 @@ impl Prober {
                 module,
                 version,
                 sum,
+                ..
             } => {
                 let mut session = ProbeSession::new(&self.shared, target, attempt);
                 let asked = AskedModule {
@@ -190,6 +221,7 @@ fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -
         silent: seen.silent,
         portal_url: seen.portal_url,
         caveat: None,
+        speed: None,
     }
 }
 

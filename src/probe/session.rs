@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::answer::{HttpAnswer, LocationKind, WantedBody, redirect_portal};
-use super::attempt::{ProbeAttempt, within};
+use super::attempt::{Download, ProbeAttempt, within};
 use super::connection::{Connection, RequestParts};
 use super::credentials::Credentials;
 use super::fault::{ProbeFailure, authority, refusal, shown, strip_userinfo};
@@ -70,6 +70,11 @@ impl<'a> ProbeSession<'a> {
     /// Returns the connection, for a later session.
     pub(super) fn give(self) -> Option<Connection> {
         self.line
+    }
+
+    /// Stores the body of the next 200 there, instead of reading its beginning.
+    pub(super) fn download(&mut self, download: Download) {
+        self.attempt.download = Some(download);
     }
 
     /// Requests `url` and follows redirects as go does: not from https to http, and with

@@ -293,6 +293,7 @@ fn target_of(url: &str, version: &str) -> Target {
         module: MODULE.to_owned(),
         version: version.to_owned(),
         sum: None,
+        zip_sum: None,
     });
     target.limits.first_byte = Duration::from_secs(20);
     target.limits.total = Duration::from_secs(20);

@@ -21,6 +21,7 @@ fn target(name: &str) -> Target {
             module: "golang.org/x/text".to_owned(),
             version: "v0.3.0".to_owned(),
             sum: None,
+            zip_sum: None,
         },
         limits: Limits::default(),
         relay: RelayLimits::default(),
@@ -72,6 +73,7 @@ fn observation(name: &str, verdict: Verdict, total: f64) -> Observation {
         silent: false,
         portal_url: None,
         caveat: None,
+        speed: None,
     }
 }
 

@@ -148,6 +148,16 @@ fn targets_are_checked() {
             "sum-without-module",
             "\"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
         ),
+        (
+            "goproxy = \"https://a.b\"\nmodule = \"a.b/c@v1.0.0\"\nzip_sum = \"x\"",
+            "bad-sum",
+            "\"x\"",
+        ),
+        (
+            "goproxy = \"https://a.b\"\nzip_sum = \"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
+            "sum-without-module",
+            "\"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
+        ),
         ("goproxy = \"https://a.b\"\nrelay = 3", "wrong-type", "3"),
         (
             "goproxy = \"https://a.b\"\nrelay = { first_bite = \"20s\" }",

@@ -113,6 +113,7 @@ fn seen(name: &str, up: bool) -> (String, TargetState) {
         silent: false,
         portal_url: None,
         caveat: None,
+        speed: None,
     };
     (name.to_owned(), TargetState { observation, up })
 }

@@ -181,6 +181,7 @@ async fn upper_case_goes_escaped_on_the_wire_and_a_go_mod_without_hash_must_name
             module: module.to_owned(),
             version: "v1.0.0-RC1".to_owned(),
             sum: None,
+            zip_sum: None,
         })
     };
     let seen = probe(&module("git.corp.test/Team/Tools")).await;

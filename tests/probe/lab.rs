@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
+use goroam::gomod::zip::h1_of;
 use goroam::model::{Observation, Proof, SumDb, Target, TargetKind, Verdict};
-use goroam::probe::Prober;
+use goroam::probe::{ProbeOptions, Prober};
 
 use crate::server::{environment, page, target};
 
@@ -49,6 +50,10 @@ fn ca(name: &str) -> PathBuf {
 
 /// A probe that trusts the lab's public CA by SSL_CERT_FILE.
 fn probe(vars: &[(&str, &str)], target: &Target) -> Observation {
+    probe_with(vars, target, ProbeOptions::FIRST)
+}
+
+fn probe_with(vars: &[(&str, &str)], target: &Target, care: ProbeOptions) -> Observation {
     let dir = tempfile::tempdir().unwrap();
     let roots = ca("lab.pem");
     let all: Vec<(&str, &str)> = [("SSL_CERT_FILE", roots.to_str().unwrap())]
@@ -60,7 +65,7 @@ fn probe(vars: &[(&str, &str)], target: &Target) -> Observation {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(prober.probe(target))
+    runtime.block_on(prober.probe_with(target, care))
 }
 
 fn ask(url: &str, module: &str, version: &str) -> Target {
@@ -69,6 +74,7 @@ fn ask(url: &str, module: &str, version: &str) -> Target {
         module: module.to_owned(),
         version: version.to_owned(),
         sum: None,
+        zip_sum: None,
     })
 }
 
@@ -255,6 +261,84 @@ fn every_fault_has_its_verdict() {
     assert_eq!(fault("portal302").verdict, Verdict::Portal);
     let drip = fault("drip:20");
     assert_eq!(drip.verdict, Verdict::Down, "{}", drip.reason);
+}
+
+/// Measures a mirror that serves the lab's tree with this fault.
+fn measure(mode: &str) -> Observation {
+    let (module, version) = ("golang.org/x/term", "v0.3.0");
+    let zip = ca("..").join(format!("tree/corp/{module}/@v/{version}.zip"));
+    let mut target = ask(&format!("http://127.0.0.1:9100/_m/{mode}"), module, version);
+    if let TargetKind::GoProxy { zip_sum, .. } = &mut target.kind {
+        *zip_sum = Some(h1_of(&zip).unwrap());
+    }
+    let care = ProbeOptions {
+        zip: false,
+        patience: None,
+        speed: true,
+    };
+    probe_with(&[], &target, care)
+}
+
+#[test]
+fn a_mirror_with_a_slow_body_loses_against_one_with_a_slow_first_byte() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    let speed = |mode: &str| {
+        let seen = measure(mode);
+        seen.speed.unwrap_or_else(|| panic!("{mode}: {seen:?}"))
+    };
+    let (body, first_byte) = (speed("drip:20000"), speed("slow:0.3"));
+    assert!(
+        body.first_byte < first_byte.first_byte,
+        "{body:?} {first_byte:?}"
+    );
+    assert!(first_byte.first_byte >= 300.0, "{first_byte:?}");
+    // 20 kB/s, on a machine that is busy with other tests.
+    let rate = body.bytes_per_second;
+    assert!((5_000.0..50_000.0).contains(&rate), "{body:?}");
+    assert!(
+        first_byte.expected_ms() * 2.0 < body.expected_ms(),
+        "{body:?} {first_byte:?}"
+    );
+}
+
+#[test]
+fn a_mirror_whose_zip_fails_has_no_speed_and_one_whose_zip_is_wrong_is_not_up() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    for mode in ["trunczip", "stall"] {
+        let seen = measure(mode);
+        assert_eq!(
+            (seen.verdict, seen.speed),
+            (Verdict::Up, None),
+            "{mode}: {}",
+            seen.reason
+        );
+    }
+    for mode in ["503", "404", "reset"] {
+        let seen = measure(mode);
+        assert_eq!(
+            (seen.verdict, seen.speed),
+            (Verdict::Down, None),
+            "{mode}: {}",
+            seen.reason
+        );
+    }
+    for mode in ["badzip", "halfzip"] {
+        let seen = measure(mode);
+        assert_eq!(
+            (seen.verdict, seen.speed),
+            (Verdict::Wrong, None),
+            "{mode}: {}",
+            seen.reason
+        );
+        let start = "zip of golang.org/x/term@v0.3.0: ";
+        assert!(seen.reason.starts_with(start), "{mode}: {}", seen.reason);
+    }
 }
 
 #[test]

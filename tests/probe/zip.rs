@@ -153,6 +153,7 @@ async fn where_its_zip_was_seen_before_it_is_not_asked_for() {
     let known = ProbeOptions {
         zip: false,
         patience: None,
+        speed: false,
     };
     let seen = Prober::new(&environment(dir.path(), &[]))
         .probe_with(&goproxy(server.url("http")), known)
@@ -174,6 +175,7 @@ async fn a_zip_of_an_escaped_name_is_asked_for_as_go_does() {
         module: "git.corp.test/Team/Tools".to_owned(),
         version: "v1.0.0-RC1".to_owned(),
         sum: None,
+        zip_sum: None,
     }))
     .await;
     assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);

@@ -333,6 +333,7 @@ pub fn goproxy(url: impl Into<String>) -> Target {
         module: DEFAULT_MODULE.0.to_owned(),
         version: DEFAULT_MODULE.1.to_owned(),
         sum: Some(DEFAULT_SUM.to_owned()),
+        zip_sum: None,
     })
 }
 

@@ -103,6 +103,7 @@ pub(super) mod fixtures {
             silent: false,
             portal_url: None,
             caveat: None,
+            speed: None,
         }
     }
 

@@ -440,6 +440,7 @@ impl Wizard<'_> {
                 module: DEFAULT_MODULE.0.to_owned(),
                 version: DEFAULT_MODULE.1.to_owned(),
                 sum: Some(DEFAULT_SUM.to_owned()),
+                zip_sum: None,
             },
             limits: Limits {
                 // The user waits, and can ask again.

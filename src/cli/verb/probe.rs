@@ -6,7 +6,7 @@ use crate::cli::args::Json;
 use crate::cli::render::{BAD, BOLD, GOOD, ODD, Page, Sheet, clean, paint, width};
 use crate::cli::{Context, Failure};
 use crate::model::status::TargetStatus;
-use crate::model::{Observation, Phase, Proof, Verdict};
+use crate::model::{Observation, Phase, Proof, Speed, Verdict};
 use anstyle::Style;
 use clap::Args;
 use serde::Serialize;
@@ -39,6 +39,15 @@ struct Probed<'a> {
     portal_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caveat: Option<&'a str>,
+    speed: Option<Measured>,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    #[serde(flatten)]
+    speed: Speed,
+    /// Milliseconds that a typical module would take.
+    expected_ms: f64,
 }
 
 /// Probes the targets and reports the results. A target that is down is a result, not a failure.
@@ -64,6 +73,10 @@ fn report(seen: &[Observation]) -> Report<'_> {
                 tries: seen.tries,
                 portal_url: seen.portal_url.as_deref(),
                 caveat: seen.caveat.as_deref(),
+                speed: seen.speed.map(|speed| Measured {
+                    speed,
+                    expected_ms: speed.expected_ms(),
+                }),
             })
             .collect(),
     }
@@ -105,7 +118,10 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
             Verdict::Portal | Verdict::Wrong => ODD,
             Verdict::Down => BAD,
         };
-        let reason = clean(&seen.reason);
+        let mut reason = clean(&seen.reason);
+        if let Some(speed) = seen.speed {
+            reason += &format!("; {}", rate(speed.bytes_per_second));
+        }
         // A URL that is too long for its column starts on a new line.
         let fits = reason.split_whitespace().all(|word| width(word) <= room);
         let hang = if fits { columns } else { 4 };
@@ -139,6 +155,15 @@ fn cell(ms: Option<f64>) -> String {
     }
 }
 
+/// Formats bytes per second: a mirror is judged by their magnitude.
+fn rate(bytes_per_second: f64) -> String {
+    match bytes_per_second {
+        rate if rate >= 10e6 => format!("{:.0} MB/s", rate / 1e6),
+        rate if rate >= 1e6 => format!("{:.1} MB/s", rate / 1e6),
+        rate => format!("{:.0} kB/s", rate / 1e3),
+    }
+}
+
 fn hints(seen: &[Observation]) -> Vec<String> {
     let portals = || seen.iter().filter(|seen| seen.verdict == Verdict::Portal);
     let url = portals().find_map(|seen| seen.portal_url.as_deref());
@@ -167,7 +192,7 @@ fn hints(seen: &[Observation]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::report;
-    use crate::model::{Observation, Phases, Proof, Verdict};
+    use crate::model::{Observation, Phases, Proof, Speed, Verdict};
 
     #[test]
     fn a_script_finds_the_names_that_status_has() {
@@ -186,6 +211,10 @@ mod tests {
             silent: false,
             portal_url: Some("http://login/".to_owned()),
             caveat: None,
+            speed: Some(Speed {
+                first_byte: 30.0,
+                bytes_per_second: 1e6,
+            }),
         };
         let json = serde_json::to_value(report(&[seen])).unwrap();
         let target = &json["targets"][0];
@@ -194,6 +223,8 @@ mod tests {
         assert_eq!(target["verdict"], "portal");
         assert_eq!(target["ms"]["dns"], 1.5);
         assert_eq!(target["portal_url"], "http://login/");
+        assert_eq!(target["speed"]["bytes_per_second"], 1e6);
+        assert_eq!(target["speed"]["expected_ms"], 530.0);
     }
 }
 
@@ -202,6 +233,7 @@ mod printed {
     use super::probe;
     use crate::cli::render::fixtures::{hotel, page, plain, too_wide};
     use crate::cli::render::{GOOD, paint};
+    use crate::model::Speed;
 
     const HOTEL: &str = "       verdict   dns  connect  tls  first byte  what it proved
 corp   up          1        2    6           3
@@ -222,6 +254,23 @@ cn answers, but not with what go would accept: nothing is fetched from it.
         let text = probe(&hotel(), &page());
         assert_eq!(plain(&text), HOTEL);
         assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn a_measured_speed_stands_behind_what_was_proven() {
+        for (bytes_per_second, shown) in [
+            (523_000.0, "523 kB/s"),
+            (1_250_000.0, "1.2 MB/s"),
+            (88e6, "88 MB/s"),
+        ] {
+            let mut seen = hotel();
+            seen[0].speed = Some(Speed {
+                first_byte: 20.0,
+                bytes_per_second,
+            });
+            let text = plain(&probe(&seen, &page()));
+            assert!(text.contains(&format!("hello@v1.0.0; {shown}\n")), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use super::agent::{LIMIT_KEYS, limits, relay_of_target};
 use super::reader::{Certificate, Section, Text, Value};
-use super::values::{credentials, expand_path, look_alikes, module, pin, proxy_url, sum, web_url};
+use super::values::{
+    credentials, expand_path, go_sum, look_alikes, module, pin, proxy_url, web_url,
+};
 use crate::gomod::sum::check_key;
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{Limits, SumDb, Target, TargetKind};
@@ -19,7 +21,7 @@ const KINDS: [(&str, &str, &[&str]); 7] = [
     (
         "goproxy",
         "\"https://proxy.golang.org\"",
-        &["private", "ca", "pin", "module", "sum", "relay"],
+        &["private", "ca", "pin", "module", "sum", "zip_sum", "relay"],
     ),
     ("sumdb", "\"sum.golang.org\"", &["via", "ca", "pin"]),
     (
@@ -250,17 +252,32 @@ fn goproxy(text: Option<Text<'_>>, table: &Section<'_>) -> Option<TargetKind> {
     let is_default = (&module, &version) == (&default.0, &default.1);
     let given = table.string("sum", "sum = \"h1:…\"");
     let sum = match &given {
-        Some(text) => sum(text),
+        Some(text) => go_sum(text, "`/go.mod` line"),
         None => is_default.then(|| DEFAULT_SUM.to_owned()),
+    };
+    let zip = table.string("zip_sum", "zip_sum = \"h1:…\"");
+    let zip_sum = zip.as_ref().and_then(|text| go_sum(text, "line"));
+    let needs_module = |text: &Text<'_>, message: &str| {
+        if table.key_span("module").is_none() {
+            text.refuse::<()>(
+                "sum-without-module",
+                message,
+                "add the module that this hash belongs to: module = \"path@version\"",
+            );
+        }
     };
     if let (Some(text), Some(sum)) = (given, &sum)
         && sum != DEFAULT_SUM
-        && table.key_span("module").is_none()
     {
-        text.refuse::<()>(
-            "sum-without-module",
+        needs_module(
+            &text,
             "`sum` without `module` refers to golang.org/x/text@v0.3.0, which has a different hash",
-            "add the module that this hash belongs to: module = \"path@version\"",
+        );
+    }
+    if let (Some(text), Some(_)) = (zip, &zip_sum) {
+        needs_module(
+            &text,
+            "`zip_sum` without `module` is the hash of an unknown zip",
         );
     }
     Some(TargetKind::GoProxy {
@@ -268,6 +285,7 @@ fn goproxy(text: Option<Text<'_>>, table: &Section<'_>) -> Option<TargetKind> {
         module,
         version,
         sum,
+        zip_sum,
     })
 }
 

@@ -186,8 +186,8 @@ pub(super) fn pin(text: &Text<'_>) -> Option<Pin> {
     })
 }
 
-/// Parses `h1:` and base64 of 32 bytes, as in go.sum.
-pub(super) fn sum(text: &Text<'_>) -> Option<String> {
+/// Parses `h1:` and base64 of 32 bytes, as in this line of a go.sum.
+pub(super) fn go_sum(text: &Text<'_>, line: &str) -> Option<String> {
     if text
         .value
         .strip_prefix("h1:")
@@ -200,7 +200,7 @@ pub(super) fn sum(text: &Text<'_>) -> Option<String> {
     text.reader.refuse(
         text.error("bad-sum", message)
             .label("h1:, then 44 characters of base64")
-            .help("copy it from the module's `/go.mod` line in a go.sum"),
+            .help(format!("copy it from the module's {line} in a go.sum")),
     )
 }
 
