@@ -125,6 +125,8 @@ pub(crate) enum Cause {
     Late,
     /// A proxy has sent the relay wrong content.
     Incident,
+    /// The targets of a `fastest` were measured, and the choice has to be made again.
+    Measured,
 }
 
 impl Cause {
@@ -141,6 +143,7 @@ impl Cause {
             Cause::PinEnded => "pin ended",
             Cause::Late => "late answer",
             Cause::Incident => "incident",
+            Cause::Measured => "measured",
         }
     }
 
@@ -150,7 +153,12 @@ impl Cause {
     pub(crate) fn is_fresh(self) -> bool {
         !matches!(
             self,
-            Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late | Cause::Incident
+            Cause::Recheck
+                | Cause::Drift
+                | Cause::PinEnded
+                | Cause::Late
+                | Cause::Incident
+                | Cause::Measured
         )
     }
 

@@ -11,7 +11,7 @@ use super::drift::{self, Present, managed};
 use super::error::Error;
 use super::round::{PreparedTurn, Probed, ground, millis, prepare_write};
 use super::session::Session;
-use super::{clock, targets};
+use super::{clock, fastest, targets};
 use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError};
 use crate::gomod::sum::sha256_hex;
 use crate::model::mask::mask;
@@ -96,6 +96,11 @@ impl Session {
             &entry.report,
             &self.loaded.policy,
         );
+        if let Some(decision) = &entry.decision {
+            let (snapshot, report) = (&entry.snapshot, &entry.report);
+            let policy = &self.loaded.policy;
+            fastest::note_round(&mut self.memory, snapshot, decision, report, policy);
+        }
         self.remember(&entry, &why);
         if let Some(memory) = kept {
             let status = self.status_of(&entry.snapshot, &present);

@@ -15,6 +15,7 @@ mod clock;
 pub mod command;
 mod drift;
 pub mod error;
+mod fastest;
 mod finish;
 mod gofacts;
 mod handover;

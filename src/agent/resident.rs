@@ -1,6 +1,7 @@
 //! The state of the running agent, and how it handles each event.
 
 mod foreign_writes;
+mod measuring;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,6 +18,7 @@ use super::binary_update::BinaryUpdate;
 use super::clock::{self, Absence, Backoff, Timers, due, is_there, jitter};
 use super::command::{Answer, Cause, Command, Reply};
 use super::error::Error;
+use super::fastest::SpeedMeasurement;
 use super::policy_file::{self, is_gone, load_policy};
 use super::prefetch::MirrorPrefetch;
 use super::relay::RelayControl;
@@ -80,6 +82,8 @@ pub(super) struct Agent {
     pub(super) prefetch: MirrorPrefetch,
     /// Targets that are waited for in the background.
     pub(super) late: LateTargets,
+    /// Measures the targets of a `fastest` in the background.
+    pub(super) speeds: SpeedMeasurement,
     policy_away: Absence,
     env_file_away: Absence,
 }
@@ -129,6 +133,7 @@ impl Agent {
             update,
             prefetch: MirrorPrefetch::default(),
             late: LateTargets::default(),
+            speeds: SpeedMeasurement::default(),
             policy_away: Absence::at_start(is_refused && !is_there(&session.paths.policy)),
             env_file_away: Absence::default(),
             session,
@@ -257,6 +262,9 @@ impl Agent {
         self.schedule();
         self.prefetch
             .after_turn(&self.session, &self.snapshot, has_failed);
+        if !work.dry_run && !has_failed {
+            self.measure_if_due();
+        }
         let status = self.publish_status();
         let reply = match result {
             Ok(mut report) => {
@@ -328,7 +336,7 @@ impl Agent {
         }
         self.doubtful_rounds = 0;
         self.prefetch.stop();
-        self.late.drop_all();
+        self.drop_background();
         self.use_what_is_known().await;
         self.begin(if slept { Cause::Wake } else { Cause::Network });
     }
@@ -610,7 +618,7 @@ impl Agent {
                         let snapshot = self.survey();
                         let changes = Change::between(&self.snapshot, &snapshot);
                         if changes.iter().any(|change| change.major) {
-                            self.late.drop_all();
+                            self.drop_background();
                         }
                         Change::add(changes, &mut self.changes);
                         self.snapshot = snapshot;
@@ -667,7 +675,7 @@ impl Agent {
     /// Does nothing without a command until `once`, `use` or `auto`.
     fn rest(&mut self) {
         self.session.memory.paused = true;
-        self.late.drop_all();
+        self.drop_background();
         self.prefetch.stop();
         let saved = self.session.save_memory();
         self.turn_trouble = saved.err().map(|error| error.to_string());
@@ -715,6 +723,7 @@ impl Agent {
                     session.loaded = loaded.into();
                     session.go = None;
                     self.late.drop_all();
+                    self.speeds.stop();
                     self.settle_relay();
                     self.begin(Cause::Policy);
                 }

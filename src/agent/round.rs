@@ -13,6 +13,7 @@ use tracing::debug;
 use super::command::{Answer, Cause, Reply};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
+use super::fastest;
 use super::gofacts::GoFacts;
 use super::policy_file::Loaded;
 use super::relay::Relayed;
@@ -55,8 +56,6 @@ pub(crate) struct Input {
     pub(crate) late: BTreeMap<String, Observation>,
     /// The URL of the agent's relay.
     pub(crate) relay: Option<String>,
-    /// The chain that the relay walks.
-    pub(crate) relayed: Option<String>,
 }
 
 /// The result of a round's probes.
@@ -130,14 +129,14 @@ impl PreparedTurn {
 
 /// Probes, decides, plans, and prepares the file.
 pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Error> {
-    let (go, present) = ground(&input).await?;
+    let (go, _) = ground(&input).await?;
     let mut ms = BTreeMap::new();
     let mut since = Instant::now();
     let mut lap = |step: &str| {
         ms.insert(step.to_owned(), millis(since.elapsed()));
         since = Instant::now();
     };
-    let probed = probe_and_decide(&input, &go, &present).await?;
+    let probed = probe_and_decide(&input, &go).await?;
     lap("probe");
     // A value that was set by hand while the probes were under way counts.
     let mut turn = PreparedTurn::of(input, go, probed, write).await?;
@@ -160,7 +159,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Err
                 // During a move between networks nothing is up anywhere: ask once more before
                 // acting on it.
                 drop(turn.prepared.take());
-                let probed = probe_and_decide(&turn.input, &turn.go, &turn.present).await?;
+                let probed = probe_and_decide(&turn.input, &turn.go).await?;
                 turn = PreparedTurn::of(turn.input, turn.go, probed, write).await?;
             }
         }
@@ -216,7 +215,7 @@ pub(crate) async fn prepare_write(
     Ok(Some(prepared))
 }
 
-async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Result<Probed, Error> {
+async fn probe_and_decide(input: &Input, go: &GoFacts) -> Result<Probed, Error> {
     let policy = &input.loaded.policy;
     let pinned = input.pinned.as_deref();
     let prober = Prober::like(&input.env, &go.manner());
@@ -228,13 +227,14 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
     let (mut started, mut silent, mut waited) =
         <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
     let mut running = FuturesUnordered::new();
-    let in_force = input.in_force(present);
+    let record = input.memory.fastest_record(same_stay, &input.snapshot);
+    let known = fastest::known(record, policy);
     loop {
         let facts = |seen| DecisionFacts {
             snapshot: &input.snapshot,
             seen,
             env: &input.env,
-            present: &in_force,
+            fastest: &known,
         };
         if let Some(decision) = decide(policy, facts(&seen), pinned) {
             // Checks whether the decision would differ if the silent targets answered.
@@ -303,18 +303,6 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
 }
 
 impl Input {
-    /// The values in force as a decision compares them: with the chain in the place of the relay.
-    fn in_force(&self, present: &Present) -> BTreeMap<String, String> {
-        let mut values = present.values.clone();
-        if let (Some(url), Some(chain)) = (&self.relay, &self.relayed)
-            && let Some(value) = values.get_mut("GOPROXY")
-            && value.starts_with(url)
-        {
-            value.clone_from(chain);
-        }
-        values
-    }
-
     /// Returns the observation of a target that need not be asked: the agent waits for it in the
     /// background, or it has just answered.
     fn known(&self, target: &Target) -> Option<Observation> {
@@ -434,19 +422,40 @@ pub(crate) fn millis(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
 }
 
-/// Returns the decision for the profile in force, without a probe; `None` if the fastest target has
-/// to be found.
-pub(crate) fn current_decision(input: &Input) -> Option<Decision> {
-    let name = input.memory.profile.as_deref()?;
+/// Returns the decision for a profile without a probe: a `fastest` is the target that was last in
+/// use here. `None` if that has to be found.
+fn decision_without_probe(input: &Input, profile: &str) -> Option<Decision> {
+    let policy = &input.loaded.policy;
+    let record = input.memory.fastest_record(true, &input.snapshot);
+    let known = fastest::known(record, policy);
+    let seen = known.standing.iter().map(|name| {
+        let observation = Observation {
+            target: name.clone(),
+            verdict: Verdict::Up,
+            ..Observation::default()
+        };
+        (
+            name.clone(),
+            TargetState {
+                observation,
+                up: true,
+            },
+        )
+    });
     let facts = DecisionFacts {
         snapshot: &input.snapshot,
-        seen: &BTreeMap::new(),
+        seen: &seen.collect(),
         env: &input.env,
-        present: &BTreeMap::new(),
+        fastest: &known,
     };
-    let mut decision = decide(&input.loaded.policy, facts, Some(name))?;
+    let mut decision = decide(policy, facts, Some(profile))?;
     decision.pinned = input.pinned.is_some();
     Some(decision)
+}
+
+/// Returns the decision for the profile in force.
+pub(crate) fn current_decision(input: &Input) -> Option<Decision> {
+    decision_without_probe(input, input.memory.profile.as_deref()?)
 }
 
 /// Returns the last decision on this network, if it differs from the one in force and may be used
@@ -461,16 +470,7 @@ pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
     {
         return None;
     }
-    // `None` if the fastest target has to be found; the round does that.
-    let facts = DecisionFacts {
-        snapshot: &input.snapshot,
-        seen: &BTreeMap::new(),
-        env: &input.env,
-        present: &BTreeMap::new(),
-    };
-    let mut decision = decide(&input.loaded.policy, facts, Some(&profile.name))?;
-    decision.pinned = false;
-    Some(decision)
+    decision_without_probe(input, &profile.name)
 }
 
 /// Prepares the file for a known decision.

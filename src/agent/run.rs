@@ -130,6 +130,7 @@ pub async fn run(
             hint = agent.watcher.next() => Event::Hint(hint),
             incidents = agent.relay.incidents() => Event::Incidents(incidents),
             seen = agent.late.next() => Event::Late(Box::new(seen)),
+            seen = agent.speeds.next() => Event::Measured(seen),
             ready = RoundInProgress::next(&mut agent.work) => Event::Done(Box::new(ready)),
             () = until(agent.timers.next()) => Event::Time,
             () = until(heartbeat.beat) => Event::Beat,
@@ -172,6 +173,7 @@ pub async fn run(
             Event::Done(ready) => agent.done(*ready).await,
             Event::Late(seen) => agent.answered_late(*seen),
             Event::Incidents(incidents) => agent.note_incidents(&incidents),
+            Event::Measured(seen) => agent.measured(seen),
             Event::Time => agent.time().await,
             Event::CheckBinary => {
                 agent
@@ -192,6 +194,7 @@ enum Event {
     Done(Box<Result<PreparedTurn, Error>>),
     Late(Box<Observation>),
     Incidents(Vec<Incident>),
+    Measured(Vec<Observation>),
     Time,
     Beat,
     CheckBinary,

@@ -484,10 +484,6 @@ impl Session {
             waiting: BTreeSet::new(),
             late: BTreeMap::new(),
             relay: self.relay.clone(),
-            relayed: self
-                .relayed
-                .as_ref()
-                .map(|relayed| relayed.goproxy().to_owned()),
         })
     }
 

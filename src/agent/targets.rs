@@ -34,7 +34,12 @@ pub(crate) fn same_stay(memory: &Memory, cause: Cause, snapshot: &Snapshot) -> b
     match cause {
         Cause::Network | Cause::Wake | Cause::Policy => false,
         Cause::Start | Cause::Asked => memory.snapshot.identity() == snapshot.identity(),
-        Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late | Cause::Incident => true,
+        Cause::Recheck
+        | Cause::Drift
+        | Cause::PinEnded
+        | Cause::Late
+        | Cause::Incident
+        | Cause::Measured => true,
     }
 }
 
@@ -51,10 +56,15 @@ pub(crate) fn care(
         None => here,
     };
     let is_known = |mark| marks.is_some_and(|marks| marks.contains(&mark));
+    let was_wrong = |mark| {
+        let record = memory.fastest_record(same_stay, snapshot);
+        record.is_some_and(|record| record.wrong.contains(&mark))
+    };
     ProbeOptions {
         zip: !mark(target).is_none_or(is_known),
-        speed: false,
         patience: None,
+        // Its small files may be right all the time.
+        speed: mark(target).is_some_and(was_wrong),
     }
 }
 
@@ -76,6 +86,7 @@ pub(crate) fn note_round(
 ) {
     if !same_stay(memory, cause, snapshot) {
         memory.zips_here = BTreeSet::new();
+        memory.fastest_here = Default::default();
         memory.waited = BTreeSet::new();
     }
     let mut marks = match snapshot.identity() {
@@ -114,7 +125,7 @@ pub(crate) fn note_round(
 
 /// Identifies a proxy and the module that it is asked for, as a short text that reveals neither; it
 /// differs for another URL or another module.
-fn mark(target: &Target) -> Option<String> {
+pub(super) fn mark(target: &Target) -> Option<String> {
     let TargetKind::GoProxy {
         url,
         module,

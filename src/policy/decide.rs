@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::{DecisionFacts, Trace, evaluate, open_targets};
+use super::fastest::{self, FastestChoice};
 use super::profile::{EnvValue, Policy, Profile};
 use crate::model::Truth;
 
@@ -28,6 +29,9 @@ pub struct Decision {
     pub pinned: bool,
     /// The variables it sets: `fastest` is resolved, `${…}` is not expanded yet.
     pub env: BTreeMap<String, String>,
+    /// The target that its `fastest` resolves to, if it names several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fastest: Option<FastestChoice>,
     /// Every profile in order, with every condition, its value and the evidence.
     pub considered: Vec<Considered>,
     /// How it weakens verification; empty: it does not.
@@ -67,10 +71,12 @@ pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
     let open = asked
         .into_iter()
         .filter(|name| !facts.seen.contains_key(*name));
+    let (env, fastest) = resolve_env(policy, profile, facts)?;
     Some(Decision {
         profile: profile.name.clone(),
         pinned: by_hand.is_some(),
-        env: resolve_env(policy, profile, facts)?,
+        env,
+        fastest,
         considered,
         loosens: profile.loosens.clone(),
         accept_unauthenticated: profile.accept_unauthenticated,
@@ -87,7 +93,7 @@ fn by_hand<'p>(policy: &'p Policy, pinned: Option<&str>) -> Option<&'p Profile> 
 pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     if let Some(profile) = by_hand(policy, pinned) {
-        want_fastest(profile, facts, &mut names);
+        fastest::want(profile, facts, &mut names);
         return names;
     }
     for profile in &policy.profiles {
@@ -96,7 +102,7 @@ pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
         if value == Truth::False {
             continue;
         }
-        want_fastest(profile, facts, &mut names);
+        fastest::want(profile, facts, &mut names);
         if value == Truth::True {
             break;
         }
@@ -105,81 +111,39 @@ pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
     names
 }
 
-/// The present choice is kept if it is at most this factor slower than the fastest.
-const NEAR: f64 = 1.3;
-
-/// Adds the targets that a `fastest` still waits for. All probes started at the same time, so the
-/// first target that is up is the fastest: as soon as one is up, the others are not waited for.
-fn want_fastest(profile: &Profile, facts: DecisionFacts<'_>, names: &mut BTreeSet<String>) {
-    let is_up = |name: &String| facts.seen.get(name).is_some_and(|seen| seen.up);
-    for value in profile.env.values() {
-        if let EnvValue::Fastest { of, .. } = value
-            && !of.iter().any(is_up)
-        {
-            let open = of.iter().filter(|name| !facts.seen.contains_key(*name));
-            names.extend(open.cloned());
-        }
-    }
-}
-
-/// Returns the profile's variables; `None` while a `fastest` is undecided.
+/// Returns the profile's variables and the choice of its `fastest`; `None` while that is undecided.
 fn resolve_env(
     policy: &Policy,
     profile: &Profile,
     facts: DecisionFacts<'_>,
-) -> Option<BTreeMap<String, String>> {
+) -> Option<(BTreeMap<String, String>, Option<FastestChoice>)> {
     let mut open = BTreeSet::new();
-    want_fastest(profile, facts, &mut open);
+    fastest::want(profile, facts, &mut open);
     if !open.is_empty() {
         return None;
     }
+    let chosen = profile
+        .fastest()
+        .and_then(|of| fastest::choose(policy, of, facts));
+    let url = || {
+        let target = policy.targets.get(&chosen.as_ref()?.target)?;
+        target.hop_url()
+    };
+    let is_chosen = profile.fastest().is_some_and(|of| of.len() > 1);
     let env = profile.env.iter().map(|(name, value)| {
         let text = match value {
             EnvValue::Text(text) => text.clone(),
             EnvValue::Fastest {
-                of,
-                then,
-                separator,
-            } => {
-                let url = fastest_url(policy, of, facts, facts.present.get(name));
-                match (url, then) {
-                    (Some(url), Some(then)) => format!("{url}{separator}{then}"),
-                    (None, Some(then)) => then.clone(),
-                    (Some(url), None) => url,
-                    (None, None) => "off".to_owned(),
-                }
-            }
+                then, separator, ..
+            } => match (url(), then) {
+                (Some(url), Some(then)) => format!("{url}{separator}{then}"),
+                (None, Some(then)) => then.clone(),
+                (Some(url), None) => url,
+                (None, None) => "off".to_owned(),
+            },
         };
         (name.clone(), text)
     });
-    Some(BTreeMap::from_iter(env))
-}
-
-fn fastest_url(
-    policy: &Policy,
-    of: &[String],
-    facts: DecisionFacts<'_>,
-    present: Option<&String>,
-) -> Option<String> {
-    let time = |name: &String| -> Option<f64> {
-        let seen = facts.seen.get(name).filter(|seen| seen.up)?;
-        seen.observation.phases.total
-    };
-    let url = |name: &String| policy.targets.get(name)?.hop_url();
-    let in_force = |name: &String| {
-        let rest = present?.strip_prefix(&url(name)?)?;
-        Some(rest.is_empty() || rest.starts_with([',', '|']))
-    };
-    let timed = of.iter().filter_map(|name| Some((time(name)?, name)));
-    let best = timed.min_by(|(a, _), (b, _)| a.total_cmp(b));
-    let kept = best.and_then(|(best, _)| {
-        let near = |name: &String| time(name).is_some_and(|time| time <= best * NEAR);
-        of.iter()
-            .find(|name| in_force(name) == Some(true) && near(name))
-    });
-    // If none is up, the first proxy in the list is as good a guess as any: the user put it first.
-    // A mirror that is not up is known to be absent.
-    let is_remote = |name: &&String| policy.targets.get(*name).is_some_and(|one| !one.is_local());
-    let guess = of.iter().find(is_remote);
-    kept.or(best.map(|(_, name)| name)).or(guess).and_then(url)
+    let env = BTreeMap::from_iter(env);
+    Some((env, chosen.filter(|_| is_chosen)))
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::profile::{Condition, Policy};
+use super::speeds::FastestFacts;
 use crate::environment::Environment;
 use crate::model::pattern::glob_match;
 use crate::model::{Link, Observation, Proof, Snapshot, Truth, Verdict};
@@ -272,9 +273,8 @@ pub struct DecisionFacts<'a> {
     pub seen: &'a BTreeMap<String, TargetState>,
     /// The environment of the agent.
     pub env: &'a Environment,
-    /// The present value of each variable, so that `fastest` keeps its choice among almost equal
-    /// ones.
-    pub present: &'a BTreeMap<String, String>,
+    /// What is known of the targets of a `fastest` here.
+    pub fastest: &'a FastestFacts,
 }
 
 /// A condition, its value and the evidence.

@@ -12,6 +12,7 @@ pub mod decide;
 mod evaluate;
 pub mod expand;
 pub mod explain;
+mod fastest;
 pub mod file;
 pub mod finding;
 mod goflags;
@@ -21,14 +22,17 @@ mod lint;
 mod loosen;
 pub mod profile;
 pub mod settle;
+mod speeds;
 pub mod templates;
 mod variables;
 
 pub use decide::{Considered, Decision, decide, needed};
 pub use evaluate::{DecisionFacts, TargetState, Trace};
+pub use fastest::FastestChoice;
 pub use finding::{Label, PolicyFinding, Severity};
 pub use goflags::{without_mod, words as goflags_words};
 pub use grammar::check_value;
 pub use profile::{
     AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, RelaySettings,
 };
+pub use speeds::{FastestFacts, SpeedRound};

@@ -17,6 +17,7 @@ use super::journal::Mark;
 use crate::model::status::{Drift, Pinned, Switch};
 use crate::model::{EnvText, NetworkId, Observation, Snapshot};
 use crate::paths::exact;
+use crate::policy::SpeedRound;
 
 /// Some hundred networks and targets take some hundred KiB.
 const MOST_BYTES: u64 = 16 << 20;
@@ -74,6 +75,10 @@ pub struct Memory {
     pub zips: BTreeMap<NetworkId, BTreeSet<String>>,
     /// The same on this network, if nothing identifies it.
     pub zips_here: BTreeSet<String>,
+    /// What is known of the targets of a `fastest` on each network.
+    pub fastest: BTreeMap<NetworkId, FastestRecord>,
+    /// The same on this network, if nothing identifies it.
+    pub fastest_here: FastestRecord,
     /// The targets that were waited for on this network without an answer.
     pub waited: BTreeSet<String>,
     /// What goroam last wrote.
@@ -94,8 +99,26 @@ pub struct Memory {
     pub switches: Vec<Switch>,
 }
 
+/// What is known of the targets of a `fastest` on one network. Each is named by a short text that
+/// differs for another URL.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FastestRecord {
+    /// The target in use since the last turn.
+    pub standing: Option<String>,
+    /// The last measurements since it is in use, newest last.
+    pub rounds: Vec<SpeedRound>,
+    /// When the newest one ended.
+    pub measured: Option<Timestamp>,
+    /// The targets whose zip was wrong when it was last fetched.
+    pub wrong: BTreeSet<String>,
+}
+
 /// The number of switches that are remembered for a quick view; the journal has all of them.
 pub const MOST_SWITCHES: usize = 12;
+
+/// The number of networks whose [`FastestRecord`] is remembered.
+const MOST_RECORDS: usize = 64;
 
 /// The maximum number of links, addresses of each, routes and rules that are remembered of the last
 /// network.
@@ -106,6 +129,28 @@ impl Memory {
     /// found by comparing two of these.
     pub fn network(snapshot: &Snapshot) -> Snapshot {
         snapshot.trimmed(MOST_OF_A_NETWORK).0
+    }
+
+    /// Returns what is known of the targets of a `fastest` on a network. `same_stay`: it is the
+    /// network of the last turn.
+    pub fn fastest_record(&self, same_stay: bool, snapshot: &Snapshot) -> Option<&FastestRecord> {
+        match snapshot.identity() {
+            Some(network) => self.fastest.get(&network),
+            None => Some(&self.fastest_here).filter(|_| same_stay),
+        }
+    }
+
+    /// Returns the same for the network of this turn, to be added to.
+    pub fn fastest_record_mut(&mut self, snapshot: &Snapshot) -> &mut FastestRecord {
+        let Some(network) = snapshot.identity() else {
+            return &mut self.fastest_here;
+        };
+        let (records, networks) = (&mut self.fastest, &self.networks);
+        if !records.contains_key(&network) && records.len() >= MOST_RECORDS {
+            records.retain(|one, _| networks.contains_key(one));
+            while records.len() >= MOST_RECORDS && records.pop_first().is_some() {}
+        }
+        records.entry(network).or_default()
     }
 
     /// Returns what the journal must hold; of an older goroam only its last turn is known.

@@ -18,6 +18,8 @@ mod server;
 mod drift;
 #[cfg(target_os = "linux")]
 mod evidence;
+#[cfg(target_os = "linux")]
+mod fastest;
 mod places;
 mod relay;
 mod resident;

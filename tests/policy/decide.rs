@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use goroam::environment::Environment;
 use goroam::model::{
     Limits, Link, LinkKind, Observation, Phases, Proof, RelayLimits, Resolver, Route, RouteKind,
-    Snapshot, Target, TargetKind, Truth, Verdict,
+    Snapshot, Speed, Target, TargetKind, Truth, Verdict,
 };
 use goroam::policy::{
-    AgentSettings, Condition, DecisionFacts, EnvValue, Policy, Profile, TargetState, decide, needed,
+    AgentSettings, Condition, DecisionFacts, EnvValue, FastestFacts, Policy, Profile, SpeedRound,
+    TargetState, decide, needed,
 };
 use proptest::prelude::*;
 
@@ -129,7 +130,7 @@ fn office() -> Snapshot {
 struct World {
     snapshot: Snapshot,
     env: Environment,
-    present: BTreeMap<String, String>,
+    fastest: FastestFacts,
 }
 
 impl World {
@@ -138,7 +139,7 @@ impl World {
         World {
             snapshot,
             env,
-            present: BTreeMap::new(),
+            fastest: FastestFacts::default(),
         }
     }
 
@@ -147,7 +148,7 @@ impl World {
             snapshot: &self.snapshot,
             seen,
             env: &self.env,
-            present: &self.present,
+            fastest: &self.fastest,
         }
     }
 }
@@ -307,8 +308,8 @@ fn the_first_of_the_fastest_targets_that_is_up_settles_it() {
     assert_eq!(decision.env["GOPROXY"], "https://b.example|direct");
 }
 
-#[test]
-fn near_equals_do_not_flap() {
+/// Chooses among b and c.
+fn fastest_of_two() -> Policy {
     let mut fast = profile("restricted", Condition::Always);
     fast.env.insert(
         "GOPROXY".to_owned(),
@@ -318,30 +319,140 @@ fn near_equals_do_not_flap() {
             separator: ',',
         },
     );
-    let policy = policy(vec![fast]);
+    policy(vec![fast])
+}
+
+/// One measurement of b and c, in milliseconds for a typical module.
+fn round(b: Option<f64>, c: Option<f64>) -> SpeedRound {
+    SpeedRound::from([("b".to_owned(), b), ("c".to_owned(), c)])
+}
+
+/// What is chosen where c is in use, after these measurements.
+fn chosen(rounds: Vec<SpeedRound>, answers: &[(&str, Verdict)]) -> (String, String) {
     let mut world = World::at(office());
-    world
-        .present
-        .insert("GOPROXY".to_owned(), "https://c.example".to_owned());
-    let answers = |b: f64, c: f64| -> BTreeMap<String, TargetState> {
-        [("b", b), ("c", c)]
-            .map(|(name, total)| {
-                let observation = observation(name, Verdict::Up, total);
-                (
-                    name.to_owned(),
-                    TargetState {
-                        observation,
-                        up: true,
-                    },
-                )
-            })
-            .into()
+    world.fastest = FastestFacts {
+        standing: Some("c".to_owned()),
+        rounds,
     };
-    let chosen = |seen: &BTreeMap<String, TargetState>| {
-        decide(&policy, world.facts(seen), None).unwrap().env["GOPROXY"].clone()
-    };
-    assert_eq!(chosen(&answers(10.0, 12.0)), "https://c.example");
-    assert_eq!(chosen(&answers(10.0, 14.0)), "https://b.example");
+    let seen = seen(answers);
+    let decision = decide(&fastest_of_two(), world.facts(&seen), None).unwrap();
+    let choice = decision.fastest.unwrap();
+    let url = format!("https://{}.example", choice.target);
+    assert_eq!(decision.env["GOPROXY"], url);
+    (choice.target, choice.reason)
+}
+
+const BOTH_UP: [(&str, Verdict); 2] = [("b", Verdict::Up), ("c", Verdict::Up)];
+
+#[test]
+fn the_mirror_in_use_is_waited_for_and_kept_until_another_is_clearly_faster_twice() {
+    let policy = fastest_of_two();
+    let mut world = World::at(office());
+    world.fastest.standing = Some("c".to_owned());
+    let b_alone = seen(&BOTH_UP[..1]);
+    assert_eq!(decide(&policy, world.facts(&b_alone), None), None);
+    let wanted = needed(&policy, world.facts(&b_alone), None);
+    assert_eq!(wanted, BTreeSet::from(["c".to_owned()]));
+
+    let clear = || round(Some(600.0), Some(1000.0));
+    for (rounds, target, reason) in [
+        (vec![], "c", "kept; not measured yet"),
+        (
+            vec![clear()],
+            "c",
+            "kept; b would be faster by 40 %, seen once",
+        ),
+        (
+            vec![clear(), clear()],
+            "b",
+            "faster than c by 40 %, seen twice",
+        ),
+        // Not in a row.
+        (
+            vec![clear(), round(Some(700.0), Some(1000.0))],
+            "c",
+            "kept; no other is clearly faster",
+        ),
+        (
+            vec![round(Some(700.0), Some(1000.0)), clear()],
+            "c",
+            "kept; b would be faster by 40 %, seen once",
+        ),
+        // Ten times as fast, but nobody notices.
+        (
+            vec![round(Some(5.0), Some(50.0)); 2],
+            "c",
+            "kept; no other is clearly faster",
+        ),
+        (
+            vec![round(Some(9000.0), None); 2],
+            "b",
+            "faster than c, seen twice",
+        ),
+        (
+            vec![round(None, Some(90_000.0)); 2],
+            "c",
+            "kept; no other is clearly faster",
+        ),
+        (
+            vec![round(None, None); 2],
+            "c",
+            "kept; no other is clearly faster",
+        ),
+    ] {
+        let found = chosen(rounds, &BOTH_UP);
+        assert_eq!(found, (target.to_owned(), reason.to_owned()));
+    }
+}
+
+#[test]
+fn a_mirror_that_is_down_or_wrong_is_left_at_once_and_never_chosen() {
+    for verdict in [Verdict::Down, Verdict::Wrong, Verdict::Portal] {
+        // It was the faster one.
+        let rounds = vec![round(Some(1000.0), Some(10.0)); 2];
+        let found = chosen(rounds, &[("b", Verdict::Up), ("c", verdict)]);
+        let reason = format!("because c is {verdict}");
+        assert_eq!(found, ("b".to_owned(), reason));
+        let rounds = vec![round(Some(10.0), Some(1000.0)); 2];
+        let found = chosen(rounds, &[("b", verdict), ("c", Verdict::Up)]);
+        assert_eq!(found.0, "c");
+    }
+    let world = World::at(office());
+    let wrong = seen(&[("b", Verdict::Wrong), ("c", Verdict::Wrong)]);
+    let decision = decide(&fastest_of_two(), world.facts(&wrong), None).unwrap();
+    assert_eq!(
+        (&decision.env["GOPROXY"][..], decision.fastest),
+        ("off", None)
+    );
+}
+
+proptest! {
+    #[test]
+    fn noise_of_20_percent_never_changes_the_choice(
+        size in 1.0..100_000.0_f64,
+        noise in proptest::collection::vec((0.8..=1.2_f64, 0.8..=1.2_f64), 1..40),
+    ) {
+        let rounds = noise.iter().map(|(b, c)| round(Some(size * b), Some(size * c)));
+        let rounds = Vec::from_iter(rounds);
+        for pair in rounds.windows(2.min(rounds.len())) {
+            prop_assert_eq!(chosen(pair.to_vec(), &BOTH_UP).0, "c");
+        }
+    }
+
+    #[test]
+    fn noise_of_20_percent_in_each_part_of_a_measurement_never_makes_a_clear_gain(
+        first_byte in 0.1..10_000.0_f64,
+        bytes_per_second in 1e3..1e9_f64,
+        noise in (0.8..=1.2_f64, 0.8..=1.2_f64, 0.8..=1.2_f64, 0.8..=1.2_f64),
+    ) {
+        let speed = |(latency, rate): (f64, f64)| Speed {
+            first_byte: first_byte * latency,
+            bytes_per_second: bytes_per_second * rate,
+        };
+        let [b, c] = [(noise.0, noise.1), (noise.2, noise.3)].map(|noise| speed(noise).expected_ms());
+        let rounds = vec![round(Some(b), Some(c)); 2];
+        prop_assert_eq!(chosen(rounds, &BOTH_UP).0, "c");
+    }
 }
 
 #[test]

@@ -34,9 +34,13 @@ listening = \"127.0.0.1:1\"
 name = \"local\"
 when = { up = \"local\" }
 env = { GOPROXY = \"direct\" }
+[target.here]
+mirror = \"~/here\"
+[target.there]
+mirror = \"~/there\"
 [[profile]]
 name = \"offline\"
-env = { GOPROXY = \"off\" }
+env = { GOPROXY = { fastest = [\"here\", \"there\"], then = \"off\" } }
 ";
 
 const NEEDS_A_MODULE: &str = "module example.test/app
@@ -152,6 +156,7 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
     user.write(".config/goroam/goroam.toml", POLICY);
     user.write("app/go.mod", NEEDS_A_MODULE);
     user.write("app/a.go", "package app\n");
+    user.write("here/example.test/a/@v/v1.0.0.zip", "PK\x05\x06");
     let answers = [
         ("once --dry-run --json", 0),
         ("once --json", 0),

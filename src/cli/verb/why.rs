@@ -133,6 +133,10 @@ fn closing(report: &WhyReport) -> String {
     if let Some(from) = &report.from {
         sentences.push(format!("Modules come from {}.", clean(from)));
     }
+    if let Some(fastest) = &decision.fastest {
+        let [target, reason] = [clean(&fastest.target), clean(&fastest.reason)];
+        sentences.push(format!("Fastest: {target}, {reason}."));
+    }
     if let Some(ms) = report.decided_ms {
         let took = duration(ms);
         sentences.push(match report.changes.first() {
@@ -153,6 +157,7 @@ fn closing(report: &WhyReport) -> String {
 mod tests {
     use super::why;
     use crate::cli::render::fixtures::{page, plain, too_wide, why_office};
+    use crate::policy::FastestChoice;
 
     #[test]
     fn the_chosen_one_comes_first_with_its_evidence() {
@@ -174,6 +179,20 @@ not waited for. Turn 481 in the journal.
 "
         );
         assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn the_choice_among_mirrors_is_said_with_its_reason() {
+        let mut report = why_office();
+        report.decision.fastest = Some(FastestChoice {
+            target: "io".to_owned(),
+            reason: "kept; cn would be faster by 40 %, seen once".to_owned(),
+        });
+        let text = plain(&why(&report, &page())).replace('\n', " ");
+        assert!(
+            text.contains(" Fastest: io, kept; cn would be faster by 40 %, seen once. Decided "),
+            "{text}"
+        );
     }
 
     #[test]
