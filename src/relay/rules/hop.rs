@@ -48,7 +48,7 @@ impl fmt::Display for HopClass {
             HopClass::Local => "local",
             HopClass::Public => "public",
             HopClass::Private => "private",
-            HopClass::Gatekeeper => "gatekeeper",
+            HopClass::Gatekeeper => "unknown",
         })
     }
 }

@@ -3,7 +3,8 @@
 //! (`cmd/go/internal/web/api.go`, `HTTPError`).
 
 use super::course::Verdict;
-use super::hop::RelayHop;
+use super::hop::{Failure, FailureKind, RelayHop};
+use crate::model::chain::Separator;
 
 /// Lines and bytes that go prints at most.
 const MOST_LINES: usize = 8;
@@ -49,11 +50,22 @@ impl Refusal {
                 });
                 Some(Refusal {
                     status: 502,
-                    text: lines(each),
+                    text: lines(each.chain(kept_back(failures, hops))),
                 })
             }
         }
     }
+}
+
+/// Why the hops behind the last one that failed were not asked: people expect that they are.
+fn kept_back(failures: &[(usize, Failure)], hops: &[RelayHop]) -> Option<String> {
+    let (last, failure) = failures.iter().max_by_key(|(hop, _)| *hop)?;
+    let hop = hops.get(*last)?;
+    let next = hops.get(last + 1).filter(|next| !next.is_own)?;
+    let is_answer = failure.kind == FailureKind::Refused;
+    let stops = hop.then == Some(Separator::Comma) && (is_answer || !hop.outage_moves_on());
+    let (hop, next) = (&hop.name, &next.name);
+    stops.then(|| format!("the comma after {hop} keeps {next} from being asked"))
 }
 
 /// Joins lines so that go prints all of them: bounded, printable, none empty.
@@ -87,19 +99,40 @@ fn shortened(line: String) -> String {
 mod tests {
     use super::*;
     use crate::model::chain::HopKind;
-    use crate::relay::rules::hop::{Failure, FailureKind, HopClass, HopLimits};
+    use crate::relay::rules::hop::{HopClass, HopLimits};
 
-    #[test]
-    fn go_prints_every_line_of_a_502() {
-        let hop = |name: &str| RelayHop {
+    fn hop(name: &str) -> RelayHop {
+        RelayHop {
             name: name.to_owned(),
             kind: HopKind::Proxy(format!("https://{name}")),
             class: HopClass::Public,
             is_own: false,
             sees_private: false,
-            then: None,
+            then: Some(Separator::Comma),
             limits: HopLimits::default(),
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_the_next_proxy_is_told_why_it_is_not_asked() {
+        let text = |hops: &[RelayHop], failed: usize, kind| {
+            let failed = vec![(failed, Failure::new(kind, "is broken"))];
+            Refusal::of(&Verdict::Failed(failed), hops).unwrap().text
         };
+        let mut hops = [hop("a.test"), hop("b.test"), hop("c.test")];
+        let kept = "b.test: is broken\nthe comma after b.test keeps c.test from being asked\n";
+        assert_eq!(text(&hops, 1, FailureKind::Fast), "b.test: is broken\n");
+        assert_eq!(text(&hops, 1, FailureKind::Refused), kept);
+        hops[1].class = HopClass::Gatekeeper;
+        assert_eq!(text(&hops, 1, FailureKind::Fast), kept);
+        assert_eq!(text(&hops, 2, FailureKind::Fast), "c.test: is broken\n");
+        // The mirror of exec is asked in any case.
+        hops[2].is_own = true;
+        assert_eq!(text(&hops, 1, FailureKind::Fast), "b.test: is broken\n");
+    }
+
+    #[test]
+    fn go_prints_every_line_of_a_502() {
         let hops: Vec<RelayHop> = (0..12).map(|n| hop(&format!("proxy{n}.example"))).collect();
         let failure = |n: usize| {
             let why = format!("\x1b[31mbroken\r\n\r\n {}end", "long ".repeat(n * 10));
