@@ -294,9 +294,9 @@ impl AgentRelay {
         // The plan has parsed the same value.
         let mut setup = setup.ok()?;
         setup.deadline = self.settings.deadline;
-        let mirror = self.mirror.as_deref().zip(now.keep_in);
-        setup.keep =
-            mirror.map(|(mirror, keep_in)| keep_in(mirror, self.settings.max_size, now.env));
+        if let (Some(mirror), Some(keep_in)) = (&self.mirror, now.keep_in) {
+            setup.keep_in(mirror, keep_in(mirror, self.settings.max_size, now.env));
+        }
         Some(setup)
     }
 
@@ -309,6 +309,7 @@ impl AgentRelay {
             requests: stats.requests(),
             fail_overs: stats.fail_overs(),
             incidents: stats.incidents().total(),
+            stale: stats.stale(),
             kept: stats.kept_versions(),
             not_kept: stats.not_kept().map(mask),
         }

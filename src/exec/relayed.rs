@@ -230,6 +230,7 @@ impl ExecRelay {
                 tier: self.tier(name),
                 hop: Some(name.to_owned()),
                 requests: hop.requests,
+                stale: hop.stale,
                 class: seen.class,
                 exit: last.exit,
                 ms: last.ms,
@@ -260,7 +261,8 @@ impl ExecRelay {
         };
         match decides.map(|at| all.remove(at).0) {
             Some(hop) => {
-                (last.tier, last.hop, last.requests) = (hop.tier, hop.hop, hop.requests);
+                (last.tier, last.hop) = (hop.tier, hop.hop);
+                (last.requests, last.stale) = (hop.requests, hop.stale);
             }
             None if !last.class.is_of_the_network() => last.tier = nothing_asked,
             None => {}

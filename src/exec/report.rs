@@ -15,6 +15,9 @@ pub struct AttemptReport {
     pub hop: Option<String>,
     /// How many requests it sent there.
     pub requests: u64,
+    /// How many of them were answered with a list of versions that may be old.
+    #[serde(skip_serializing_if = "is_none")]
+    pub stale: u64,
     /// The result of this run, or the state of the hop at its end.
     pub class: Class,
     /// The run's exit code; 128 and the signal's number if it ended by one.
@@ -29,4 +32,12 @@ pub struct AttemptReport {
     /// Why goroam ended it, if it did.
     #[serde(skip)]
     pub stuck: Option<Stuck>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

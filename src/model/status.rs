@@ -67,6 +67,9 @@ pub struct RelayStatus {
     pub fail_overs: u64,
     /// Files whose hash was wrong.
     pub incidents: u64,
+    /// Lists of versions that may be old: they came from this machine, as no proxy answered.
+    #[serde(default)]
+    pub stale: u64,
     /// Versions that the mirror keeps because they passed.
     #[serde(default)]
     pub kept: u64,

@@ -40,6 +40,11 @@ pub(super) fn metrics(engine: &RelayEngine) -> String {
         plain(stats.incidents().total()),
     );
     family(
+        "goroam_relay_stale_total",
+        "Lists of versions that may be old, as no hop answered.",
+        plain(stats.stale()),
+    );
+    family(
         "goroam_relay_kept_total",
         "Versions that the mirror keeps because they passed.",
         plain(stats.kept_versions()),

@@ -110,7 +110,8 @@ pub(super) fn html(hops: &[HopView], stats: &RelayStats, now: Timestamp) -> Stri
     let served = stats.served_files().timed();
     events(&mut page, "Last files", now, served, |one| {
         let took = milliseconds(one.took);
-        format!("{} from {} in {took}", code(&one.path), name(&one.hop))
+        let old = if one.is_stale { ", may be old" } else { "" };
+        format!("{} from {} in {took}{old}", code(&one.path), name(&one.hop))
     });
     page.push_str("</main></body></html>\n");
     page
@@ -127,6 +128,13 @@ fn summary(page: &mut String, stats: &RelayStats, now: Timestamp) {
          failed: {fail_overs}. Without a file: {without}.</p>",
         clock.strftime("%Y-%m-%d %H:%M:%S"),
     );
+    if stats.stale() > 0 {
+        let stale = stats.stale();
+        let _ = write!(
+            page,
+            "<p>Lists of versions that may be old, as no proxy answered: {stale}.</p>"
+        );
+    }
     let stopped = stats.not_kept().map(escaped);
     let stopped = stopped.map_or_else(String::new, |why| format!(" Nothing more is kept: {why}."));
     if stats.kept_versions() > 0 || !stopped.is_empty() {
@@ -287,6 +295,7 @@ mod tests {
             path: evil.to_owned(),
             hop: evil.to_owned(),
             took: Duration::ZERO,
+            is_stale: false,
         };
         stats.served(file, vec![("a".to_owned(), failure.clone())]);
         stats.incident(Incident {
@@ -320,6 +329,7 @@ mod tests {
                 path: path.to_owned(),
                 hop: "good".to_owned(),
                 took: Duration::ZERO,
+                is_stale: false,
             };
             stats.served(file, vec![(failing.to_owned(), failure)]);
         }

@@ -3,17 +3,19 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::epoch::RelaySetup;
+use super::passed::PassedStore;
 use super::rules::chain::{KnownProxies, RelayChain};
 use super::rules::hop::HopLimits;
 use crate::bounded;
 use crate::gomod::sum::hex;
 use crate::model::pattern::NOTHING;
-use crate::model::{Chain, ChainError, Patterns, SumDb};
+use crate::model::{Chain, ChainError, Patterns, SumDb, go_url};
 
 /// go's variables that the relay works with.
 pub const VARIABLES: [&str; 5] = ["GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB"];
@@ -52,6 +54,13 @@ impl RelaySetup {
             patience: Duration::ZERO,
             keep: None,
         })
+    }
+
+    /// Keeps what passes in the mirror in this directory, which then is the last hop.
+    pub fn keep_in(&mut self, mirror: &Path, store: Arc<dyn PassedStore>) {
+        let (url, limits) = (go_url::of_folder(mirror), self.chain.limits);
+        self.chain.add_own(true, "the mirror", url, limits);
+        self.keep = Some(store);
     }
 }
 

@@ -35,6 +35,8 @@ pub struct RelayStats {
     incidents: Recent<Incident>,
     /// Told of each incident.
     noticed: Arc<Notify>,
+    /// The last list came from this machine, as no proxy answered.
+    is_stale: bool,
     kept: u64,
     not_kept: Option<String>,
 }
@@ -88,6 +90,8 @@ pub struct HopStats {
     pub requests: u64,
     /// Files that go got from it.
     pub served: u64,
+    /// Those of them that may be old: lists of versions, as no proxy answered.
+    pub stale: u64,
     /// Attempts that failed; 404 is no failure.
     pub failed: u64,
     /// Why the last of them failed.
@@ -107,6 +111,8 @@ pub struct ServedFile {
     pub hop: String,
     /// How long it took in all.
     pub took: Duration,
+    /// A list of versions that may be old.
+    pub is_stale: bool,
 }
 
 /// Files in a row that one hop served because the same others failed.
@@ -188,6 +194,17 @@ impl RelayStats {
         self.requests += 1;
         let hop = self.hops.entry(file.hop.clone()).or_default();
         hop.served += 1;
+        hop.stale += u64::from(file.is_stale);
+        // Once, not for each module of a build.
+        if file.is_stale && !self.is_stale {
+            tracing::warn!(
+                target: INCIDENTS,
+                hop = %file.hop,
+                path = %file.path,
+                "no proxy answers: what go hears of versions may be old"
+            );
+        }
+        self.is_stale = file.is_stale || (self.is_stale && !failed.is_empty());
         hop.time += file.took;
         if !failed.is_empty() {
             self.fail_over(&file, failed);
@@ -242,6 +259,11 @@ impl RelayStats {
             tracing::warn!("the mirror does not keep what the relay passes on: {why}");
         }
         self.not_kept = trouble;
+    }
+
+    /// Lists of versions that may be old: they came from this machine, as no proxy answered.
+    pub fn stale(&self) -> u64 {
+        self.hops.values().map(|hop| hop.stale).sum()
     }
 
     /// Versions that are in the mirror because they passed.

@@ -71,6 +71,7 @@ impl Walk<'_> {
                     path: path.to_owned(),
                     hop: from.clone(),
                     took: walked.took,
+                    is_stale: walked.is_stale,
                 };
                 let failed = match hop {
                     0 => Vec::new(),
@@ -178,11 +179,12 @@ impl Walk<'_> {
                 Step::Done(verdict) => break verdict,
             }
         };
-        let file = match verdict {
-            Verdict::Serve(hop) => files.remove(&hop),
-            Verdict::NotFound | Verdict::NoHop | Verdict::Failed(_) => None,
+        let (file, is_stale) = match verdict {
+            Verdict::Serve(hop) => (files.remove(&hop), course.is_stale(hop)),
+            Verdict::NotFound | Verdict::NoHop | Verdict::Failed(_) => (None, false),
         };
         Ok(Walked {
+            is_stale,
             verdict,
             file,
             failed: course.failures(),
@@ -271,6 +273,8 @@ struct Walked {
     /// The hops that failed.
     failed: Vec<(usize, Failure)>,
     took: Duration,
+    /// It may be old.
+    is_stale: bool,
 }
 
 /// Gives the breaker's trial back if the attempt is dropped before it ends.

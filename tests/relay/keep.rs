@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::go::VERSIONS;
 use crate::scene::{Client, Relay, Scene, get, wait_until};
+use crate::server::dead_port;
 
 /// One module, which needs no other.
 const ONE: &str = "mod download github.com/google/uuid@v1.3.0";
@@ -70,6 +71,7 @@ fn an_aeroplane_builds_from_what_has_passed() {
     });
     assert_eq!(files(&mirror, "zip"), zips);
     assert_eq!(metric(&relay, "goroam_relay_keep_stopped "), 0);
+    assert_eq!(metric(&relay, "goroam_relay_stale_total "), 0);
     let asked = scene.asked(&good);
     let asked: Vec<_> = asked.iter().filter(|path| path.ends_with(".zip")).collect();
     assert_eq!(asked.len(), zips.len(), "{asked:?}");
@@ -86,6 +88,44 @@ fn an_aeroplane_builds_from_what_has_passed() {
     let proxy = format!("file://{}", mirror.display());
     let ran = client.go_with(&proxy, "build ./...", &env);
     assert!(ran.is_right(), "{}", ran.said());
+
+    // With all proxies down the relay knows only these versions, and says so.
+    let down = format!("http://127.0.0.1:{}", dead_port());
+    keeps(&client, &mirror, "", &[&down]);
+    let relay = client.relay(&down, PATIENT);
+    let empty = client.user.path("empty-again");
+    let env = [("GOMODCACHE", empty.to_str().unwrap())];
+    let ran = client.go_with(&relay.url, "list -m -versions golang.org/x/sync", &env);
+    assert!(
+        ran.said().contains("golang.org/x/sync v0.1.0"),
+        "{}",
+        ran.said()
+    );
+    let before = metric(&relay, "goroam_relay_stale_total ");
+    assert!(before > 0);
+    let ran = client.go_with(&relay.url, "get golang.org/x/sync@latest", &env);
+    assert!(ran.is_right(), "{}", ran.said());
+    assert!(metric(&relay, "goroam_relay_stale_total ") > before);
+    assert!(get(&relay, "/").contains("may be old"));
+    let goroam = Path::new(env!("CARGO_BIN_EXE_goroam"));
+    let mut exec = client.prepared(goroam);
+    exec.args([
+        "exec",
+        "--summary",
+        "json",
+        "--",
+        "go",
+        "list",
+        "-m",
+        "-versions",
+    ]);
+    let exec = exec.arg("golang.org/x/sync").env("GOPROXY", &down);
+    let said = String::from_utf8(exec.output().unwrap().stderr).unwrap();
+    let summary = said.lines().last().unwrap();
+    let summary: serde_json::Value = serde_json::from_str(summary).unwrap();
+    let attempts = summary["attempts"].as_array().unwrap();
+    let mirror = attempts.iter().find(|one| one["tier"] == "mirror").unwrap();
+    assert!(mirror["stale"].as_u64() > Some(0), "{summary}");
 }
 
 #[test]

@@ -63,6 +63,10 @@ fn relay(relay: &RelayStatus) -> String {
         let files = plural(relay.incidents, "file");
         text.push_str(&format!(", {files} with wrong content"));
     }
+    if relay.stale > 0 {
+        let lists = plural(relay.stale, "list");
+        text.push_str(&format!(", {lists} of versions that may be old"));
+    }
     if relay.kept > 0 {
         let versions = plural(relay.kept, "version");
         text.push_str(&format!(", {versions} kept in the mirror"));

@@ -309,6 +309,10 @@ fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
         (_, Tier::Direct) => "version control".to_owned(),
         (_, tier) => format!("the {tier}"),
     };
+    let from = match last.stale {
+        0 => from,
+        _ => format!("{from}, whose lists of versions may be old"),
+    };
     // The failures of this run have not been reported yet.
     if last.class == Class::Ok && news.iter().all(|attempt| attempt.exit == last.exit) {
         let failed: Vec<String> = news.into_iter().map(what).collect();

@@ -105,10 +105,12 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
         Failure::usage(message)
     })?;
     setup.deadline = args.deadline;
-    setup.keep = kept_in(&policy, &context.env);
     if setup.chain.hops.is_empty() {
         let message = "the chain names no proxy that a relay could ask; give one with --chain";
         return Err(Failure::usage(message));
+    }
+    if let (Some(store), Some(mirror)) = (kept_in(&policy, &context.env), &policy.mirror.path) {
+        setup.keep_in(mirror, store);
     }
     let token = kept(&paths.relay_token())?.token;
     let engine = Arc::new(RelayEngine::new(&context.env, setup));

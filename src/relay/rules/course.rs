@@ -328,16 +328,39 @@ impl<'a> Course<'a> {
     }
 
     /// Nothing leaves this machine with a request to a tree of goroam's own, so no hop keeps a path
-    /// from it. But a list of it must not hide what go would find with `direct`.
+    /// from it. But an old list of it must not hide what another hop or `direct` says: it stands in
+    /// only where nobody has answered.
     fn may_use_own(&self, at: usize) -> bool {
+        if !self.under_way.is_empty() {
+            return false;
+        }
         let later = self.order.get(at..).unwrap_or_default();
         let comes_first = later.iter().any(|hop| !self.is_own(*hop));
-        let has_failed = self
-            .ended
+        if self.is_exact || comes_first {
+            return true;
+        }
+        let is_answer = |(hop, ended): &(usize, Ended)| {
+            let hop = self.hops.get(*hop);
+            *ended == Ended::NotFound && hop.is_some_and(RelayHop::is_authoritative)
+        };
+        match self.has_failed() {
+            true => !self.ended.iter().any(is_answer),
+            false => self.end == ChainEnd::Nothing,
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.ended
             .iter()
-            .any(|(_, ended)| *ended != Ended::NotFound);
-        let is_exact = self.is_exact || self.end == ChainEnd::Nothing;
-        self.under_way.is_empty() && (is_exact || comes_first || has_failed)
+            .any(|(_, ended)| *ended != Ended::NotFound)
+    }
+
+    /// Reports whether this hop's answer may be old: a list of versions from a tree on this
+    /// machine, as nobody else has answered.
+    pub fn is_stale(&self, hop: usize) -> bool {
+        let hop = self.hops.get(hop);
+        let is_local = hop.is_some_and(|hop| hop.class == HopClass::Local);
+        is_local && !self.is_exact && self.has_failed()
     }
 
     /// A busy server that no other hop can stand in for is asked again when it wants to be, as long

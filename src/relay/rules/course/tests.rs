@@ -235,6 +235,52 @@ fn a_list_of_goroams_own_tree_does_not_hide_what_direct_finds() {
 }
 
 #[test]
+fn an_old_list_is_served_and_marked_only_where_nobody_has_answered() {
+    let walk = |hops: &[RelayHop], end, is_exact, ends: &[AttemptEnd]| {
+        let mut health = Health::new(hops.len(), Duration::ZERO);
+        let now = Instant::now();
+        let subject = Subject {
+            is_private: false,
+            is_exact,
+            sort: SORT,
+            deadline: now + 60 * SECOND,
+            chance: 7,
+        };
+        let mut course = Course::new(hops, end, subject, &mut health);
+        while let Step::Ask { hop, .. } = course.next_step(&mut health, now) {
+            course.report(hop, ends[hop].clone(), &mut health, now);
+        }
+        let Step::Done(verdict) = course.next_step(&mut health, now) else {
+            panic!("nothing is under way");
+        };
+        let is_stale = matches!(verdict, Verdict::Serve(hop) if course.is_stale(hop));
+        (verdict, is_stale)
+    };
+    let (served, not_found) = (AttemptEnd::Served(SECOND), AttemptEnd::NotFound(SECOND));
+    let down = || failed(FailureKind::Down);
+    let hops = [
+        hop("one", HopClass::Public, COMMA),
+        hop("two", HopClass::Public, COMMA),
+        own(),
+    ];
+    for end in [ChainEnd::Nothing, ChainEnd::Direct] {
+        let ends = [down(), down(), served.clone()];
+        assert_eq!(walk(&hops, end, false, &ends), (Verdict::Serve(2), true));
+        // A file of one version does not grow old.
+        assert_eq!(walk(&hops, end, true, &ends), (Verdict::Serve(2), false));
+        let ends = [down(), served.clone(), served.clone()];
+        assert_eq!(walk(&hops, end, false, &ends), (Verdict::Serve(1), false));
+        let ends = [not_found.clone(), down(), served.clone()];
+        let (verdict, is_stale) = walk(&hops, end, false, &ends);
+        assert!(verdict != Verdict::Serve(2) && !is_stale, "{verdict:?}");
+    }
+    // As the last hop of a chain it answers as go would have it answer.
+    let ends = [not_found.clone(), not_found, served];
+    let last = walk(&hops, ChainEnd::Nothing, false, &ends);
+    assert_eq!(last, (Verdict::Serve(2), false));
+}
+
+#[test]
 fn a_busy_hop_is_waited_for_within_the_budget_unless_another_can_serve() {
     let failure = Failure {
         retry_after: Some(2 * SECOND),
