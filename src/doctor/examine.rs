@@ -51,5 +51,6 @@ pub async fn examine(input: DoctorInput) -> Result<DoctorFacts, Error> {
     stops::look(&mut facts, env, go.as_ref()).await;
     project::look(&mut facts, env, &input.project, go.as_ref()).await;
     network::goauth(&mut facts, env);
+    own::relay(&mut facts, env, policy);
     Ok(facts)
 }

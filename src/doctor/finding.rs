@@ -78,6 +78,8 @@ pub enum Code {
     NoAgent,
     /// The agent is of another version than this program.
     AgentOutdated,
+    /// This shell has a variable that the agent's relay does not see.
+    UnseenByRelay,
     /// goroam is not started at login.
     ServiceMissing,
     /// The service is installed and does not run.

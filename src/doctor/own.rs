@@ -11,10 +11,11 @@ use crate::environment::Environment;
 use crate::gocmd::{EnvFile, GoCommand, GoVersion, find};
 use crate::ipc;
 use crate::model::observation::DISTRUSTED;
-use crate::model::plural;
 use crate::model::status::{AgentState, Status};
+use crate::model::{mask, plural};
 use crate::paths::Paths;
 use crate::policy::Policy;
+use crate::relay::setup::VARIABLES;
 use crate::trust;
 
 /// Reads the policy, the state of the agent and the go env file.
@@ -199,6 +200,37 @@ fn on_path(env: &Environment) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// Reports what this shell has of the variables that the relay goes by: a variable of the environment
+/// overrides the go env file for this shell's go, and the agent's relay reads the file.
+pub(super) fn relay(facts: &mut DoctorFacts, env: &Environment, policy: Option<&Policy>) {
+    if !policy.is_some_and(|policy| policy.relay.enabled) {
+        return;
+    }
+    for name in VARIABLES {
+        // go takes an empty one as not set.
+        let value = mask(env.get(name).unwrap_or_default());
+        let in_file = facts.line(name).map(|line| line.value.as_str());
+        if value.is_empty() || in_file == Some(&value) {
+            continue;
+        }
+        let (says, why) = match name {
+            "GOPROXY" => (
+                format!("GOPROXY is set in this shell: {value}"),
+                "go asks that and not goroam's relay.",
+            ),
+            _ => (
+                format!(
+                    "{name} is set in this shell, where goroam's relay does not see it: {value}"
+                ),
+                "go follows it; the relay follows the go env file, and may treat a module otherwise.",
+            ),
+        };
+        let fix = format!("set {name} in the profile or with `go env -w`, and unset it here");
+        let finding = DoctorFinding::new(Code::UnseenByRelay, Warning, says, why, &fix);
+        facts.findings.push(finding.about(name));
+    }
 }
 
 /// Without an agent, goroam does not do what the user expects.

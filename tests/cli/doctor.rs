@@ -472,3 +472,26 @@ fn every_code_is_documented_and_no_other() {
     let named: BTreeSet<String> = codes.iter().map(|code| format!("{code:?}")).collect();
     assert_eq!(made, named);
 }
+
+#[test]
+fn a_variable_that_the_agents_relay_does_not_see_is_named_until_the_go_env_file_has_it() {
+    let user = User::new();
+    let policy = "version = 1\n[relay]\nenabled = true\n[[profile]]\nname = \"a\"\n\
+                  env = { GOPROXY = \"https://proxy.golang.org\" }\n";
+    user.write(".config/goroam/goroam.toml", policy);
+    let run = || {
+        user.goroam("doctor --json")
+            .env("GOPRIVATE", "git.corp.test")
+    };
+    let found = |done: &Done| codes(done, "GOPRIVATE").contains(&"unseen-by-relay".to_owned());
+    assert!(found(&run().exits(1)));
+    user.write(".config/go/env", "GOPRIVATE=git.corp.test\n");
+    let done = run().exits(0);
+    assert!(!found(&done), "{}", done.all());
+    // Without a relay it is only the shell's own value.
+    user.write(".config/go/env", "");
+    let off = policy.replace("enabled = true", "enabled = false");
+    user.write(".config/goroam/goroam.toml", off);
+    let done = run().exits(0);
+    assert!(!found(&done), "{}", done.all());
+}
