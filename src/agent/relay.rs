@@ -26,7 +26,7 @@ use crate::relay::rules::chain::{FormKind, KnownProxies, RelayChain};
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
 use crate::relay::stats::Incident;
-use crate::relay::{RelayEngine, RelayServer, RelaySetup, ServerEnd};
+use crate::relay::{RelayEngine, RelayServer, RelaySetup, ServerEnd, Watchdog};
 
 /// What the relay does under a decision: the chain of the profile, and how GOPROXY names the relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +208,8 @@ struct AgentRelay {
     /// The same port, for a program that replaces this one.
     listener: TcpListener,
     task: JoinHandle<()>,
+    /// Held as long as it serves.
+    _watchdog: Watchdog,
     /// Incidents that are in the journal.
     told: u64,
 }
@@ -250,6 +252,7 @@ impl AgentRelay {
             stop,
             listener: spare,
             task,
+            _watchdog: Watchdog::start(),
             told: 0,
         })
     }

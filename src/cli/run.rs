@@ -20,6 +20,7 @@ use crate::agent::{Command, Error, record_panics};
 use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::policy::{PolicyFinding, Severity};
+use crate::relay::observed;
 use crate::relay::stats::INCIDENTS;
 use crate::telemetry;
 
@@ -98,7 +99,8 @@ fn turn(context: &Context, command: Command, format: Json) -> Result<u8, Failure
 /// needed. The future is boxed, so that one copy of the runtime's loop serves all verbs.
 fn block_on(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Result<u8, Failure> {
     enough_descriptors()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = observed(&mut builder)
         .enable_all()
         .thread_keep_alive(THREAD_KEEP_ALIVE)
         .max_blocking_threads(MOST_THREADS)

@@ -15,6 +15,7 @@ use super::stall::{CommandSampler, StallJudge, StallLimits, Stuck};
 use super::tee::{Out, Tee};
 #[cfg(unix)]
 use super::terminal::{StderrPty, Terminal};
+use crate::relay::Watchdog;
 
 /// The interval between two samples of the command. A sample takes about a millisecond.
 const PACE: Duration = Duration::from_millis(250);
@@ -82,7 +83,10 @@ pub(super) async fn attempt(
     may_end: &mut dyn FnMut(&Stuck) -> bool,
 ) -> io::Result<(EndedCommand, OpenOutput)> {
     let mut attempt = RunningCommand::start(how.command, how.env, signals)?;
+    let watchdog = how.relay.map(|_| Watchdog::start());
     let stuck = attempt.watch(how, may_end).await;
+    // go has ended, and what follows may wait for the reader of goroam's output.
+    drop(watchdog);
     if stuck.is_some() {
         attempt.group.kill().await;
     }

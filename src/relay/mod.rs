@@ -27,8 +27,10 @@ pub mod stats;
 mod upstream;
 mod verify;
 mod walk;
+mod watchdog;
 
 pub use engine::RelayEngine;
 pub use epoch::RelaySetup;
 pub use server::{RelayServer, ServerEnd};
 pub use walk::Reply;
+pub use watchdog::{Watchdog, observed};

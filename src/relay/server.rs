@@ -36,6 +36,7 @@ use super::rules::reply::Refusal;
 use super::rules::request::{ModuleFile, ProxyRequest, SumDbFile};
 use super::spool::Content;
 use super::walk::Reply;
+use super::watchdog::progress;
 use super::{metrics, page};
 
 /// Connections at a time; one more is answered at once that the relay is busy.
@@ -156,6 +157,7 @@ impl RelayServer {
         let mut connections = JoinSet::new();
         tokio::pin!(stop);
         let end = loop {
+            progress();
             tokio::select! {
                 end = &mut stop => break end,
                 Some(_) = connections.join_next() => {}
@@ -258,6 +260,7 @@ fn is_own(_peer: SocketAddr, _own: SocketAddr) -> bool {
 }
 
 async fn answer(shared: &Served, request: &Request<Incoming>) -> Response<Body> {
+    progress();
     let refuse = |status, text: &str| refused(&Refusal::new(status, text));
     if request.method() != Method::GET {
         return refuse(405, "goroam's relay only answers GET");
@@ -375,6 +378,7 @@ fn file(content: Content, kind: &'static str) -> Response<Body> {
         return whole(StatusCode::OK, kind, bytes);
     }
     let pieces = stream::unfold((content, 0), |(content, from)| async move {
+        progress();
         match content.piece(from, PIECE) {
             Ok(piece) if piece.is_empty() => None,
             Ok(piece) => {

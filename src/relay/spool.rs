@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 use url::Url;
 
+use super::watchdog::progress;
 use crate::gomod::zip::{self, ModZip, ZipError};
 use crate::probe::{BodySink, Download, FilePart};
 
@@ -286,6 +287,7 @@ impl BodySink for SpoolSink {
     }
 
     fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        progress();
         if let Some(started) = self.started.take() {
             // Without a listener the request is decided already.
             let _ = started.to.send(started.hop);

@@ -29,3 +29,4 @@ mod privacy;
 #[cfg(target_os = "linux")]
 mod resume;
 mod scene;
+mod stuck;

@@ -220,6 +220,14 @@ impl Client {
         Relay::start(command)
     }
 
+    /// `goroam relay --chain CHAIN` that logs all it does.
+    pub(crate) fn relay_with_log(&self, chain: &str, log: impl Into<Stdio>) -> Relay {
+        let mut command = self.prepared(Path::new(env!("CARGO_BIN_EXE_goroam")));
+        command.args(["relay", "--chain", chain]);
+        command.env("GOROAM_LOG", "goroam=debug").stderr(log);
+        Relay::start(command)
+    }
+
     /// `go WORDS` with the relay alone as GOPROXY.
     pub(crate) fn go(&self, relay: &Relay, words: &str) -> Ran {
         self.go_with(&relay.url, words, &[])

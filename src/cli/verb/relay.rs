@@ -22,7 +22,7 @@ use crate::relay::passed::{KEEP_LIMIT, PassedStore};
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
 use crate::relay::setup::{RelayIdentity, VARIABLES};
-use crate::relay::{RelayEngine, RelayServer, RelaySetup, ServerEnd};
+use crate::relay::{RelayEngine, RelayServer, RelaySetup, ServerEnd, Watchdog};
 use crate::signals::Signals;
 #[cfg(windows)]
 use crate::signals::Source;
@@ -120,6 +120,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
         Failure::failed(message)
     })?;
     let mut signals = interruption()?;
+    let _watchdog = Watchdog::start();
     context.out.text(&format!("{}\n", server.url()))?;
     let (stop, stopped) = oneshot::channel();
     let serving = server.run(async { stopped.await.unwrap_or(ServerEnd::Close) });
