@@ -109,10 +109,12 @@ impl PassedMirror {
         let done = spawn_blocking(work).await.map_err(io::Error::other);
         done.flatten().map_err(|error| {
             let (root, why) = (self.layout.root().display().to_string(), error.to_string());
-            match error.kind() {
-                io::ErrorKind::WouldBlock => NotKept::Busy,
-                _ if why.contains(&root) => NotKept::Failed(why),
-                _ => NotKept::Failed(format!("{root}: {why}")),
+            if error.kind() == io::ErrorKind::WouldBlock {
+                NotKept::Busy
+            } else if why.contains(&root) {
+                NotKept::Failed(why)
+            } else {
+                NotKept::Failed(format!("{root}: {why}"))
             }
         })
     }
