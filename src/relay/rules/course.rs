@@ -305,6 +305,9 @@ impl<'a> Course<'a> {
 
     fn ask_after_all(&mut self, at: usize, now: Instant) {
         let (hop, _) = self.ended.remove(at);
+        // A tree of goroam's own may have been asked before hops whose turn comes now.
+        let place = self.order.iter().position(|one| *one == hop);
+        self.begun = place.map_or(self.begun, |place| place + 1);
         let limits = self.hops.get(hop).map(|hop| hop.limits).unwrap_or_default();
         self.under_way.push(Attempt {
             hop,
@@ -321,7 +324,9 @@ impl<'a> Course<'a> {
     fn next_hop(&self) -> Option<usize> {
         let may_pass = self.may_pass();
         let mut places = self.begun..self.order.len();
+        let has_ended = |hop: usize| self.ended.iter().any(|(ended, _)| *ended == hop);
         places.find(|at| match self.order.get(*at) {
+            Some(hop) if has_ended(*hop) => false,
             Some(hop) if self.is_own(*hop) => self.may_use_own(*at),
             Some(_) | None => may_pass,
         })
