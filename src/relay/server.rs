@@ -25,7 +25,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -58,6 +58,8 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_millis(300);
 /// At the end, a connection that sends no request for this time was opened in reserve.
 const RESERVE: Duration = Duration::from_secs(1);
+/// How long one connection too many may take to read that it is.
+const REFUSAL: Duration = Duration::from_millis(500);
 /// After an error of accept(2), such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -166,9 +168,9 @@ impl RelayServer {
                         let (shared, ended) = (Arc::clone(&self.shared), ended.clone());
                         connections.spawn(connection(shared, stream, peer, ended));
                     }
-                    Ok((mut stream, _)) => {
+                    Ok((stream, _)) => {
                         // Best effort: it is refused in any case.
-                        let _ = timeout(ACCEPT_PAUSE, stream.write_all(BUSY)).await;
+                        tokio::spawn(timeout(REFUSAL, refuse(stream)));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "the relay cannot accept a connection");
@@ -243,6 +245,16 @@ async fn connection(
     if let Err(error) = result {
         tracing::debug!(%error, "a connection to the relay ended");
     }
+}
+
+/// Says that there are too many connections. The request is read: closing a connection with unread
+/// bytes resets it, and the client may never see the answer.
+async fn refuse(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(BUSY).await?;
+    stream.shutdown().await?;
+    let mut request = [0; 1024];
+    while stream.read(&mut request).await? > 0 {}
+    Ok(())
 }
 
 /// Reports whether the other end belongs to this user or to root. Only Linux tells.

@@ -1,6 +1,8 @@
 //! Requests that go never sends: the relay refuses them, serves nothing from outside of its tree, and
 //! goes on working.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 #[cfg(target_os = "linux")]
 use std::path::Path;
 #[cfg(target_os = "linux")]
@@ -222,9 +224,11 @@ fn bytes_that_are_no_http_huge_heads_and_smuggled_requests_do_no_harm() {
         ),
         (format!("{line}X: {long}\r\n\r\n"), &[0, 400, 431]),
         (
-            format!("{line}{}\r\n", "X: y\r\n".repeat(10_000)),
+            format!("{line}{}\r\n", "X: y\r\n".repeat(100_000)),
             &[0, 400, 431],
         ),
+        // HTTP/0.9 has neither a version nor a Host.
+        (format!("GET /{token}{LIST}\r\n\r\n"), &[0, 400]),
         (
             format!("{line}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx"),
             &[0, 400],
@@ -271,6 +275,28 @@ fn bytes_that_are_no_http_huge_heads_and_smuggled_requests_do_no_harm() {
     assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 201);
     still_works(&relay);
     assert!(relay.child.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn clients_that_never_end_their_request_keep_nobody_else_waiting() {
+    let Some((_client, relay)) = served() else {
+        return;
+    };
+    let start = format!("GET /{}{LIST} HTTP/1.1\r\nHo", relay.token());
+    let slow: Vec<TcpStream> = (0..300)
+        .map(|number| {
+            let mut stream = TcpStream::connect(("127.0.0.1", relay.port())).unwrap();
+            let part = number % start.len();
+            stream.write_all(&start.as_bytes()[..part]).unwrap();
+            stream
+        })
+        .collect();
+    still_works(&relay);
+    for mut stream in &slow {
+        // It may go on.
+        stream.write_all(b"x").unwrap();
+    }
+    still_works(&relay);
 }
 
 /// Numbers that look random and are the same in each run.

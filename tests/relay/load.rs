@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::go::VERSIONS;
-use crate::scene::{Relay, Scene, get, local, wait_until};
+use crate::scene::{Relay, Scene, get, local, real_lab, wait_until};
 
 /// A value of `/proc/PID/status`, in KiB or as it is.
 fn status(relay: &Relay, field: &str) -> u64 {
@@ -197,6 +197,83 @@ fn a_thousand_clients_at_once_are_all_served() {
         "{} KiB",
         status(&relay, "VmHWM:")
     );
+}
+
+#[test]
+fn one_client_more_than_it_can_serve_is_told_so_at_once() {
+    allow_many_descriptors();
+    let Some(client) = local(VERSIONS[2]) else {
+        return;
+    };
+    client.user.write("tree/m.test/@v/list", "v1.0.0\n");
+    let tree = client.user.path("tree");
+    let relay = client.relay(&format!("file://{}", tree.display()), "");
+    let path = "/m.test/@v/list";
+    let mut idle: Vec<TcpStream> = Vec::new();
+    while idle.len() < 2048 {
+        idle.push(TcpStream::connect(("127.0.0.1", relay.port())).unwrap());
+    }
+    wait_until("all connections", || descriptors(&relay) > 2048);
+    let start = Instant::now();
+    let (line, _) = read(ask(&relay, path));
+    assert_eq!(line, "HTTP/1.1 503 Service Unavailable");
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    drop(idle);
+    wait_until("the idle connections to be closed", || {
+        descriptors(&relay) < 100
+    });
+    let (line, _) = read(ask(&relay, path));
+    assert_eq!(line, "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_full_disk_is_an_answer_and_the_next_zip_that_fits_is_served() {
+    let Some(client) = local(VERSIONS[2]) else {
+        return;
+    };
+    let state = client.user.path(".local/state/goroam/relay");
+    std::fs::create_dir_all(&state).unwrap();
+    // In a mount namespace of its own: both places that zips are stored in are small. go itself may
+    // be in one of them.
+    let small = client.user.path("small");
+    std::fs::create_dir(&small).unwrap();
+    let (state, small, lab) = (state.display(), small.display(), real_lab());
+    let lab = lab.display();
+    let small = format!(
+        "mount -t tmpfs -o size=3m small {state} && mount -t tmpfs -o size=3m small {small} && \
+         mkdir {small}/goroam-lab && mount --bind {lab} {small}/goroam-lab && \
+         mount --rbind {small} /var/tmp"
+    );
+    let can = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", &small])
+        .output();
+    if !can.is_ok_and(|can| can.status.success()) {
+        println!("skipped: no mount namespace can be had");
+        return;
+    }
+    let small_zip = Upstream::new(zip(1 << 20), Duration::ZERO);
+    let large_zip = Upstream::new(zip(4 << 20), Duration::ZERO);
+    for (upstream, expected) in [
+        (&large_zip, "HTTP/1.1 502 Bad Gateway"),
+        (&small_zip, "HTTP/1.1 200 OK"),
+    ] {
+        let relay = client.relay_after(&small, &upstream.url);
+        for number in 0..3 {
+            let answer = get(&relay, &format!("/m.test/m{number}/@v/v1.0.0.zip"));
+            assert!(
+                answer.starts_with(expected),
+                "{}",
+                answer.chars().take(300).collect::<String>()
+            );
+            if expected.contains("502") {
+                assert!(answer.contains("No space left on device"), "{answer}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -228,6 +228,15 @@ impl Client {
         Relay::start(command)
     }
 
+    /// The same in a mount namespace, after a line of shell.
+    pub(crate) fn relay_after(&self, line: &str, chain: &str) -> Relay {
+        let goroam = env!("CARGO_BIN_EXE_goroam");
+        let mut command = self.prepared(Path::new("unshare"));
+        let line = format!("{line} && exec {goroam} relay --chain '{chain}'");
+        command.args(["-m", "sh", "-c", &line]);
+        Relay::start(command)
+    }
+
     /// `go WORDS` with the relay alone as GOPROXY.
     pub(crate) fn go(&self, relay: &Relay, words: &str) -> Ran {
         self.go_with(&relay.url, words, &[])
@@ -369,7 +378,7 @@ fn script(name: &str) -> PathBuf {
     root.join("tests/lab").join(name)
 }
 
-fn real_lab() -> PathBuf {
+pub(crate) fn real_lab() -> PathBuf {
     std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), PathBuf::from)
 }
 
