@@ -1,6 +1,7 @@
 //! Which mirror of a `fastest` an agent uses: what it measures, and when it changes.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use goroam::gomod::zip::h1_of;
@@ -33,6 +34,8 @@ async fn mirror(
     drips: bool,
 ) -> Server {
     let latency = Duration::from_millis(latency);
+    // The first turn reads only the beginning of the zip, which must not take long.
+    let is_begun = AtomicBool::new(false);
     Server::http(move |request| {
         let Some(file) = request
             .line
@@ -51,7 +54,11 @@ async fn mirror(
             }
         };
         match reply {
-            Reply::Bytes(bytes) if drips && file == ".zip" => Reply::Drip(bytes, SLOW),
+            Reply::Bytes(bytes)
+                if drips && file == ".zip" && is_begun.swap(true, Ordering::SeqCst) =>
+            {
+                Reply::Drip(bytes, SLOW)
+            }
             Reply::Bytes(bytes) => Reply::Late(bytes, latency),
             other => other,
         }

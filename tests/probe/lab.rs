@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use goroam::gomod::zip::h1_of;
 use goroam::model::{Observation, Proof, SumDb, Target, TargetKind, Verdict};
@@ -188,8 +189,8 @@ fn every_fault_has_its_verdict() {
         let mut target = ask(&url, "git.corp.test/team/hello", "v1.0.0");
         // Short only where they are waited for: the others have their time on a busy machine.
         if ["hang", "slow:2", "drip:20"].contains(&mode) {
-            target.limits.first_byte = std::time::Duration::from_millis(300);
-            target.limits.total = std::time::Duration::from_millis(900);
+            target.limits.first_byte = Duration::from_millis(300);
+            target.limits.total = Duration::from_millis(900);
         }
         probe(&[], &target)
     };
@@ -265,9 +266,14 @@ fn every_fault_has_its_verdict() {
 
 /// Measures a mirror that serves the lab's tree with this fault.
 fn measure(mode: &str) -> Observation {
-    let (module, version) = ("golang.org/x/term", "v0.3.0");
+    let (module, version) = ("git.corp.test/team/hello", "v1.0.0");
     let zip = ca("..").join(format!("tree/corp/{module}/@v/{version}.zip"));
     let mut target = ask(&format!("http://127.0.0.1:9100/_m/{mode}"), module, version);
+    target.limits.first_byte = Duration::from_secs(10);
+    target.limits.total = match mode {
+        "stall" => Duration::from_secs(2),
+        _ => Duration::from_secs(20),
+    };
     if let TargetKind::GoProxy { zip_sum, .. } = &mut target.kind {
         *zip_sum = Some(h1_of(&zip).unwrap());
     }
@@ -289,15 +295,10 @@ fn a_mirror_with_a_slow_body_loses_against_one_with_a_slow_first_byte() {
         let seen = measure(mode);
         seen.speed.unwrap_or_else(|| panic!("{mode}: {seen:?}"))
     };
-    let (body, first_byte) = (speed("drip:20000"), speed("slow:0.3"));
-    assert!(
-        body.first_byte < first_byte.first_byte,
-        "{body:?} {first_byte:?}"
-    );
-    assert!(first_byte.first_byte >= 300.0, "{first_byte:?}");
-    // 20 kB/s, on a machine that is busy with other tests.
-    let rate = body.bytes_per_second;
-    assert!((5_000.0..50_000.0).contains(&rate), "{body:?}");
+    let (body, first_byte) = (speed("drip:20000"), speed("slow:1"));
+    assert!(first_byte.first_byte >= 1000.0, "{first_byte:?}");
+    // 20 kB/s, or less on a machine that is busy with other tests.
+    assert!(body.bytes_per_second < 40_000.0, "{body:?}");
     assert!(
         first_byte.expected_ms() * 2.0 < body.expected_ms(),
         "{body:?} {first_byte:?}"
@@ -336,7 +337,7 @@ fn a_mirror_whose_zip_fails_has_no_speed_and_one_whose_zip_is_wrong_is_not_up() 
             "{mode}: {}",
             seen.reason
         );
-        let start = "zip of golang.org/x/term@v0.3.0: ";
+        let start = "zip of git.corp.test/team/hello@v1.0.0: ";
         assert!(seen.reason.starts_with(start), "{mode}: {}", seen.reason);
     }
 }
