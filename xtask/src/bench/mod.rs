@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: measures the release build in the lab, beside a yardstick and a comparable
 //! tool. Progress is written to standard error, the tables (markdown) to standard output.
 
+mod builds;
 mod cli;
+mod crowd;
 mod idle;
 mod mirror;
 mod relay;

@@ -4,11 +4,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{idle, stats};
+use super::scene::User;
+use super::{builds, crowd, idle, stats};
 use crate::lab;
 use crate::run::{self, Result};
 
@@ -45,55 +45,6 @@ impl Base {
     }
 }
 
-/// A relay in an empty home; both go when this is dropped.
-struct Relay {
-    child: Child,
-    base: Base,
-    _home: tempfile::TempDir,
-}
-
-impl Relay {
-    fn start(goroam: &Path, chain: &str) -> Result<Relay> {
-        let home = tempfile::tempdir().map_err(|err| err.to_string())?;
-        let go = PathBuf::from(run::output(&mut lab::script("go"))?.trim());
-        let folder = go.parent().unwrap_or(&go).display().to_string();
-        let mut child = Command::new(goroam)
-            .args(["relay", "--chain", chain])
-            .env_clear()
-            .env("HOME", home.path())
-            .env("PATH", format!("{folder}:/usr/bin:/bin"))
-            .env("GOENV", "off")
-            .env("GOTOOLCHAIN", "local")
-            .env("GOSUMDB", "off")
-            .current_dir(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|err| format!("goroam relay: {err}"))?;
-        let mut url = String::new();
-        if let Some(out) = child.stdout.take() {
-            let read = BufReader::new(out).read_line(&mut url);
-            read.map_err(|err| format!("goroam relay: {err}"))?;
-        }
-        Ok(Relay {
-            child,
-            base: Base::of(url.trim()),
-            _home: home,
-        })
-    }
-
-    fn proc(&self) -> PathBuf {
-        Path::new("/proc").join(self.child.id().to_string())
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Prints throughput from a mirror, what a pass-through costs, and what an idle relay costs.
 pub fn relay(goroam: &Path, runs: u64, seconds: u64) -> Result {
     for missing in lab::prepare(false) {
@@ -104,15 +55,17 @@ pub fn relay(goroam: &Path, runs: u64, seconds: u64) -> Result {
     let tree = lab::dir().join("tree/public");
     let all = files(&tree)?;
     let nginx = Base::of(NGINX);
-    let mirror = Relay::start(goroam, &format!("file://{}", tree.display()))?;
-    let through = Relay::start(goroam, NGINX)?;
+    let (user, other) = (User::alone()?, User::alone()?);
+    let mirror = user.relay(goroam, &format!("file://{}", tree.display()), "")?;
+    let through = other.relay(goroam, NGINX, "")?;
+    let (of_mirror, of_through) = (Base::of(&mirror.url), Base::of(&through.url));
 
     eprintln!("relay: {runs} rounds of throughput and of latency");
-    let ours = || throughput(&mirror.base, &all);
+    let ours = || throughput(&of_mirror, &all);
     let yardstick = || throughput(&nginx, &all);
     let (ours, yardstick) = in_turn(runs, ours, yardstick)?;
     let small = first(&all, ".mod")?;
-    let ours_small = || latency(&through.base, small);
+    let ours_small = || latency(&of_through, small);
     let yardstick_small = || latency(&nginx, small);
     let (slower, direct) = in_turn(runs, ours_small, yardstick_small)?;
 
@@ -138,6 +91,9 @@ pub fn relay(goroam: &Path, runs: u64, seconds: u64) -> Result {
     println!("| VmRSS | {} kB | | |", field("VmRSS:"));
     println!("| VmHWM | {} kB | | |\n", field("VmHWM:"));
     run::output(lab::script("proxy").arg("stop"))?;
+    drop((mirror, through));
+    crowd::crowd(goroam, &user)?;
+    builds::builds(goroam, runs)?;
     drop(alone);
     Ok(())
 }

@@ -160,6 +160,12 @@ pub struct User {
 }
 
 impl User {
+    /// Somebody who needs no server of the scene.
+    pub fn alone() -> Result<User> {
+        let go = run::output(&mut lab::script("go"))?;
+        User::new(PathBuf::from(go.trim()), "off")
+    }
+
     fn new(go: PathBuf, gosumdb: &str) -> Result<User> {
         let user = User {
             home: tempfile::tempdir_in("/var/tmp").map_err(|err| err.to_string())?,
@@ -225,6 +231,25 @@ impl User {
     pub fn go(&self, goproxy: &str, words: &str, limit: Duration) -> Result<Ran> {
         let mut command = self.command(&self.go);
         command
+            .args(words.split_whitespace())
+            .env("GOPROXY", goproxy);
+        Ran::of(&mut command, limit)
+    }
+
+    /// The same go under `goroam exec LIMITS`.
+    pub fn exec(
+        &self,
+        goroam: &Path,
+        goproxy: &str,
+        limits: &str,
+        words: &str,
+        limit: Duration,
+    ) -> Result<Ran> {
+        let mut command = self.command(goroam);
+        command
+            .arg("exec")
+            .args(limits.split_whitespace())
+            .args(["--", "go"])
             .args(words.split_whitespace())
             .env("GOPROXY", goproxy);
         Ran::of(&mut command, limit)
