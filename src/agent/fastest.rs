@@ -12,10 +12,13 @@ use super::clock;
 use super::targets::{care, mark};
 use crate::environment::Environment;
 use crate::model::{Observation, Snapshot, Target, Verdict};
-use crate::policy::{Decision, FastestFacts, Policy};
+use crate::policy::{Decision, FastestFacts, Policy, TargetState};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::Memory;
 use crate::state::memory::FastestRecord;
+
+/// Targets, as `decide` takes them.
+type Seen = BTreeMap<String, TargetState>;
 
 /// How many measurements are remembered: the choice needs no more.
 const ROUNDS: usize = 2;
@@ -44,8 +47,28 @@ pub(super) fn known(record: Option<&FastestRecord>, policy: &Policy) -> FastestF
     }
 }
 
-/// Notes which target a turn has chosen, and whose content is wrong. Measurements from before
-/// another one was chosen no longer count: it has to be clearly slower twice, too.
+/// Returns what a decision without a probe may assume: the target in use here is up, the others are
+/// as they were.
+pub(super) fn assumed(record: Option<&FastestRecord>, policy: &Policy) -> Seen {
+    let standing = known(record, policy).standing;
+    let standing = standing.map(|name| (name, Verdict::Up));
+    let verdicts = record.map(|record| record.verdicts.clone());
+    let state = |(target, verdict): (String, Verdict)| {
+        let observation = Observation {
+            target: target.clone(),
+            verdict,
+            ..Observation::default()
+        };
+        let up = observation.is_up();
+        (target, TargetState { observation, up })
+    };
+    let verdicts = verdicts.unwrap_or_default().into_iter();
+    verdicts.chain(standing).map(state).collect()
+}
+
+/// Notes which targets of a turn's `fastest` were up, which one was chosen, and whose content is
+/// wrong. Measurements from before another one was chosen no longer count: it has to be clearly
+/// slower twice, too.
 pub(super) fn note_round(
     memory: &mut Memory,
     snapshot: &Snapshot,
@@ -53,10 +76,18 @@ pub(super) fn note_round(
     report: &[Observation],
     policy: &Policy,
 ) {
-    let Some(choice) = &decision.fastest else {
+    let profile = policy.profile(&decision.profile);
+    let Some(of) = profile.and_then(|(_, profile)| profile.fastest()) else {
         return;
     };
     let record = memory.fastest_record_mut(snapshot);
+    let verdicts = &mut record.verdicts;
+    verdicts.retain(|name, _| policy.targets.contains_key(name));
+    let asked = report.iter().filter(|seen| of.contains(&seen.target));
+    verdicts.extend(asked.map(|seen| (seen.target.clone(), seen.verdict)));
+    let Some(choice) = &decision.fastest else {
+        return;
+    };
     for seen in report.iter().filter(|seen| seen.tries > 0) {
         note_content(record, seen, policy);
     }
@@ -205,4 +236,124 @@ fn due<'p>(
     let age = record.measured.map(|at| now.duration_since(at).abs());
     let is_known = age.is_some_and(|age| age < FRESH) && !facts.is_in_doubt(of);
     (targets.len() > 1 && standing.is_up() && !is_known).then_some(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::{assumed, known, note_round};
+    use crate::environment::Environment;
+    use crate::model::{Observation, Snapshot, Verdict};
+    use crate::policy::file::{PolicyLocation, parse};
+    use crate::policy::{Decision, DecisionFacts, Policy, TargetState, decide};
+    use crate::state::Memory;
+
+    const TARGETS: &str = r#"
+version = 1
+[target.cn]
+goproxy = "https://goproxy.cn"
+[target.io]
+goproxy = "https://goproxy.io"
+[target.mirror]
+mirror = "/srv/mirror"
+"#;
+
+    fn policy(profile: &str) -> Policy {
+        let text = format!("{TARGETS}[[profile]]\nname = \"p\"\n[profile.env]\n{profile}\n");
+        let place = PolicyLocation {
+            folder: Path::new("/"),
+            home: None,
+        };
+        parse(&text, place).policy.unwrap()
+    }
+
+    /// Takes a turn in which the targets are seen so, and returns the value from before and the one
+    /// that the memory gives afterwards.
+    fn turn(
+        memory: &mut Memory,
+        policy: &Policy,
+        seen: &[(&str, Verdict)],
+    ) -> (Option<String>, Option<String>) {
+        let (snapshot, env) = (Snapshot::default(), Environment::default());
+        let goproxy = |memory: &Memory, seen: &BTreeMap<String, TargetState>| {
+            let facts = DecisionFacts {
+                snapshot: &snapshot,
+                seen,
+                env: &env,
+                fastest: &known(Some(&memory.fastest_here), policy),
+            };
+            decide(policy, facts, Some("p"))
+        };
+        let seen = seen.iter().map(|(name, verdict)| Observation {
+            target: (*name).to_owned(),
+            verdict: *verdict,
+            tries: 1,
+            ..Observation::default()
+        });
+        let report = Vec::from_iter(seen);
+        let seen = report.iter().map(|one| {
+            let observation = one.clone();
+            let up = one.is_up();
+            (one.target.clone(), TargetState { observation, up })
+        });
+        let decision = goproxy(memory, &seen.collect());
+        if let Some(decision) = &decision {
+            note_round(memory, &snapshot, decision, &report, policy);
+        }
+        let again = goproxy(memory, &assumed(Some(&memory.fastest_here), policy));
+        let value = |decision: Option<Decision>| decision?.env.remove("GOPROXY");
+        (value(decision), value(again))
+    }
+
+    #[test]
+    fn a_value_is_remembered_as_it_was_resolved() {
+        use Verdict::{Down, Up, Wrong};
+        let several = r#"GOPROXY = { fastest = ["cn", "io"], then = "direct" }"#;
+        let single = r#"GOPROXY = { fastest = ["cn"], then = "direct" }"#;
+        let mirror = r#"GOPROXY = { fastest = ["mirror"], then = "off" }"#;
+        let cases: [(&str, &[(&str, Verdict)], &str); 7] = [
+            (several, &[("io", Up)], "https://goproxy.io,direct"),
+            (
+                several,
+                &[("cn", Down), ("io", Down)],
+                "https://goproxy.cn,direct",
+            ),
+            (
+                several,
+                &[("cn", Wrong), ("io", Down)],
+                "https://goproxy.io,direct",
+            ),
+            (single, &[("cn", Up)], "https://goproxy.cn,direct"),
+            (single, &[("cn", Wrong)], "direct"),
+            (mirror, &[("mirror", Up)], "file:///srv/mirror,off"),
+            (mirror, &[("mirror", Down)], "off"),
+        ];
+        for (profile, seen, value) in cases {
+            let mut memory = Memory::default();
+            let policy = policy(profile);
+            assert_eq!(turn(&mut memory, &policy, &[]), (None, None), "{profile}");
+            let value = Some(value.to_owned());
+            let both = (value.clone(), value);
+            assert_eq!(turn(&mut memory, &policy, seen), both, "{profile} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn of_an_older_goroam_the_target_in_use_is_remembered() {
+        let policy = policy(r#"GOPROXY = { fastest = ["cn", "io"], then = "direct" }"#);
+        let mut memory = Memory::default();
+        turn(
+            &mut memory,
+            &policy,
+            &[("cn", Verdict::Down), ("io", Verdict::Up)],
+        );
+        let mut older = serde_json::to_value(&memory).unwrap();
+        let record = older["fastest_here"].as_object_mut().unwrap();
+        assert!(record.remove("verdicts").is_some());
+        let mut older: Memory = serde_json::from_value(older).unwrap();
+        let (_, remembered) = turn(&mut older, &policy, &[]);
+        assert_eq!(remembered.as_deref(), Some("https://goproxy.io,direct"));
+    }
 }

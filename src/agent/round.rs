@@ -422,31 +422,16 @@ pub(crate) fn millis(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
 }
 
-/// Returns the decision for a profile without a probe: a `fastest` is the target that was last in
-/// use here. `None` if that has to be found.
+/// Returns the decision for a profile without a probe: a `fastest` gives what it last gave here.
+/// `None` if that is not known.
 fn decision_without_probe(input: &Input, profile: &str) -> Option<Decision> {
     let policy = &input.loaded.policy;
     let record = input.memory.fastest_record(true, &input.snapshot);
-    let known = fastest::known(record, policy);
-    let seen = known.standing.iter().map(|name| {
-        let observation = Observation {
-            target: name.clone(),
-            verdict: Verdict::Up,
-            ..Observation::default()
-        };
-        (
-            name.clone(),
-            TargetState {
-                observation,
-                up: true,
-            },
-        )
-    });
     let facts = DecisionFacts {
         snapshot: &input.snapshot,
-        seen: &seen.collect(),
+        seen: &fastest::assumed(record, policy),
         env: &input.env,
-        fastest: &known,
+        fastest: &fastest::known(record, policy),
     };
     let mut decision = decide(policy, facts, Some(profile))?;
     decision.pinned = input.pinned.is_some();

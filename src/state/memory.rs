@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::file;
 use super::journal::Mark;
 use crate::model::status::{Drift, Pinned, Switch};
-use crate::model::{EnvText, NetworkId, Observation, Snapshot};
+use crate::model::{EnvText, NetworkId, Observation, Snapshot, Verdict};
 use crate::paths::exact;
 use crate::policy::SpeedRound;
 
@@ -112,6 +112,8 @@ pub struct FastestRecord {
     pub measured: Option<Timestamp>,
     /// The targets whose zip was wrong when it was last fetched.
     pub wrong: BTreeSet<String>,
+    /// What each target was when it was last asked for a `fastest`, by its name in the policy.
+    pub verdicts: BTreeMap<String, Verdict>,
 }
 
 /// The number of switches that are remembered for a quick view; the journal has all of them.

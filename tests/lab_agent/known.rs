@@ -1,6 +1,7 @@
 //! Networks where the laptop has been before: the profile of last time is applied at once and
 //! proven behind it, but never one that weakens verification.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -48,6 +49,34 @@ fn the_profile_of_last_time_is_applied_at_once_and_proven_behind_it() {
     laptop.wait_for("GOPROXY", CN, SOON);
     let profiles = written(&laptop);
     assert_eq!(profiles[profiles.len() - 2..], ["public", "restricted"]);
+}
+
+#[test]
+fn a_fastest_gives_at_once_what_it_gave_last_time_although_other_targets_are_silent() {
+    let Some(lab) = Lab::get() else { return };
+    let fastest = r#"GOPROXY = { fastest = ["cn"], then = "direct" }"#;
+    let policy = lab
+        .policy()
+        .replace("version = 1\n", SLOW_PROBES)
+        .replace(&format!("GOPROXY = \"{CN}\""), fastest);
+    assert!(policy.contains(fastest));
+    let laptop = lab.laptop().with_policy(&policy);
+    let _agent = laptop.agent();
+    for server in ["proxy.golang.org", "sum.golang.org"] {
+        lab.fault("home", server, "hang");
+    }
+    lab.travel("home");
+    laptop.wait_for("GOPROXY", CN, SOON);
+    lab.travel("airplane");
+    let is_offline = |env: &BTreeMap<String, String>| env["GOPROXY"].starts_with("file:");
+    laptop.wait_env("offline", SOON, is_offline);
+    // The last one hangs now, too.
+    lab.fault("home", "goproxy.cn", "hang");
+    lab.travel("home");
+    laptop.wait_for("GOPROXY", CN, Duration::from_secs(2));
+    laptop.wait_env("offline", SOON, is_offline);
+    let profiles = written(&laptop);
+    assert_eq!(profiles[profiles.len() - 2..], ["restricted", "offline"]);
 }
 
 #[test]
