@@ -188,7 +188,7 @@ impl Client {
             .env("PATH", format!("{folder}:/usr/bin:/bin"))
             .envs([
                 ("GOENV", "off"),
-                ("GOFLAGS", "-mod=mod -modcacherw"),
+                ("GOFLAGS", "-mod=mod -modcacherw -trimpath"),
                 ("GOTOOLCHAIN", "local"),
                 ("GOTELEMETRY", "off"),
                 ("GOSUMDB", &self.gosumdb),

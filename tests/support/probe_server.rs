@@ -178,8 +178,15 @@ pub async fn silent() -> (u16, JoinSet<()>) {
 
 /// A port where nothing listens.
 pub fn dead_port() -> u16 {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    gone.local_addr().unwrap().port()
+    use socket2::{Domain, Socket, Type};
+
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    // It never listens, and nobody else gets the port while it is open.
+    std::mem::forget(socket);
+    port
 }
 
 trait Resettable: AsyncRead + AsyncWrite + Unpin + Send {

@@ -213,7 +213,7 @@ impl User {
             .env_clear()
             .envs([
                 ("GOENV", "off"),
-                ("GOFLAGS", "-mod=mod -modcacherw"),
+                ("GOFLAGS", "-mod=mod -modcacherw -trimpath"),
                 ("GOTOOLCHAIN", "local"),
                 ("GOTELEMETRY", "off"),
                 ("GOSUMDB", &self.gosumdb),
