@@ -19,6 +19,7 @@ mod fastest;
 mod finish;
 mod gofacts;
 mod handover;
+mod in_use;
 mod locks;
 mod panic_log;
 mod policy_file;
@@ -38,6 +39,7 @@ pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
 pub use handover::{LISTENER, STORED, inherited};
+pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
 pub use policy_file::{
     Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,

@@ -184,12 +184,17 @@ pub enum Verb {
          stopped in the last step"
     ))]
     Exec(Exec),
-    /// Print the variables that goroam manages, as they are
+    /// Print what go uses here, and where each value comes from
     ///
+    /// Asks go in the directory, and says of each value whether the environment, the go
+    /// env file (which profile), the project or a default sets it. The list masks
+    /// credentials; named values and `--shell` do not, as they are meant for programs.
     /// With `--no-relay`, GOPROXY is the chain that the agent's relay walks: in a
     /// container or on another machine, 127.0.0.1 is not this machine.
     #[command(after_help = after!(
         "goroam env",
+        "goroam env GOPROXY -C ~/src/app",
+        "eval \"$(goroam env --shell bash)\"    keep what holds now in this shell",
         "docker build --build-arg GOPROXY=\"$(goroam env --no-relay GOPROXY)\" ."
     ))]
     Env(Env),

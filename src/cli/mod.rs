@@ -14,6 +14,7 @@ mod context;
 mod failure;
 mod render;
 mod run;
+pub mod shell;
 mod terminal;
 mod verb;
 

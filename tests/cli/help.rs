@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::{self, User};
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "once",
     "agent",
     "status",
@@ -17,6 +17,7 @@ const VERBS: [&str; 21] = [
     "pause",
     "service",
     "exec",
+    "env",
     "mirror",
     "ready",
     "vendor",

@@ -22,6 +22,8 @@ mod company;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod doctor_shells;
+#[cfg(target_os = "linux")]
+mod env;
 mod help;
 mod init;
 mod init_dialogue;

@@ -163,6 +163,7 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
         ("why --json", 0),
         ("probe --json", 0),
         ("chain http://127.0.0.1:1,off --json", 0),
+        ("env --json", 0),
         ("ready app --json", 1),
         ("doctor --json", 1),
         ("history --json", 0),

@@ -1,20 +1,30 @@
 //! `goroam env`
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
-use crate::agent::Session;
-use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
+use crate::agent::error::EXIT_DONE;
+use crate::agent::{Session, ValueInUse, ValueSource};
 use crate::cli::args::Json;
+use crate::cli::render::{DIM, Page, Sheet, clean, paint, width};
+use crate::cli::shell::Shell;
 use crate::cli::{Context, Failure};
+use crate::policy::finding::nearest;
 
 /// `goroam env`
 #[derive(Debug, Clone, Args)]
 pub struct Env {
-    /// Only the values of these, one on each line [default: all]
+    /// Only the values of these, one on each line
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+    /// Directory in which go would run [default: this one]
+    #[arg(short = 'C', long = "project", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub project: Option<PathBuf>,
+    /// Lines that set the values in a shell, with credentials
+    #[arg(long, value_name = "SHELL", value_enum, conflicts_with = "json")]
+    pub shell: Option<Shell>,
     /// The chain itself instead of this machine's relay, for containers
     #[arg(long)]
     pub no_relay: bool,
@@ -23,39 +33,65 @@ pub struct Env {
     pub format: Json,
 }
 
-/// Prints go's variables that goroam manages, as the go env file has them.
+/// Prints what go uses, and why.
 pub(in crate::cli) async fn run(context: &Context, args: &Env) -> Result<u8, Failure> {
-    let mut session = Session::open(context.config.clone(), context.env.clone())?;
-    let mut values = session.values(args.no_relay).await?;
-    if !args.names.is_empty() {
-        for name in &args.names {
-            if !values.contains_key(name) {
-                let known: Vec<&str> = values.keys().map(String::as_str).collect();
-                let message = match known.as_slice() {
-                    [] => "nothing is managed yet: run `goroam once`".to_owned(),
-                    known => format!("{name} is not managed; these are: {}", known.join(", ")),
-                };
-                return Err(Failure::said(message, EXIT_USAGE));
-            }
-        }
-        values.retain(|name, _| args.names.contains(name));
+    let folder = match &args.project {
+        Some(folder) => std::path::absolute(folder),
+        None => std::env::current_dir(),
+    };
+    let folder = folder.map_err(|error| Failure::failed(format!("the directory: {error}")))?;
+    if !folder.is_dir() {
+        let message = format!("{} is not a directory", folder.display());
+        return Err(Failure::usage(message));
     }
-    if args.format.json {
-        context.out.json(&values)?;
-    } else if args.names.is_empty() {
-        context.out.text(&assignments(&values))?;
+    let mut session = Session::open(context.config.clone(), context.env.clone())?;
+    let names = &args.names;
+    let mut values = session.in_use(&folder, names, args.no_relay).await?;
+    if let Some(unknown) = names.iter().find(|name| !values.contains_key(*name)) {
+        let near = nearest(unknown, values.keys().map(String::as_str));
+        let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        let message = format!("go knows no variable {unknown:?}{hint}");
+        return Err(Failure::usage(message));
+    }
+    if !names.is_empty() {
+        values.retain(|name, _| names.contains(name));
+    }
+    if let Some(shell) = args.shell {
+        let is_set = |one: &ValueInUse| {
+            !names.is_empty() || matches!(one.source, ValueSource::Environment | ValueSource::File)
+        };
+        let set = values.iter().filter(|(_, one)| is_set(one));
+        let lines = set.map(|(name, one)| shell.export(name, &one.value));
+        context.out.text(&lines.collect::<String>())?;
+    } else if args.format.json || names.is_empty() {
+        let masked = values.into_iter().map(|(name, one)| (name, one.masked()));
+        context.show(args.format.json, &masked.collect(), listed)?;
     } else {
-        let of = |name: &String| values.get(name).map_or(String::new(), |v| format!("{v}\n"));
+        let of = |name: &String| {
+            values
+                .get(name)
+                .map_or(String::new(), |one| format!("{}\n", one.value))
+        };
         context
             .out
-            .text(&args.names.iter().map(of).collect::<String>())?;
+            .text(&names.iter().map(of).collect::<String>())?;
     }
     Ok(EXIT_DONE)
 }
 
-/// `NAME='value'`, as `go env` prints it on Unix; a shell can read it.
-fn assignments(values: &BTreeMap<String, String>) -> String {
-    let line =
-        |(name, value): (&String, &String)| format!("{name}='{}'\n", value.replace('\'', "'\\''"));
-    values.iter().map(line).collect()
+/// `NAME='value'  # why`, as `go env` prints it on Unix.
+fn listed(values: &BTreeMap<String, ValueInUse>, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    for (name, one) in values {
+        let line = format!("{name}={}", Shell::Bash.quote(&clean(&one.value)));
+        let hidden = one.hides.as_ref().map(|hidden| format!(", {hidden}"));
+        let why = clean(&format!("{}{}", one.why, hidden.unwrap_or_default()));
+        if width(&line) + width("  # ") + width(&why) <= page.columns {
+            sheet.line(&format!("{line}  {}", paint(DIM, &format!("# {why}"))));
+        } else {
+            sheet.line(&line);
+            sheet.styled(&paint(DIM, "    # "), &why, DIM);
+        }
+    }
+    sheet.finish()
 }
