@@ -71,6 +71,16 @@ pub enum Error {
         /// "; did you mean …?", or the names that exist.
         hint: String,
     },
+    /// A mirror cannot be chosen by hand.
+    #[error("{name} is not used: {why}")]
+    Mirror {
+        /// Its name, or its URL without credentials.
+        name: String,
+        /// Why, and what to do.
+        why: String,
+        /// Refused for safety; otherwise it is not a valid URL.
+        is_unsafe: bool,
+    },
     /// A second agent for this go env file.
     #[error(
         "an agent of this user is running already{}; `goroam status` asks it. For another go env \
@@ -173,11 +183,17 @@ impl Error {
             Error::NoHome(_)
             | Error::Locate(_)
             | Error::OtherFile { .. }
+            | Error::Mirror {
+                is_unsafe: true, ..
+            }
             | Error::Apply(ApplyError::ReadOnly { .. })
             | Error::PolicyFile {
                 unsafe_mode: true, ..
             } => EXIT_REFUSED,
-            Error::Policy { .. } | Error::PolicyFile { .. } | Error::Unknown { .. } => EXIT_USAGE,
+            Error::Policy { .. }
+            | Error::PolicyFile { .. }
+            | Error::Unknown { .. }
+            | Error::Mirror { .. } => EXIT_USAGE,
             Error::Find(_) => EXIT_NO_GO,
             Error::NoAgent | Error::AgentElsewhere { .. } | Error::AgentSilent { .. } => {
                 EXIT_NO_AGENT

@@ -77,7 +77,7 @@ pub(super) fn note_round(
     policy: &Policy,
 ) {
     let profile = policy.profile(&decision.profile);
-    let Some(of) = profile.and_then(|(_, profile)| profile.fastest()) else {
+    let Some(of) = profile.and_then(|profile| profile.fastest()) else {
         return;
     };
     let record = memory.fastest_record_mut(snapshot);
@@ -118,7 +118,7 @@ fn note_content(record: &mut FastestRecord, seen: &Observation, policy: &Policy)
 
 /// Returns the targets that the profile in force chooses from.
 fn candidates<'p>(memory: &Memory, policy: &'p Policy) -> Option<&'p [String]> {
-    policy.profile(memory.profile.as_deref()?)?.1.fastest()
+    policy.profile(memory.profile.as_deref()?)?.fastest()
 }
 
 /// What a measurement leads to.

@@ -223,9 +223,11 @@ impl Session {
         let writer = |(name, value): (&String, &Option<String>)| {
             let whose = match profile {
                 _ if by_hand.contains_key(name) => "the go env file, changed by hand".to_owned(),
-                Some((_, profile)) if profile.env.contains_key(name) => {
-                    format!("profile {}", profile.name)
-                }
+                Some(profile) if profile.env.contains_key(name) => match &profile.over {
+                    None => format!("profile {}", profile.name),
+                    Some(_) if name == "GOPROXY" => format!("{}, chosen by hand", profile.name),
+                    Some(over) => format!("profile {over}"),
+                },
                 Some(_) | None => "the go env file, as before goroam".to_owned(),
             };
             (name.clone(), (value.clone(), whose))

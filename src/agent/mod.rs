@@ -22,6 +22,7 @@ mod handover;
 mod in_use;
 mod locks;
 mod panic_log;
+mod pin;
 mod policy_file;
 mod prefetch;
 mod recall;
@@ -41,6 +42,7 @@ pub use error::Error;
 pub use handover::{LISTENER, STORED, inherited};
 pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
+pub use pin::{Choices, ProfileChoice};
 pub use policy_file::{
     Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,
 };

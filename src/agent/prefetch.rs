@@ -59,7 +59,7 @@ impl MirrorPrefetch {
         }
         let profile = session.memory.profile.as_deref();
         let profile = profile.and_then(|name| policy.profile(name));
-        let allowed = profile.is_some_and(|(_, profile)| profile.keep_ready)
+        let allowed = profile.is_some_and(|profile| profile.keep_ready)
             && snapshot.is_online()
             && !has_failed
             && !session.memory.paused;

@@ -154,7 +154,7 @@ fn without_goroam(
             Some(Written { path, values, .. }) => {
                 let profile = memory.profile.as_deref();
                 let profile = profile.and_then(|name| loaded.policy.profile(name));
-                let own = profile.map(|(_, profile)| profile.env.keys().cloned().collect());
+                let own = profile.map(|profile| profile.env.keys().cloned().collect());
                 (from_exact(path), values.clone(), own, false)
             }
             None => {

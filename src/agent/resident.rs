@@ -416,7 +416,7 @@ impl Agent {
     fn note_unproven(&mut self) {
         let profile = self.session.memory.profile.as_deref();
         let profile = profile.and_then(|name| self.session.loaded.policy.profile(name));
-        if profile.is_none_or(|(_, profile)| profile.loosens.is_empty()) {
+        if profile.is_none_or(|profile| profile.loosens.is_empty()) {
             self.unproven = None;
         } else {
             self.unproven.get_or_insert_with(Instant::now);
@@ -613,7 +613,7 @@ impl Agent {
             Command::Once { .. } | Command::Use { .. } | Command::Auto => {
                 // Uses the policy as it is now, even if no watch could report its change.
                 self.reload(command == Command::Once { dry_run: false });
-                match self.session.choose(&command) {
+                match self.session.choose(&command, None) {
                     Ok(()) => {
                         let snapshot = self.survey();
                         let changes = Change::between(&self.snapshot, &snapshot);
@@ -713,9 +713,10 @@ impl Agent {
             Some(_) | None => Ok(loaded),
         });
         match read {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
                 self.policy_trouble = None;
                 session.last_good = None;
+                loaded.policy.by_hand = session.mirror_over(&loaded.policy);
                 if loaded != *session.loaded {
                     info!(policy = loaded.origin(), "read the policy again");
                     policy_file::keep_last_good(&session.paths, &loaded);

@@ -177,7 +177,7 @@ fn seen_of_network<'a>(
     decision: Option<&Decision>,
 ) -> impl Iterator<Item = &'a TargetState> {
     let chosen = decision.and_then(|decision| policy.profile(&decision.profile));
-    let asked = chosen.map(|(_, profile)| profile.when.targets());
+    let asked = chosen.map(|profile| profile.when.targets());
     let asked = asked.unwrap_or_default();
     let counts = move |name: &str| {
         asked.contains(name) || !policy.targets.get(name).is_some_and(Target::is_local)
@@ -405,7 +405,11 @@ fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<
         return BTreeSet::new();
     }
     let switched = input.memory.profile.as_deref() != Some(decision.profile.as_str());
-    let overrides = switched || input.cause.overrides_drift();
+    let overrides = |name: &str| {
+        // A mirror replaces GOPROXY alone.
+        let is_mirror = switched && decision.over.is_some();
+        (switched || input.cause.overrides_drift()) && (!is_mirror || name == "GOPROXY")
+    };
     let is_own_list = |name: &str| {
         matches!(name, "GONOPROXY" | "GONOSUMDB" | "GOPRIVATE")
             && present.values.contains_key(name)
@@ -413,7 +417,7 @@ fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<
     };
     drift::find(&input.memory, &input.file, present)
         .into_keys()
-        .filter(|name| !overrides || is_own_list(name))
+        .filter(|name| !overrides(name) || is_own_list(name))
         .collect()
 }
 
@@ -448,7 +452,7 @@ pub(crate) fn current_decision(input: &Input) -> Option<Decision> {
 pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
     let identity = input.snapshot.identity()?;
     let (name, _) = input.memory.networks.get(&identity)?;
-    let (_, profile) = input.loaded.policy.profile(name)?;
+    let profile = input.loaded.policy.profile(name)?;
     if input.pinned.is_some()
         || profile.is_loose()
         || input.memory.profile.as_ref() == Some(&profile.name)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -147,7 +147,7 @@ impl Session {
     fn with_policy(paths: Paths, loaded: Loaded, env: Environment) -> Result<Session, Error> {
         let file = EnvFile::locate(&env).ok();
         let (memory, baseline, baseline_trouble) = recall(&paths, &loaded, file.as_ref());
-        Ok(Session {
+        let mut session = Session {
             baseline_trouble,
             paths,
             env: Arc::new(env),
@@ -162,7 +162,9 @@ impl Session {
             relay: None,
             relayed: None,
             keep_in: None,
-        })
+        };
+        session.lay_mirror();
+        Ok(session)
     }
 
     /// Lets the relay keep in the mirror what passes, if the policy says so.
@@ -188,8 +190,9 @@ impl Session {
         if takes_what_there_is && self.loaded.path.is_none() {
             policy_file::keep_last_good(&self.paths, &self.loaded);
         }
-        self.choose(command)?;
         let (snapshot, changes) = self.look();
+        let base = self.base_for(command, &snapshot).await?;
+        self.choose(command, base)?;
         let turn = async {
             let mut input = self.input(Cause::Asked, snapshot.clone())?;
             input.changes.clone_from(&changes);
@@ -205,18 +208,6 @@ impl Session {
         result
     }
 
-    /// Applies what a command changes before its turn: it pins a profile or removes the pin, and
-    /// ends a pause.
-    pub(crate) fn choose(&mut self, command: &Command) -> Result<(), Error> {
-        if let Command::Use { profile, until } = command {
-            self.pin(profile, *until)?;
-        } else if *command == Command::Auto {
-            self.memory.pinned = None;
-        }
-        self.memory.paused &= *command == Command::Once { dry_run: true };
-        Ok(())
-    }
-
     /// Waits until no other command takes a turn, and reads what that command has left behind.
     fn alone(&mut self) -> Result<File, Error> {
         // If goroam must not write the go env file, it must not leave files of its own either.
@@ -228,6 +219,7 @@ impl Session {
         let lock = locks::take_turn_lock(&self.paths.state)?;
         (self.memory, self.baseline, self.baseline_trouble) =
             recall(&self.paths, &self.loaded, Some(&file));
+        self.lay_mirror();
         Ok(lock)
     }
 
@@ -264,7 +256,7 @@ impl Session {
         Ok(join_all(all).await)
     }
 
-    fn unknown<'a>(
+    pub(crate) fn unknown<'a>(
         &self,
         kind: &'static str,
         name: &str,
@@ -402,43 +394,12 @@ impl Session {
         Some((Tier::in_words(&chain, folder), Tier::of(&chain)))
     }
 
-    fn pin(&mut self, name: &str, until: Option<Timestamp>) -> Result<(), Error> {
-        let policy = &self.loaded.policy;
-        if policy.profile(name).is_none() {
-            let there = policy.profiles.iter().map(|profile| &profile.name);
-            return Err(self.unknown("profile", name, there));
-        }
-        self.memory.pinned = Some(Pinned {
-            name: name.to_owned(),
-            until,
-        });
-        Ok(())
-    }
-
-    /// Returns the pinned profile, while the pin lasts and the policy has such a profile.
-    pub(crate) fn pinned(&mut self, now: Timestamp) -> Option<String> {
-        let pinned = self.memory.pinned.as_ref()?;
-        if pinned.until.is_some_and(|until| until <= now) {
-            self.memory.pinned = None;
-            return None;
-        }
-        let (_, profile) = self.loaded.policy.profile(&pinned.name)?;
-        Some(profile.name.clone())
-    }
-
-    /// Returns how long the pin still lasts; `None`: there is no pin, or it has no end.
-    pub(crate) fn pin_lasts(&self) -> Option<Duration> {
-        let until = self.memory.pinned.as_ref()?.until?;
-        // At the moment itself the pin has already ended.
-        Some(clock::time_left(until, clock::now()) + Duration::from_millis(1))
-    }
-
     pub(crate) fn file(&self) -> Result<EnvFile, Error> {
         Ok(EnvFile::locate(&self.env)?)
     }
 
     /// Reads the network, and compares it with the network of the last turn.
-    fn look(&self) -> (Snapshot, Vec<Change>) {
+    pub(crate) fn look(&self) -> (Snapshot, Vec<Change>) {
         let snapshot = survey().unwrap_or_else(|error| {
             // Even if the network cannot be read, the probes show what answers.
             warn!("{error}; probing anyway");
@@ -550,10 +511,7 @@ impl Session {
         if let Some(pinned) = pinned
             && policy.profile(&pinned.name).is_none()
         {
-            troubles.push(format!(
-                "{} is pinned, but the policy has no such profile; `goroam auto` ends that",
-                pinned.name
-            ));
+            troubles.push(self.pin_trouble(pinned));
         }
         let seen = memory.seen.iter();
         let seen = seen.filter(|(name, _)| policy.targets.contains_key(*name));
@@ -566,7 +524,7 @@ impl Session {
         });
         let drift = file.map(|file| drift::shown(memory, &file, present));
         let mut drift = drift.unwrap_or_default();
-        if let Some((_, profile)) = profile {
+        if let Some(profile) = profile {
             self.note_what_ended(profile, &mut drift);
         }
         let to_end = self.to_end(present).unwrap_or_default();
@@ -597,7 +555,7 @@ impl Session {
             profile: memory.profile.clone(),
             since: memory.since,
             agent: Default::default(),
-            pinned: pinned.cloned(),
+            pinned: pinned.map(Pinned::shown),
             applied: applied
                 .map(|(name, value)| (name.clone(), mask(value)))
                 .collect(),
@@ -610,7 +568,7 @@ impl Session {
             ready: self.readiness(),
             switched_ms: memory.switched_ms,
             why: memory.why.clone(),
-            weakened: profile.map_or_else(Vec::new, |(_, profile)| profile.loosens.clone()),
+            weakened: profile.map_or_else(Vec::new, |profile| profile.loosens.clone()),
             troubles,
             policy: self.loaded.origin(),
             turn: (memory.turn > 0).then_some(memory.turn),

@@ -23,6 +23,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
 pub use super::verb::chain::ChainArgs;
 pub use super::verb::check::Check;
+pub use super::verb::choose::Use;
 pub use super::verb::completions::Completions;
 pub use super::verb::doctor::Doctor;
 pub use super::verb::env::Env;
@@ -38,7 +39,7 @@ pub use super::verb::ready::Ready;
 pub use super::verb::relay::Relay;
 pub use super::verb::service::{Logs, Service, ServiceVerb, Uninstall};
 pub use super::verb::status::StatusArgs;
-pub use super::verb::take_turn::{Once, Use};
+pub use super::verb::take_turn::Once;
 pub use super::verb::vendor::{Rollback, Snapshot, Vendor, VendorVerb};
 pub use common::Json;
 pub(in crate::cli) use common::{parse_limit, parse_span};
@@ -146,10 +147,17 @@ pub enum Verb {
     /// Explain the chosen profile: conditions and evidence
     #[command(after_help = after!("goroam why", "goroam why --json | jq .decision"))]
     Why(Json),
-    /// Choose a profile by hand
+    /// Choose a profile or a mirror by hand, or list them
+    ///
+    /// NAME is looked up among the policy's profiles, then among the mirrors, then as
+    /// a URL. A mirror replaces GOPROXY alone: GOPRIVATE, GONOPROXY, GONOSUMDB,
+    /// GOSUMDB and all else stay as the profile in force has them. It is refused where
+    /// private names would reach it, or less would be verified.
     #[command(after_help = after!(
+        "goroam use                  lists profiles and mirrors",
         "goroam use offline          until `goroam auto`",
-        "goroam use office --for 2h  for two hours"
+        "goroam use cn --for 2h      https://goproxy.cn,direct for two hours",
+        "goroam use https://goproxy.corp.example"
     ))]
     Use(Use),
     /// Choose by the network again after `use`, `pause`, `restore`

@@ -76,7 +76,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Probe(args) => block_on(Box::pin(verb::probe::run(context, &args))),
         Verb::Chain(args) => block_on(Box::pin(verb::chain::run(context, args))),
         Verb::Why(args) => block_on(Box::pin(verb::why::run(context, args))),
-        Verb::Use(args) => block_on(Box::pin(verb::take_turn::use_profile(context, &args))),
+        Verb::Use(args) => block_on(Box::pin(verb::choose::run(context, &args))),
         Verb::Auto(format) => turn(context, Command::Auto, format),
         Verb::Pause(args) => block_on(Box::pin(verb::take_turn::pause(context, args))),
         Verb::Service(args) => block_on(Box::pin(verb::service::run(context, &args))),

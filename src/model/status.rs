@@ -2,11 +2,13 @@
 //! scripts: fields are added, never renamed or removed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chain::Tier;
+use super::mask::mask;
 use super::observation::{Observation, Phases, Verdict};
 use super::snapshot::{Link, LinkKind, NetworkId, Resolver, Route, Snapshot};
 
@@ -21,13 +23,50 @@ pub enum AgentState {
     Stopped,
 }
 
-/// A profile that the user has chosen by hand (`goroam use`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What the user has chosen by hand (`goroam use`).
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pinned {
-    /// The profile's name.
+    /// The name of the profile, or of the mirror.
     pub name: String,
     /// Until when; `None`: until `goroam auto`.
     pub until: Option<Timestamp>,
+    /// What a mirror puts into GOPROXY; `None`: a profile was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goproxy: Option<String>,
+    /// The profile that everything else comes from, if a mirror was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
+}
+
+impl Pinned {
+    /// Returns it without credentials.
+    pub fn shown(&self) -> Pinned {
+        Pinned {
+            goproxy: self.goproxy.as_deref().map(mask),
+            ..self.clone()
+        }
+    }
+
+    /// Returns who chose: "by hand", "by hand over public".
+    pub fn by_hand(&self) -> String {
+        match &self.over {
+            Some(over) => format!("by hand over {over}"),
+            None => "by hand".to_owned(),
+        }
+    }
+}
+
+/// A mirror's URL may hold a password.
+impl fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.shown();
+        f.debug_struct("Pinned")
+            .field("name", &shown.name)
+            .field("until", &shown.until)
+            .field("goproxy", &shown.goproxy)
+            .field("over", &shown.over)
+            .finish()
+    }
 }
 
 /// A target as status shows it.

@@ -27,6 +27,9 @@ pub struct Decision {
     pub profile: String,
     /// Whether it was chosen by hand (`goroam use`).
     pub pinned: bool,
+    /// The profile that everything but GOPROXY comes from, if a mirror was chosen by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
     /// The variables it sets: `fastest` is resolved, `${…}` is not expanded yet.
     pub env: BTreeMap<String, String>,
     /// The target that its `fastest` resolves to, if it names several.
@@ -75,6 +78,7 @@ pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
     Some(Decision {
         profile: profile.name.clone(),
         pinned: by_hand.is_some(),
+        over: profile.over.clone(),
         env,
         fastest,
         considered,
@@ -84,8 +88,15 @@ pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
     })
 }
 
+/// Returns for each profile whether its condition holds.
+pub fn standing(policy: &Policy, facts: DecisionFacts<'_>) -> Vec<Truth> {
+    let value =
+        |profile: &Profile| evaluate(&profile.when, policy, &facts, profile.is_loose()).value;
+    policy.profiles.iter().map(value).collect()
+}
+
 fn by_hand<'p>(policy: &'p Policy, pinned: Option<&str>) -> Option<&'p Profile> {
-    Some(policy.profile(pinned?)?.1)
+    policy.profile(pinned?)
 }
 
 /// Returns the targets whose answer can still change the choice. Empty: `decide` returns a

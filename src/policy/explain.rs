@@ -15,7 +15,10 @@ pub fn because(
     seen: &BTreeMap<String, TargetState>,
 ) -> String {
     if decision.pinned {
-        return "chosen by hand".to_owned();
+        return match &decision.over {
+            Some(over) => format!("GOPROXY chosen by hand, all else as in {over}"),
+            None => "chosen by hand".to_owned(),
+        };
     }
     let chosen = decision
         .considered

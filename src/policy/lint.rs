@@ -511,7 +511,7 @@ fn not_covered(view: &View<'_>, target: &Target) {
 }
 
 /// Returns the module that is requested from the target, if it is one of the target's own.
-fn module_of(target: &Target) -> Option<&str> {
+pub(super) fn module_of(target: &Target) -> Option<&str> {
     let TargetKind::GoProxy { module, .. } = &target.kind else {
         return None;
     };

@@ -128,8 +128,7 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
     let targets = &policy.targets;
     for (profile, place) in policy.profiles.iter_mut().zip(&places.profiles) {
         let loosenings = loosenings(profile, targets);
-        let phrases = loosenings.iter().map(|one| one.phrase.clone());
-        profile.loosens = phrases.collect();
+        profile.loosens = phrases_of(&loosenings);
         // A condition with a fault was reported before; it proves nothing in either direction.
         if !place.when_understood {
             continue;
@@ -144,6 +143,15 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
         }
     }
     findings
+}
+
+/// Returns how a profile weakens verification.
+pub(super) fn phrases(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<String> {
+    phrases_of(&loosenings(profile, targets))
+}
+
+fn phrases_of(loosenings: &[Loosening]) -> Vec<String> {
+    loosenings.iter().map(|one| one.phrase.clone()).collect()
 }
 
 /// Reports whether a hop is plain http, to another machine.

@@ -8,6 +8,7 @@
 //!
 //! May import: model, gomod. The other rooms of this floor (probe, watch) are unknown here.
 
+mod by_hand;
 pub mod decide;
 mod evaluate;
 pub mod expand;
@@ -26,7 +27,8 @@ mod speeds;
 pub mod templates;
 mod variables;
 
-pub use decide::{Considered, Decision, decide, needed};
+pub use by_hand::{MIRRORS, MirrorFault, NamedMirror, goproxy_of, lay_over};
+pub use decide::{Considered, Decision, decide, needed, standing};
 pub use evaluate::{DecisionFacts, TargetState, Trace};
 pub use fastest::FastestChoice;
 pub use finding::{Label, PolicyFinding, Severity};

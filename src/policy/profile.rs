@@ -22,6 +22,8 @@ pub struct Policy {
     pub targets: BTreeMap<String, Target>,
     /// `[[profile]]`, in the order in which they are tried. The last one always holds.
     pub profiles: Vec<Profile>,
+    /// A mirror that was chosen by hand, over one of the profiles.
+    pub by_hand: Option<Profile>,
 }
 
 /// `[agent]`.
@@ -138,6 +140,8 @@ pub struct Profile {
     pub keep_ready: bool,
     /// How it weakens verification, one phrase each; empty: it does not.
     pub loosens: Vec<String>,
+    /// The profile that this one replaces GOPROXY of; `None`: it is one of the policy's own.
+    pub over: Option<String>,
 }
 
 impl Profile {
@@ -288,12 +292,10 @@ impl Policy {
         self.mirror.path = Some(folder);
     }
 
-    /// Returns the profile with this name, and its place in the order.
-    pub fn profile(&self, name: &str) -> Option<(usize, &Profile)> {
-        self.profiles
-            .iter()
-            .enumerate()
-            .find(|(_, profile)| profile.name == name)
+    /// Returns the profile with this name, one chosen by hand before all others.
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        let mut profiles = self.by_hand.iter().chain(&self.profiles);
+        profiles.find(|profile| profile.name == name)
     }
 
     /// Returns every `NAME` of a `${NAME}` in the values that the profiles set.
@@ -312,7 +314,7 @@ impl Policy {
 
     /// Returns every variable that any profile sets: the variables that goroam manages.
     pub fn managed(&self) -> BTreeSet<&str> {
-        let profiles = self.profiles.iter();
+        let profiles = self.profiles.iter().chain(&self.by_hand);
         BTreeSet::from_iter(profiles.flat_map(|profile| profile.env.keys().map(String::as_str)))
     }
 }

@@ -249,9 +249,10 @@ pub(super) fn headline(status: &Status, now: &jiff::Zoned) -> String {
             .map(|since| format!("since {}", moment(since, now))),
     );
     if let Some(pinned) = &status.pinned {
+        let by_hand = clean(&pinned.by_hand(), NAME_CHARACTERS);
         parts.push(match pinned.until {
-            Some(until) => format!("by hand until {}", moment(until, now)),
-            None => "by hand".to_owned(),
+            Some(until) => format!("{by_hand} until {}", moment(until, now)),
+            None => by_hand,
         });
     }
     if status.paused {

@@ -310,6 +310,7 @@ mod tests {
             pinned: Some(Pinned {
                 name: "office".to_owned(),
                 until: "2026-11-22T14:00:00Z".parse().ok(),
+                ..Pinned::default()
             }),
             paused: true,
             drift: vec![drift(Some("direct"))],

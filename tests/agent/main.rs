@@ -15,6 +15,7 @@ mod go;
 #[path = "../support/probe_server.rs"]
 mod server;
 
+mod by_hand;
 mod drift;
 #[cfg(target_os = "linux")]
 mod evidence;

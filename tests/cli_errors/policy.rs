@@ -155,7 +155,7 @@ fn a_profile_or_target_that_the_policy_does_not_have_is_answered_with_the_neares
     bench
         .goroam("use onyl")
         .exits(2)
-        .complains("no profile \"onyl\" in")
+        .complains("no profile or mirror \"onyl\" in")
         .complains("did you mean \"only\"?");
     bench
         .goroam("use x")

@@ -40,6 +40,7 @@ fn profile(name: &str, when: Condition) -> Profile {
         accept_unauthenticated: false,
         keep_ready: false,
         loosens: Vec::new(),
+        over: None,
     }
 }
 
@@ -51,6 +52,7 @@ fn policy(profiles: Vec<Profile>) -> Policy {
         mirror: Default::default(),
         targets: targets.into(),
         profiles,
+        by_hand: None,
     }
 }
 

@@ -28,12 +28,12 @@ fn a_wrong_command_line() {
     For more information, try '--help'.
     [exit 2]
     ");
-    assert_snapshot!(screen(&user, "use"), @r"
-    $ goroam use
+    assert_snapshot!(screen(&user, "use --for 2h"), @r"
+    $ goroam use --for 2h
     error: the following required arguments were not provided:
-      <PROFILE>
+      <NAME>
 
-    Usage: goroam use <PROFILE>
+    Usage: goroam use --for <TIME> <NAME>
 
     For more information, try '--help'.
     [exit 2]

@@ -15,6 +15,7 @@ mod go;
 
 mod chain;
 mod check;
+mod choose;
 mod doctor;
 mod env;
 mod errors;

@@ -167,6 +167,7 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
         ("ready app --json", 1),
         ("doctor --json", 1),
         ("history --json", 0),
+        ("use --json", 0),
         ("restore --json", 0),
     ];
     let mut found = BTreeSet::new();

@@ -252,6 +252,7 @@ pub(super) mod fixtures {
             decision: Decision {
                 profile: "office".to_owned(),
                 pinned: false,
+                over: None,
                 fastest: None,
                 env: owned(&[("GOPROXY", "https://goproxy.corp.example")]),
                 considered: vec![

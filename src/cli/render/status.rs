@@ -191,8 +191,8 @@ pub(in crate::cli) fn mode(status: &Status, page: &Page) -> String {
         AgentState::Stopped => Some("no agent is running"),
     };
     let hand = status.pinned.as_ref().map(|pinned| match pinned.until {
-        Some(until) => format!("by hand until {}", page.moment(until)),
-        None => "by hand".to_owned(),
+        Some(until) => format!("{} until {}", clean(&pinned.by_hand()), page.moment(until)),
+        None => clean(&pinned.by_hand()),
     });
     match (hand, agent) {
         (Some(hand), Some(agent)) => format!("{hand}; {agent}"),
@@ -369,6 +369,7 @@ mod tests {
         value.pinned = Some(Pinned {
             name: "office".to_owned(),
             until: Some("2026-11-22T14:00:00Z".parse().unwrap()),
+            ..Pinned::default()
         });
         value.shadowed.push(Shadow {
             name: "GOPROXY".to_owned(),

@@ -3,6 +3,7 @@
 pub(super) mod agent;
 pub(super) mod chain;
 pub(super) mod check;
+pub(super) mod choose;
 pub(super) mod completions;
 pub(super) mod doctor;
 pub(super) mod env;

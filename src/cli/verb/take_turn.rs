@@ -1,10 +1,11 @@
-//! The verbs that take a turn: `once`, `use`, `auto`, `restore`, and `pause`, which takes none.
+//! The verbs that take a turn: `once`, `auto`, `restore` (and `use`, in `choose`), and `pause`, which
+//! takes none.
 //! They use the agent if one runs, because two writers of the go env file would undo each other's
 //! work; otherwise this process takes the turn.
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::agent::{Command, Error, Reply, Session, TurnReport};
-use crate::cli::args::{Json, parse_span};
+use crate::cli::args::Json;
 use crate::cli::render::{
     self, BAD, BOLD, DIM, Page, Sheet, clean, duration, notes, pad, paint, width,
 };
@@ -16,7 +17,6 @@ use crate::paths::Paths;
 use crate::state::entry::Outcome;
 use clap::Args;
 use std::path::Path;
-use std::time::Duration;
 
 /// `goroam once`
 #[derive(Debug, Clone, Copy, Args)]
@@ -27,42 +27,6 @@ pub struct Once {
     /// How to print.
     #[command(flatten)]
     pub format: Json,
-}
-
-/// `goroam use`
-#[derive(Debug, Clone, Args)]
-pub struct Use {
-    /// Name of the profile in the policy
-    pub profile: String,
-    /// Choose by the network again after this time (30min, 2h, 1day)
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
-    pub within: Option<Duration>,
-    /// How to print.
-    #[command(flatten)]
-    pub format: Json,
-}
-
-/// Longer than a profile stays chosen by hand: a larger value is a wrong unit.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let time = parse_span(text)?;
-    if time < Duration::from_secs(1) || time > LONGEST {
-        return Err("it must be between 1s and 366 days".to_owned());
-    }
-    Ok(time)
-}
-
-/// Pins a profile.
-pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result<u8, Failure> {
-    let until = args.within.map(|time| context.page.now.checked_add(time));
-    let until = until.transpose();
-    let until = until.map_err(|error| Failure::usage(format_args!("--for: {error}")))?;
-    let command = Command::Use {
-        profile: args.profile.clone(),
-        until,
-    };
-    take_turn(context, command, args.format.json).await
 }
 
 const NOTHING: &str = "\
@@ -296,18 +260,5 @@ offline stays  (nothing answers; wlan0 is down)
   all 4 variables are as they should be already
 "
         );
-    }
-}
-
-#[cfg(test)]
-mod times {
-    use super::parse_time;
-
-    #[test]
-    fn a_time_is_between_a_second_and_a_year() {
-        assert_eq!(parse_time("1h 30min").map(|t| t.as_secs()), Ok(5400));
-        for bad in ["0s", "500ms", "2", "soon", "2years", "-1h", ""] {
-            assert!(parse_time(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -34,9 +34,13 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
         .and_then(|considered| considered.trace.as_ref())
     {
         _ if decision.pinned => {
-            sheet.line(&format!(
-                "{name} was chosen by hand; `goroam auto` ends that"
-            ));
+            let over = decision
+                .over
+                .as_ref()
+                .map(|over| format!(" for GOPROXY, all else is as in {}", clean(over)));
+            let over = over.unwrap_or_default();
+            let rest = format!("was chosen by hand{over}; `goroam auto` ends that");
+            sheet.hanging(&format!("{name} "), &rest, 0);
         }
         Some(trace) if trace.what == "always" => {
             sheet.line(&format!("{name} was chosen because it always holds"));

@@ -146,6 +146,7 @@ fn whole(root: &Section<'_>) -> Policy {
         relay,
         targets,
         profiles,
+        by_hand: None,
     };
     order(root, &policy, &places);
     nowhere_allowed(root, &policy);

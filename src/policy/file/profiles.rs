@@ -92,6 +92,7 @@ fn profile(mut table: Section<'_>, targets: &Targets) -> (Profile, ProfilePlace)
         keep_ready: table.boolean("keep_ready").unwrap_or(false),
         env: env(&table, targets, &mut place),
         loosens: Vec::new(),
+        over: None,
     };
     (profile, place)
 }

@@ -1,0 +1,172 @@
+//! What `goroam use` takes besides the policy's own profiles: a mirror, by its name or URL. It
+//! replaces GOPROXY alone, so it is a profile over another one, and the rules of a policy apply.
+
+use serde::Serialize;
+
+use super::expand::resolve;
+use super::finding::shown;
+use super::grammar::check_value;
+use super::lint::module_of;
+use super::loosen;
+use super::profile::{Condition, EnvValue, Policy, Profile};
+use crate::model::host::canonical_url;
+use crate::model::{Chain, HopKind, Host, Patterns, Target};
+
+/// A name for a GOPROXY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct NamedMirror {
+    /// The name.
+    pub name: &'static str,
+    /// The GOPROXY that it stands for.
+    pub goproxy: &'static str,
+}
+
+const fn named(name: &'static str, goproxy: &'static str) -> NamedMirror {
+    NamedMirror { name, goproxy }
+}
+
+/// The mirrors that have a name.
+pub const MIRRORS: [NamedMirror; 6] = [
+    named("cn", "https://goproxy.cn,direct"),
+    named("io", "https://goproxy.io,direct"),
+    named("aliyun", "https://mirrors.aliyun.com/goproxy,direct"),
+    named("google", "https://proxy.golang.org,direct"),
+    named("direct", "direct"),
+    named("off", "off"),
+];
+
+/// Returns the GOPROXY of a mirror; `None`: the text is neither the name of one nor a URL.
+pub fn goproxy_of(text: &str) -> Option<String> {
+    if let Some(mirror) = MIRRORS.iter().find(|mirror| mirror.name == text) {
+        return Some(mirror.goproxy.to_owned());
+    }
+    text.contains("://").then(|| format!("{text},direct"))
+}
+
+/// Why a mirror cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MirrorFault {
+    /// Its URL is not valid.
+    Invalid(String),
+    /// It would let private names out, or weaken verification.
+    Unsafe(String),
+}
+
+/// Lays a GOPROXY over the profile `base`: a profile that no network chooses. `standing` returns
+/// the values that go will have for the other variables.
+///
+/// # Errors
+/// When the rules for a policy refuse it.
+pub fn lay_over(
+    policy: &Policy,
+    name: &str,
+    goproxy: &str,
+    base: &str,
+    standing: &dyn Fn(&str) -> Option<String>,
+) -> Result<Profile, MirrorFault> {
+    let found = policy.profiles.iter().find(|profile| profile.name == base);
+    let base = found.ok_or_else(|| {
+        MirrorFault::Unsafe(format!("the policy has no profile {base:?} any more"))
+    })?;
+    let chain = check_url(goproxy)?;
+    let mut profile = Profile {
+        name: name.to_owned(),
+        when: Condition::Any(Vec::new()),
+        keep_ready: false,
+        over: Some(base.name.clone()),
+        ..base.clone()
+    };
+    let value = EnvValue::Text(goproxy.to_owned());
+    profile.env.insert("GOPROXY".to_owned(), value);
+    profile.loosens = loosen::phrases(&profile, &policy.targets);
+    let fetches = chain.hops.iter().any(|hop| hop.kind != HopKind::Off);
+    if fetches && profile.is_loose() && !profile.accept_unauthenticated {
+        return Err(MirrorFault::Unsafe(format!(
+            "nothing proves what would come, with {} (over the profile {})",
+            profile.loosens.join(", "),
+            base.name
+        )));
+    }
+    leak(policy, &chain, standing).map_or(Ok(profile), |why| Err(MirrorFault::Unsafe(why)))
+}
+
+/// Checks what a person typed as one hop and `direct`, as a policy's targets are checked.
+fn check_url(goproxy: &str) -> Result<Chain, MirrorFault> {
+    let invalid = |why: String| Err(MirrorFault::Invalid(why));
+    if let Some(fault) = check_value("GOPROXY", goproxy).into_iter().next() {
+        return invalid(fault.message);
+    }
+    let chain = match Chain::parse(goproxy) {
+        Ok(chain) => chain,
+        Err(error) => return invalid(error.message),
+    };
+    let typed = goproxy.strip_suffix(",direct").unwrap_or(goproxy);
+    let rest = typed.split_once("://").map_or("", |(_, rest)| rest);
+    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '|' | ';');
+    if typed.contains(ends) || rest.contains("://") {
+        return invalid("one URL, not a list; a list belongs in a profile's GOPROXY".to_owned());
+    }
+    Ok(chain)
+}
+
+/// Says which private names the chain's proxies would be asked for; `None`: none. go asks them for
+/// all modules but those of GONOPROXY, or of GOPRIVATE if GONOPROXY is not set.
+fn leak(
+    policy: &Policy,
+    chain: &Chain,
+    standing: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let private = || policy.targets.values().filter(|target| target.private);
+    let is_foreign = |url: &&String| {
+        let own = private().filter_map(|target| target.goproxy_url());
+        let mut own = own.map(canonical_url);
+        let parsed = url::Url::parse(url).ok();
+        let host = parsed.as_ref().and_then(url::Url::host_str);
+        let host = host.map(|host| host.trim_matches(['[', ']']));
+        !own.any(|own| own == canonical_url(url)) && !host.is_some_and(Host::is_this_machine)
+    };
+    let proxies = chain.hops.iter().filter_map(|hop| match &hop.kind {
+        HopKind::Proxy(url) => Some(url),
+        HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
+    });
+    let url = shown(proxies.into_iter().find(is_foreign)?);
+    let set = |name| standing(name).filter(|value| !value.is_empty());
+    let (listed, own) = (set("GOPRIVATE"), set("GONOPROXY"));
+    let kept = own.clone().or_else(|| listed.clone()).unwrap_or_default();
+    let patterns = Patterns::parse(&kept);
+    let keeps = |glob: &String| {
+        // A pattern is kept by the same pattern only: what it matches is open.
+        let is_open = glob.contains(['*', '?', '[']);
+        patterns.globs().contains(glob) || (!is_open && patterns.matches(glob))
+    };
+    let listed = Patterns::parse(&listed.unwrap_or_default());
+    if let Some(glob) = listed.globs().iter().find(|glob| !keeps(glob)) {
+        return Some(format!(
+            "{url} would be asked for private modules: GOPRIVATE names {}, and GONOPROXY={} \
+             sends them to the proxy",
+            shown(glob),
+            shown(&own.unwrap_or_default())
+        ));
+    }
+    let is_open = |target: &&Target| match module_of(target) {
+        Some(module) => !patterns.matches(module),
+        None => patterns.globs().is_empty(),
+    };
+    let target = private().find(is_open)?;
+    Some(format!(
+        "{url} would be asked for the modules of {:?}, which is private; name your own hosts in \
+         GOPRIVATE",
+        target.name
+    ))
+}
+
+impl Policy {
+    /// Returns what a profile sets, as far as the policy alone says.
+    pub fn sets(&self, profile: &str, variable: &str) -> Option<String> {
+        let profile = self.profile(profile)?;
+        match profile.env.get(variable)? {
+            EnvValue::Text(text) => Some(resolve(text, &profile.env)),
+            EnvValue::Fastest { .. } => None,
+        }
+    }
+}
