@@ -2,7 +2,7 @@
 //! object with a `.rsrc` section, which every linker for Windows takes. Written here, for a
 //! resource compiler (windres, rc.exe) is not wherever Rust builds for Windows.
 //!
-//! On Linux it leaves a table out of the release's programs.
+//! On Linux it makes the release's programs smaller.
 
 // This is how a build script speaks to cargo.
 #![allow(clippy::print_stdout)]
@@ -11,7 +11,29 @@
 mod resource;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Is this the LLVM linker that Rust 1.90 and later bring for this system, and use unless told
+/// otherwise? A distribution's Rust may be without it.
+fn links_with_rusts_own_lld() -> bool {
+    let var = |name: &str| std::env::var(name).unwrap_or_default();
+    let target = "x86_64-unknown-linux-gnu";
+    let is_default = [var("TARGET"), var("HOST")].iter().all(|is| is == target)
+        && var("RUSTC_LINKER").is_empty()
+        && var("CARGO_ENCODED_RUSTFLAGS").is_empty();
+    let asked = Command::new(var("RUSTC"))
+        .args(["--print", "sysroot"])
+        .output();
+    let sysroot = asked
+        .ok()
+        .and_then(|told| String::from_utf8(told.stdout).ok());
+    is_default
+        && sysroot.is_some_and(|sysroot| {
+            let own = format!("lib/rustlib/{target}/bin/gcc-ld/ld.lld");
+            Path::new(sysroot.trim()).join(own).exists()
+        })
+}
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -21,6 +43,10 @@ fn main() -> io::Result<()> {
         // The index for unwinding, 100 KB: with `panic = "abort"` nobody unwinds, and without
         // symbols nobody could read a backtrace. GNU's linker, LLVM's and mold all know it.
         println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
+        if links_with_rusts_own_lld() {
+            // Functions with the same code are there once: 180 KB. GNU's linker cannot do it.
+            println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
+        }
     }
     if var("CARGO_CFG_TARGET_OS") != "windows" || var("CARGO_FEATURE_TRAY").is_empty() {
         return Ok(());
