@@ -307,13 +307,16 @@ mirror = "/srv/mirror"
         (value(decision), value(again))
     }
 
+    /// The variable in the policy, what is seen, and the value.
+    type Case<'a> = (&'a str, &'a [(&'a str, Verdict)], &'a str);
+
     #[test]
     fn a_value_is_remembered_as_it_was_resolved() {
         use Verdict::{Down, Up, Wrong};
         let several = r#"GOPROXY = { fastest = ["cn", "io"], then = "direct" }"#;
         let single = r#"GOPROXY = { fastest = ["cn"], then = "direct" }"#;
         let mirror = r#"GOPROXY = { fastest = ["mirror"], then = "off" }"#;
-        let cases: [(&str, &[(&str, Verdict)], &str); 7] = [
+        let cases: [Case<'_>; 7] = [
             (several, &[("io", Up)], "https://goproxy.io,direct"),
             (
                 several,

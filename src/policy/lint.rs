@@ -392,18 +392,29 @@ const PASS_THROUGH: [&str; 3] = [
     "https://goproxy.io",
 ];
 
-/// Finds a URL in GOSUMDB: it bypasses every proxy (`modfetch/sumdb.go:dbDial`).
+/// Finds a URL in GOSUMDB: it bypasses every proxy (`modfetch/sumdb.go:dbDial`). It is wanted if the
+/// profile depends on what answers at that URL.
 fn sumdb_url(view: &View<'_>) {
     let expanded = resolve(view.value("GOSUMDB").unwrap_or("off"), &view.profile.env);
+    let parsed = SumDb::parse(&expanded);
     let Ok(SumDb::Database {
         url: Some(_), key, ..
-    }) = SumDb::parse(&expanded)
+    }) = &parsed
     else {
         return;
     };
     let hops: Vec<String> = view.proxies().map(|(.., url)| canonical(url)).collect();
     let asked = view.profile.when.targets();
     let mut targets = view.policy.targets.values();
+    let is_asked_itself = targets.clone().any(|target| {
+        let TargetKind::SumDb { db, via: None } = &target.kind else {
+            return false;
+        };
+        asked.contains(target.name.as_str()) && parsed.as_ref() == Ok(db)
+    });
+    if is_asked_itself {
+        return;
+    }
     let via = targets.find(|target| {
         let TargetKind::SumDb { db, via: Some(via) } = &target.kind else {
             return false;

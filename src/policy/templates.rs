@@ -103,9 +103,12 @@ impl Company {
         ];
         let mut out = String::new();
         for line in include_str!("templates/company.toml").lines() {
-            let optional = line.strip_prefix('@').and_then(|line| line.split_once(' '));
+            let optional = line.strip_prefix('@');
+            let optional = optional.map(|line| line.split_once(' ').unwrap_or((line, "")));
             let (is_there, line) = match optional {
                 Some(("ca", line)) => (self.ca.is_some(), line),
+                // Private names that are not known must not go to yet more proxies.
+                Some(("private", line)) => (!self.private.is_empty(), line),
                 Some(("pin", line)) => (self.pin.is_some(), line),
                 Some(("lacks", line)) => (self.lacks_default, line),
                 Some(("has", line)) => (!self.lacks_default, line),

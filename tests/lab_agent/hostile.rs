@@ -30,8 +30,12 @@ total = \"700ms\"
 retries = 0
 ";
 
-/// The built-in policy, with the lab's key and a module that the lab's proxies have.
+/// The built-in policy, with the lab's key and a module that the lab's proxies have. The database's
+/// other host is one of those proxies.
 fn policy(lab: &Lab) -> String {
+    let other = "\"@KEY sum.golang.org@ https://goproxy.io/sumdb/sum.golang.org\"";
+    let zip = "tree/corp/github.com/google/uuid/@v/v1.3.0.zip";
+    let zip = goroam::gomod::zip::h1_of(&lab.dir().join(zip)).unwrap();
     let asked = "module = \"github.com/google/uuid@v1.3.0\"\nsum = \"@SUM github.com/google/uuid@v1.3.0@\"\n";
     let mut text = String::new();
     for line in Template::Default.text().lines() {
@@ -39,10 +43,11 @@ fn policy(lab: &Lab) -> String {
             "version = 1" => QUICK,
             line => line,
         };
+        let line = line.replace("\"sum.golang.google.cn\"", other);
         text.push_str(&line.replace("\"sum.golang.org\"", "\"@KEY sum.golang.org@\""));
         text.push('\n');
         if line.starts_with("goproxy = ") {
-            text.push_str(asked);
+            text.push_str(&format!("{asked}zip_sum = \"{zip}\"\n"));
         }
     }
     lab.policy_of(&text)
@@ -124,7 +129,9 @@ fn judge(text: &str, key: &str) {
         assert_eq!(text, OWN, "before the first turn");
         return;
     };
-    assert_eq!(value("GOSUMDB"), Some(("GOSUMDB", key)), "{text}");
+    // The same key with either host.
+    let sumdb = value("GOSUMDB").map(|(_, sumdb)| sumdb.split(' ').next());
+    assert_eq!(sumdb, Some(Some(key)), "{text}");
     let no_proxy = value("GONOPROXY").map(|(_, value)| value);
     match proxy {
         "https://proxy.golang.org,direct"

@@ -10,6 +10,7 @@
 mod go;
 
 mod bounds;
+mod built_in;
 mod by_hand;
 mod decide;
 #[cfg(unix)]
