@@ -270,7 +270,9 @@ async fn a_failure_that_is_smoothed_over_never_brings_on_what_weakens_verificati
         }
     })
     .await;
-    let gate = dead_port();
+    // Free: the test listens there later, so it cannot be a `dead_port`.
+    let gate = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|gate| gate.local_addr());
+    let gate = gate.unwrap().port();
     let folder = tempfile::tempdir().unwrap();
     let policy = format!(
         "fall = 100\nrise = 1\n[target.corp]\nhttps = \"{}\"\nca = \"{}\"\n\
