@@ -12,6 +12,7 @@
 pub mod args;
 mod context;
 mod failure;
+mod instead;
 mod render;
 mod run;
 pub mod shell;

@@ -13,6 +13,7 @@ use tracing::Level;
 use super::args::{Cli, Json, Once, Verb};
 use super::context::{Context, Output};
 use super::failure::Failure;
+use super::instead::instead;
 use super::render::{Page, findings};
 use super::verb::{self, take_turn::take_turn};
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
@@ -32,9 +33,14 @@ const MOST_THREADS: usize = 64;
 
 /// Runs the whole command: arguments in, output and exit code out.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args = Vec::from_iter(args);
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(message) = instead(&error, &args) {
+                say(&message);
+                return ExitCode::from(EXIT_USAGE);
+            }
             // `--help | head` must not report an error.
             drop(error.print());
             let usage = error.use_stderr();
@@ -164,7 +170,6 @@ fn complain(context: &Context, failure: &Failure) {
     let Some(message) = failure.message() else {
         return;
     };
-    let mut text = String::new();
     if let Failure::Goroam(Error::Policy {
         path,
         text: policy,
@@ -176,9 +181,15 @@ fn complain(context: &Context, failure: &Failure) {
         let errors = found.iter().filter(|one| one.severity == Severity::Error);
         let errors: Vec<PolicyFinding> = errors.cloned().collect();
         let path = path.display().to_string();
-        text = findings(&path, policy, &errors, &context.page);
+        let text = findings(&path, policy, &errors, &context.page);
+        drop(anstream::stderr().lock().write_all(text.as_bytes()));
     }
+    say(&message);
+}
+
+/// Prints what went wrong, with the program's name.
+fn say(message: &str) {
     let style: Style = AnsiColor::Red.on_default().bold();
-    text.push_str(&format!("{style}goroam:{style:#} {message}\n"));
+    let text = format!("{style}goroam:{style:#} {message}\n");
     drop(anstream::stderr().lock().write_all(text.as_bytes()));
 }

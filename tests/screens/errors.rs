@@ -19,6 +19,55 @@ fn a_wrong_command_line() {
     For more information, try '--help'.
     [exit 2]
     ");
+    let told = |words: &str| {
+        let shown = screen(&user, words);
+        let mut lines = shown.lines();
+        assert_eq!(
+            (lines.clone().count(), lines.next_back()),
+            (3, Some("[exit 2]")),
+            "{shown}"
+        );
+        lines.nth(1).unwrap().to_owned()
+    };
+    let words = [
+        "list",
+        "ls",
+        "switch",
+        "logs",
+        "version",
+        "update",
+        "install",
+        "-v uninstall",
+        "stop",
+        "undo",
+        "config",
+        "cn",
+        "https://joe:secret@a.test",
+    ];
+    assert_snapshot!(words.map(told).join("\n"), @r"
+    goroam: there is no `list`; `goroam use` lists profiles and mirrors, `goroam mirror list` modules
+    goroam: there is no `ls`; `goroam use` lists profiles and mirrors, `goroam mirror list` modules
+    goroam: there is no `switch`; `goroam use NAME` takes a profile or a mirror, `goroam use` lists them
+    goroam: there is no `logs`; `goroam history` shows each switch, `goroam service logs` the agent's log
+    goroam: there is no `version`; `goroam --version` prints it
+    goroam: there is no `update`; update it as you installed it, and the agent goes on with the new program
+    goroam: there is no `install`; `goroam service install` starts it at every login
+    goroam: there is no `uninstall`; `goroam service uninstall --restore` ends it and puts everything back
+    goroam: there is no `stop`; `goroam service start` and `stop`, or `goroam agent` in a terminal
+    goroam: there is no `undo`; `goroam restore` puts back what was before goroam
+    goroam: there is no `config`; `goroam init` writes a policy, `goroam check` checks it
+    goroam: a mirror is chosen with `goroam use`
+    goroam: a mirror is chosen with `goroam use`
+    ");
+    assert_snapshot!(screen(&user, "mirror update"), @r"
+    $ goroam mirror update
+    error: unrecognized subcommand 'update'
+
+    Usage: goroam mirror [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
     assert_snapshot!(screen(&user, "status --frobnicate"), @r"
     $ goroam status --frobnicate
     error: unexpected argument '--frobnicate' found
