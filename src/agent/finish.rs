@@ -102,6 +102,10 @@ impl Session {
             fastest::note_round(&mut self.memory, snapshot, decision, report, policy);
         }
         self.remember(&entry, &why);
+        if self.memory.pinned.is_none() && !dry_run {
+            // A mirror stays known until its pin has ended and its values are gone.
+            self.lay_mirror();
+        }
         if let Some(memory) = kept {
             let status = self.status_of(&entry.snapshot, &present);
             self.memory = memory;

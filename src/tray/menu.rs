@@ -333,6 +333,25 @@ mod tests {
         assert_eq!(action(&face.menu, "Pause"), Some(Action::ProbeNow));
     }
 
+    #[test]
+    fn a_mirror_by_hand_is_named_with_the_profile_below_it() {
+        let status = Status {
+            profile: Some("cn".to_owned()),
+            pinned: Some(Pinned {
+                name: "cn".to_owned(),
+                goproxy: Some("https://goproxy.cn,direct".to_owned()),
+                over: Some("office".to_owned()),
+                until: None,
+            }),
+            ..office()
+        };
+        let face = face(Some(&status), &around());
+        let menu = drawn(&face.menu);
+        let first = "(cn · since 09:12 · by hand over office (2 h 04 min))";
+        assert_eq!(menu.lines().next(), Some(first), "{menu}");
+        assert!(!menu.contains("✓ Automatic"), "{menu}");
+    }
+
     const STOPPED: &str = "\
   (No agent is running)
   (go env stays as it was set last)

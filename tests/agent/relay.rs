@@ -195,3 +195,21 @@ fn the_relay_ends_when_the_policy_turns_it_off_and_a_taken_port_is_reported() {
     assert_eq!(status["relay"], serde_json::Value::Null, "{status}");
     assert!(!first.is_empty() && !agent.log().contains("panic"));
 }
+
+#[test]
+fn a_mirror_that_is_chosen_by_hand_goes_through_the_relay() {
+    let Some(desk) = desk() else { return };
+    let _agent = desk.agent();
+    let relay = url(&desk);
+    desk.goroam("use http://127.0.0.1:2").exits(0);
+    assert_eq!(url(&desk), relay);
+    let status = desk.status();
+    assert_eq!(status["relay"]["chain"], "http://127.0.0.1:2,direct");
+    let (line, body) = get(&relay, PATH);
+    assert!(
+        line.contains(" 502 ") && body.contains("127.0.0.1:2"),
+        "{line} {body}"
+    );
+    desk.goroam("auto").exits(0);
+    assert_eq!(get(&relay, PATH).1, GO_MOD);
+}
