@@ -406,9 +406,9 @@ fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<
     }
     let switched = input.memory.profile.as_deref() != Some(decision.profile.as_str());
     let overrides = |name: &str| {
-        // A mirror replaces GOPROXY alone.
-        let is_mirror = switched && decision.over.is_some();
-        (switched || input.cause.overrides_drift()) && (!is_mirror || name == "GOPROXY")
+        // A mirror replaces GOPROXY alone, and it was judged by what was set by hand.
+        (switched || input.cause.overrides_drift())
+            && (decision.over.is_none() || name == "GOPROXY")
     };
     let is_own_list = |name: &str| {
         matches!(name, "GONOPROXY" | "GONOSUMDB" | "GOPRIVATE")

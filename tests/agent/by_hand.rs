@@ -97,10 +97,18 @@ fn what_was_set_by_hand_stays_under_a_mirror_except_goproxy() {
     let Some(desk) = desk() else { return };
     desk.goroam("once").exits(0);
     desk.go("env -w GOPRIVATE=git.corp.test,git.mine.test GOPROXY=https://own.test");
-    desk.goroam("use off").exits(0);
-    assert_eq!(desk.line("GOPROXY").as_deref(), Some("off"));
-    let private = desk.line("GOPRIVATE");
-    assert_eq!(private.as_deref(), Some("git.corp.test,git.mine.test"));
+    for words in ["use off", "use off --for 2h", "once", "use cn", "use cn"] {
+        desk.goroam(words).exits(0);
+        let private = desk.line("GOPRIVATE");
+        assert_eq!(private.as_deref(), Some("git.corp.test,git.mine.test"));
+        let goproxy = desk.line("GOPROXY");
+        assert_ne!(goproxy.as_deref(), Some("https://own.test"), "{words}");
+    }
+    // What stays is what counts.
+    desk.go("env -w GONOPROXY=none");
+    desk.goroam("use io").exits(4).complains("GONOPROXY=none");
+    desk.goroam("auto").exits(0);
+    assert_eq!(desk.line("GOPRIVATE").as_deref(), Some("git.corp.test"));
 }
 
 #[test]
