@@ -318,3 +318,23 @@ async fn a_failure_that_is_smoothed_over_never_brings_on_what_weakens_verificati
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_profiles_asks_nothing_that_a_running_agent_has_asked() {
+    let server = Server::http(good_proxy).await;
+    let Some(user) = user(&corp(&server.url("http"), "")) else {
+        return;
+    };
+    let holds = || {
+        let list = user.goroam("use --json").exits(0).json();
+        let profiles = list["profiles"].as_array().unwrap().iter();
+        Vec::from_iter(profiles.map(|profile| profile["holds"].as_bool()))
+    };
+    assert_eq!(holds(), [Some(true); 2]);
+    assert!(!server.seen().is_empty(), "nobody else has asked");
+    let _agent = agent(&user);
+    assert_eq!(turns(&user, 1).await[0].0, "corp");
+    let asked = server.seen().len();
+    assert_eq!(holds(), [Some(true); 2]);
+    assert_eq!(server.seen().len(), asked);
+}
