@@ -191,6 +191,11 @@ impl Paths {
         self.state.join("ready.json")
     }
 
+    /// What `goroam hook` has said about exported variables.
+    pub fn hook_told(&self) -> PathBuf {
+        self.state.join("hook-told")
+    }
+
     /// The token of the relay.
     pub fn relay_token(&self) -> PathBuf {
         self.state.join("relay-token")

@@ -19,6 +19,7 @@ mod fastest;
 mod finish;
 mod gofacts;
 mod handover;
+mod hook;
 mod in_use;
 mod locks;
 mod panic_log;
@@ -40,6 +41,7 @@ pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
 pub use handover::{LISTENER, STORED, inherited};
+pub use hook::{ExportVerdict, HOOK_MARKER, HOOKED, hook_notes, hooked};
 pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
 pub use pin::{Choices, ProfileChoice};

@@ -29,6 +29,7 @@ pub use super::verb::doctor::Doctor;
 pub use super::verb::env::Env;
 pub use super::verb::exec::{Exec, Step, SummaryForm};
 pub use super::verb::history::History;
+pub use super::verb::hook::Hook;
 pub use super::verb::init::{Init, TemplateName};
 pub use super::verb::man::Man;
 pub use super::verb::mirror::{
@@ -122,6 +123,7 @@ pub enum Verb {
     #[command(after_help = after!(
         "goroam status",
         "goroam status --json | jq -r .profile",
+        "goroam status --short    for a prompt or a status bar",
         "goroam status --watch    follow each change; needs an agent"
     ))]
     Status(StatusArgs),
@@ -206,6 +208,19 @@ pub enum Verb {
         "docker build --build-arg GOPROXY=\"$(goroam env --no-relay GOPROXY)\" ."
     ))]
     Env(Env),
+    /// Print code that keeps a shell's exports out of the way
+    ///
+    /// For the end of a start-up file. Unsets GOPROXY and GOSUMDB while the profile in
+    /// force sets them, if they were exported before this line, and puts them back when
+    /// it does not; never GOPRIVATE or GONO…, and never what you export later. Sets
+    /// GOROAM_PROFILE, for the prompt. A prompt starts no process, except after a turn.
+    #[command(after_help = after!(
+        "eval \"$(goroam hook bash)\"     in ~/.bashrc",
+        "eval \"$(goroam hook zsh)\"      in ~/.zshrc",
+        "goroam hook fish | source      in ~/.config/fish/config.fish",
+        "goroam hook pwsh | Out-String | Invoke-Expression      in $PROFILE"
+    ))]
+    Hook(Hook),
     /// Serve a local module proxy that fails over by itself
     ///
     /// Walks the chain of GOPROXY for each request of go: a proxy that fails or is silent

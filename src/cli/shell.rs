@@ -19,6 +19,11 @@ pub enum Shell {
 }
 
 impl Shell {
+    /// Returns the shell of a start-up file by its name.
+    pub(in crate::cli) fn named(name: &str) -> Shell {
+        Shell::from_str(name, false).unwrap_or(Shell::Bash)
+    }
+
     /// Returns the line that exports a variable.
     pub(in crate::cli) fn export(self, name: &str, value: &str) -> String {
         let value = self.quote(value);

@@ -19,7 +19,7 @@ pub fn check(facts: &DoctorFacts) -> Vec<DoctorFinding> {
         };
         let mut here = value.faults();
         match facts.written.get(&root.name) {
-            Some(written) => found.push(shadow(&cause, written.as_ref())),
+            Some(written) => found.push(shadow(facts, &cause, written.as_ref())),
             None => here.extend(value.meanings(&cause.says())),
         }
         for finding in &mut here {
@@ -56,9 +56,17 @@ fn or_fix(mut found: Vec<DoctorFinding>, fix: &str) -> Vec<DoctorFinding> {
 }
 
 /// Reports a variable that goroam writes and another place sets.
-fn shadow(cause: &Cause<'_>, written: Option<&String>) -> DoctorFinding {
+fn shadow(facts: &DoctorFacts, cause: &Cause<'_>, written: Option<&String>) -> DoctorFinding {
     let root = cause.root;
+    let of_terminals = |reach: &String| reach.ends_with("terminals") || reach.ends_with("shells");
+    let is_hooked = facts.hooked.contains(&root.name)
+        && root.kind == Kind::Shell
+        && root.reaches.iter().all(of_terminals);
     let (severity, why) = match written {
+        _ if is_hooked => {
+            let why = "`goroam hook` unsets it in terminals, as in this one.";
+            (Severity::Note, why.to_owned())
+        }
         Some(written) if root.value.as_ref() == Some(written) => {
             let why = "It equals what goroam wrote, but will not follow when the network changes.";
             (Severity::Warning, why.to_owned())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::facts::{DoctorFacts, ServiceFacts};
 use super::files::Disk;
 use super::{gather, managers, network, own, programs, project, stops, values};
-use crate::agent::Error;
+use crate::agent::{Error, hooked};
 use crate::environment::Environment;
 use crate::paths::Paths;
 
@@ -33,7 +33,10 @@ pub async fn examine(input: DoctorInput) -> Result<DoctorFacts, Error> {
     let env = &input.env;
     let paths = Paths::find(input.config.clone(), env)?;
     let home = env.home().unwrap_or_default();
-    let mut facts = DoctorFacts::default();
+    let mut facts = DoctorFacts {
+        hooked: hooked(env),
+        ..DoctorFacts::default()
+    };
     own::look(&mut facts, input.config, env, &paths).await;
     let names = [values::NAMES, stops::NAMES]
         .into_iter()

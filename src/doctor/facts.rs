@@ -1,7 +1,7 @@
 //! The facts that doctor has collected. A fact that is a problem on its own becomes a finding at
 //! once. `checks` judges what sets variables, since one value is often seen in several places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -39,6 +39,8 @@ pub struct DoctorFacts {
     pub build_caches: Vec<String>,
     /// The directory of the module cache that go can use as a proxy.
     pub module_cache: Option<String>,
+    /// The variables that a hook has unset in this shell.
+    pub hooked: BTreeSet<String>,
 }
 
 impl DoctorFacts {

@@ -51,7 +51,8 @@ pub struct Written {
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    /// The number of the last turn.
+    /// The number of the last turn. It stays the first field: the hooks of shells read the second
+    /// line of the file.
     pub turn: u64,
     /// The profile in force.
     pub profile: Option<String>,
@@ -372,6 +373,8 @@ mod tests {
             ..Memory::default()
         };
         memory.save(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().nth(1), Some("  \"turn\": 7,"));
         assert_eq!(Memory::load(&path), memory);
         assert!(!format!("{memory:?}").contains("s3cret"));
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::{self, User};
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 23] = [
     "once",
     "agent",
     "status",
@@ -18,6 +18,7 @@ const VERBS: [&str; 22] = [
     "service",
     "exec",
     "env",
+    "hook",
     "mirror",
     "ready",
     "vendor",

@@ -25,6 +25,8 @@ mod doctor_shells;
 #[cfg(target_os = "linux")]
 mod env;
 mod help;
+#[cfg(target_os = "linux")]
+mod hook;
 mod init;
 mod init_dialogue;
 #[cfg(target_os = "linux")]

@@ -21,6 +21,7 @@ mod env;
 mod errors;
 mod exec;
 mod history;
+mod hook;
 mod init;
 mod mirror;
 mod ready;

@@ -50,6 +50,26 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
     sheet.finish()
 }
 
+/// Formats the profile for a prompt: `office`, `office*` if it was chosen by hand, `office!` if
+/// something is wrong. Empty before the first turn.
+pub(in crate::cli) fn segment(status: &Status) -> String {
+    let Some(profile) = &status.profile else {
+        return String::new();
+    };
+    let is_wrong = !status.troubles.is_empty() || !status.shadowed.is_empty();
+    let marks = [(status.pinned.is_some(), "*"), (is_wrong, "!")];
+    let marks = marks
+        .into_iter()
+        .filter(|(is_so, _)| *is_so)
+        .map(|(_, mark)| mark);
+    let profile = if status.paused {
+        "paused".to_owned()
+    } else {
+        clean(profile)
+    };
+    profile + &marks.collect::<String>()
+}
+
 /// Formats the agent's relay: "open: 48 requests, 3 after a fail-over".
 fn relay(relay: &RelayStatus) -> String {
     let Some(form) = &relay.form else {

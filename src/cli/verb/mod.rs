@@ -9,6 +9,7 @@ pub(super) mod doctor;
 pub(super) mod env;
 pub(super) mod exec;
 pub(super) mod history;
+pub(super) mod hook;
 pub(super) mod init;
 pub(super) mod man;
 pub(super) mod mirror;

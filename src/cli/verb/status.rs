@@ -24,6 +24,9 @@ pub struct StatusArgs {
     /// Follow each change until interrupted
     #[arg(long)]
     pub watch: bool,
+    /// Only the profile, with * if it was chosen by hand and ! if something is wrong
+    #[arg(long, conflicts_with_all = ["watch", "json"])]
+    pub short: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Json,
@@ -35,12 +38,24 @@ pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<u
     if args.watch {
         return watch(context, json).await;
     }
-    let status = of_caller(context, ask(context).await?);
+    if args.short {
+        let status = of_caller(context, ask(context, true).await?);
+        let segment = render::segment(&status);
+        let line = if segment.is_empty() {
+            segment
+        } else {
+            segment + "\n"
+        };
+        context.out.text(&line)?;
+        return Ok(EXIT_DONE);
+    }
+    let status = of_caller(context, ask(context, false).await?);
     context.show(json, &status, render::status)?;
     Ok(EXIT_DONE)
 }
 
-async fn ask(context: &Context) -> Result<Status, Failure> {
+/// Asks the agent. `quickly`: without one, only what the last turn has left.
+async fn ask(context: &Context, quickly: bool) -> Result<Status, Failure> {
     let paths = context.paths()?;
     match ipc::ask(&paths, Command::Status).await {
         Ok(Reply::Status(status)) => Ok(Status {
@@ -51,7 +66,10 @@ async fn ask(context: &Context) -> Result<Status, Failure> {
         Ok(Reply::Failed { error, exit }) => Err(Failure::said(error, exit)),
         Err(Error::NoAgent) => {
             let session = Session::open(context.config.clone(), context.env.clone())?;
-            Ok(session.status())
+            Ok(match quickly {
+                true => session.remembered(),
+                false => session.status(),
+            })
         }
         Err(error) => Err(error.into()),
     }

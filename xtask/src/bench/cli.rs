@@ -7,7 +7,8 @@ use super::idle::Resident;
 use super::{Bench, stats};
 use crate::run::Result;
 
-/// Prints the wall times of `goroam status` (answered by the agent) and `goroam check`.
+/// Prints the wall times of `goroam status` (answered by the agent) and `goroam check`, and what a
+/// prompt takes.
 pub fn cli(bench: &Bench, times: u64) -> Result {
     let _agent = Resident::at_home(bench)?;
     let policy = bench.policy.display().to_string();
@@ -41,6 +42,48 @@ pub fn cli(bench: &Bench, times: u64) -> Result {
             continue;
         };
         println!("| `{shown}` | {median:.1} ms | {p90:.1} ms |");
+    }
+    println!();
+    prompts(bench)
+}
+
+/// How many prompts one measurement has.
+const PROMPTS: u32 = 1000;
+
+/// Prints the time that `goroam hook` adds to a prompt.
+fn prompts(bench: &Bench) -> Result {
+    let goroam = bench.goroam.display();
+    println!("| one prompt with the hook, mean of {PROMPTS} | |\n| --- | ---: |");
+    for shell in ["bash", "zsh", "fish"] {
+        let (load, each) = match shell {
+            "fish" => (
+                format!("{goroam} hook fish | source"),
+                format!("for i in (seq {PROMPTS}); __goroam_prompt; end"),
+            ),
+            _ => (
+                format!("eval \"$({goroam} hook {shell})\""),
+                format!("for i in $(seq {PROMPTS}); do __goroam_prompt; done"),
+            ),
+        };
+        let output = Command::new(shell)
+            .args(["-c", &format!("{load}; date +%s%N; {each}; date +%s%N")])
+            .env_clear()
+            .env("HOME", &bench.home)
+            .env("PATH", "/usr/bin:/bin")
+            .env("GOROAM_CONFIG", &bench.policy)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|err| format!("{shell}: {err}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let times: Vec<f64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+        let [from, to] = times.as_slice() else {
+            return Err(format!(
+                "{shell}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
+        };
+        let each = (to - from) / f64::from(PROMPTS) / 1e6;
+        println!("| {shell} | {each:.3} ms |");
     }
     println!();
     Ok(())
