@@ -202,6 +202,14 @@ pub fn url_below(base: &str, path: &str) -> Result<Url, Unfetched> {
     Ok(goproxy::below(&goproxy::base_url(base)?, path))
 }
 
+/// The same for a path that go has escaped.
+///
+/// # Errors
+/// When go could not ask this base.
+pub fn url_below_escaped(base: &str, path: &str) -> Result<Url, Unfetched> {
+    Ok(goproxy::below_escaped(&goproxy::base_url(base)?, path))
+}
+
 impl From<ProbeFailure> for Unfetched {
     fn from(failure: ProbeFailure) -> Unfetched {
         Unfetched {

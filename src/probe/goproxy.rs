@@ -131,19 +131,24 @@ pub(super) fn base_url(text: &str) -> Result<Url, ProbeFailure> {
 
 /// Returns `base/path`, escaped as `modfetch/proxy.go:pathEscape` does (`!` becomes `%21`).
 pub(super) fn below(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
-    let mut whole = base.path().trim_end_matches('/').to_owned();
-    whole.push('/');
+    let mut escaped = String::new();
     for byte in path.bytes() {
         match byte {
             b'-' | b'_' | b'.' | b'~' | b'$' | b'&' | b'+' | b'=' | b':' | b'@' | b'/' => {
-                whole.push(char::from(byte));
+                escaped.push(char::from(byte));
             }
-            _ if byte.is_ascii_alphanumeric() => whole.push(char::from(byte)),
-            _ => whole.push_str(&format!("%{byte:02X}")),
+            _ if byte.is_ascii_alphanumeric() => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
         }
     }
-    url.set_path(&whole);
+    below_escaped(base, &escaped)
+}
+
+/// The same for a path that is escaped. A query of the base stays behind the path, as in go.
+pub(super) fn below_escaped(base: &Url, escaped: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{escaped}", base.path().trim_end_matches('/')));
+    url.set_fragment(None);
     url
 }
 

@@ -15,7 +15,7 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::form;
 use crate::gomod::semver::is_canonical;
 use crate::model::{Cause, HopKind, Limits, Verdict};
-use crate::probe::{Fetched, Fetcher, Unfetched};
+use crate::probe::{Fetched, Fetcher, Unfetched, fetch};
 
 /// A file and where it goes.
 pub(super) struct Errand<'a> {
@@ -69,7 +69,7 @@ async fn over_http(
         } => Spool::on_disk(errand.spool, lock(errand.partial).take()),
         ProxyRequest::Module { .. } | ProxyRequest::SumDb { .. } => Spool::in_memory(),
     };
-    let url = format!("{}{}", base.trim_end_matches('/'), errand.path);
+    let url = fetch::url_below_escaped(base, errand.path.trim_start_matches('/'));
     let left = errand.deadline.saturating_duration_since(start);
     let limits_of_one = Limits {
         connect: limits.connect,
@@ -84,7 +84,14 @@ async fn over_http(
         errand.never_to.to_vec(),
     );
     let resumes = download.resume.is_some();
-    let fetched = fetcher.download(&url, limits_of_one, download).await;
+    let fetched = match url {
+        Ok(url) => {
+            fetcher
+                .download(url.as_str(), limits_of_one, download)
+                .await
+        }
+        Err(unfetched) => Err(unfetched),
+    };
     let is_other_part = |fetched: &Fetched| matches!(fetched.status, 206 | 416);
     let refuses_rest = resumes && fetched.as_ref().is_ok_and(is_other_part);
     if let Some(why) = spool.trouble() {

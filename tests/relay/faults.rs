@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::go::VERSIONS;
-use crate::scene::{BlackHole, Client, SUMDB, Scene, get};
+use crate::scene::{BlackHole, Client, SUMDB, Scene, get, wait_until};
 use crate::server::dead_port;
 
 /// What can go wrong at a proxy.
@@ -253,4 +253,25 @@ fn a_private_or_unknown_proxy_before_a_comma_stops_go_with_the_reason_and_sends_
         let sent_on = scene.asked(&good);
         assert!(sent_on.is_empty(), "{what}: {sent_on:?}");
     });
+}
+
+#[test]
+fn a_query_in_the_url_of_a_proxy_stays_behind_the_path_as_in_go() {
+    let Some(scene) = Scene::start() else { return };
+    let good = scene.good("query");
+    let chain = format!("{good}/?key=value");
+    for through_relay in [false, true] {
+        let Some(client) = scene.client(VERSIONS[2]) else {
+            return;
+        };
+        let relay = client.relay(&chain, "");
+        let goproxy = if through_relay { &relay.url } else { &chain };
+        let before = scene.asked(&good).len();
+        let ran = client.go_with(goproxy, "mod download github.com/google/uuid@v1.3.0", &[]);
+        assert!(ran.is_right(), "{}", ran.said());
+        wait_until("the log", || scene.asked(&good).len() > before);
+        let asked = scene.asked(&good);
+        let has_query = |path: &String| path.ends_with("?key=value");
+        assert!(asked.iter().all(has_query), "{asked:?}");
+    }
 }
