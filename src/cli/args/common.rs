@@ -19,10 +19,14 @@ pub(in crate::cli) fn parse_span(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{error}; write it as 500ms, 30s, 5min, 2h or 30days"))
 }
 
+/// The longest time limit. The system's clock cannot count to the end of any span.
+const LONGEST_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Parses a time limit. Zero is refused: it would end everything before it has begun.
 pub(in crate::cli) fn parse_limit(text: &str) -> Result<Duration, String> {
     match parse_span(text)? {
         Duration::ZERO => Err("a limit must be longer than nothing".to_owned()),
+        limit if limit > LONGEST_LIMIT => Err("a limit must not be longer than 24h".to_owned()),
         limit => Ok(limit),
     }
 }
@@ -44,9 +48,10 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_nothing_is_refused() {
+    fn a_limit_of_nothing_and_one_without_an_end_are_refused() {
         assert_eq!(parse_limit("1ms"), Ok(Duration::from_millis(1)));
-        for bad in ["0s", "0ms", "soon"] {
+        assert_eq!(parse_limit("24h"), Ok(Duration::from_secs(86_400)));
+        for bad in ["0s", "0ms", "soon", "24h 1s", "500000000000y"] {
             assert!(parse_limit(bad).is_err(), "{bad}");
         }
     }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
-use crate::cli::args::{parse_limit, parse_span};
+use crate::cli::args::parse_limit;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::environment::Environment;
@@ -40,7 +40,7 @@ pub struct Relay {
     #[command(flatten)]
     pub limits: LimitArgs,
     /// Time limit for one request
-    #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "10m")]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "10m")]
     pub deadline: Duration,
 }
 
