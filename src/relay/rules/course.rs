@@ -288,7 +288,8 @@ impl<'a> Course<'a> {
     }
 
     /// The place among the ended ones of a hop that was passed over, if all others have failed by
-    /// now: it may work again.
+    /// now, or go would get no file and no 404: it may work again, and for this sort of files it may
+    /// never have failed.
     fn passed_over(&self) -> Option<usize> {
         let kind = |ended: &Ended| match ended {
             Ended::NotFound => None,
@@ -300,7 +301,8 @@ impl<'a> Course<'a> {
         };
         let mut ended = self.ended.iter();
         let at = ended.position(|(_, ended)| kind(ended) == Some(FailureKind::Open));
-        at.filter(|_| self.ended.iter().all(is_outage))
+        let fails = || matches!(self.conclude(), Verdict::Failed(_));
+        at.filter(|_| self.ended.iter().all(is_outage) || fails())
     }
 
     fn ask_after_all(&mut self, at: usize, now: Instant) {
@@ -489,6 +491,12 @@ impl<'a> Course<'a> {
             let failure = Failure::new(FailureKind::Down, why).by(Cause::Stalled);
             health.failed(attempt.hop, self.sort, &failure, now);
             self.ended.push((attempt.hop, Ended::Failed(failure)));
+        }
+        // A hop that was not asked has not said that it lacks the file.
+        if let Some(hop) = self.next_hop().and_then(|at| self.order.get(at)) {
+            let why = "was not asked within the deadline of the request";
+            let failure = Failure::new(FailureKind::Open, why).by(Cause::Stalled);
+            self.ended.push((*hop, Ended::Failed(failure)));
         }
         self.verdict = Some(self.conclude());
     }

@@ -367,6 +367,42 @@ fn a_hop_that_was_passed_over_is_asked_if_all_others_fail() {
 }
 
 #[test]
+fn a_hop_that_was_passed_over_is_asked_before_go_gets_a_502() {
+    let hops = [
+        hop("a", HopClass::Gatekeeper, PIPE),
+        hop("b", HopClass::Gatekeeper, None),
+    ];
+    let served = AttemptEnd::Served(SECOND / 100);
+    // Neither is an outage, and neither is a 404 that counts while a has failed.
+    for last in [
+        AttemptEnd::NotFound(SECOND / 100),
+        failed(FailureKind::Refused),
+    ] {
+        let mut health = Health::new(2, Duration::ZERO);
+        let mut walk = |a, b| walk_with(&mut health, &hops, ChainEnd::Nothing, false, &[a, b]);
+        walk(failed(FailureKind::Down), served.clone());
+        assert_eq!(walk(served.clone(), last), (vec![1, 0], Verdict::Serve(0)));
+    }
+}
+
+#[test]
+fn a_hop_that_the_deadline_kept_from_being_asked_lacks_nothing() {
+    let hops = [hop("a", HopClass::Public, None)];
+    let mut health = Health::new(1, Duration::ZERO);
+    let now = Instant::now();
+    let subject = Subject {
+        is_private: false,
+        is_exact: true,
+        sort: SORT,
+        deadline: now,
+        chance: 1,
+    };
+    let mut course = Course::new(&hops, ChainEnd::Nothing, subject, &mut health);
+    let done = course.next_step(&mut health, now);
+    assert!(matches!(done, Step::Done(Verdict::Failed(_))), "{done:?}");
+}
+
+#[test]
 fn a_hop_with_wrong_content_is_out_and_named_first() {
     let hops = [
         hop("a", HopClass::Public, COMMA),
