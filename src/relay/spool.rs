@@ -339,20 +339,29 @@ impl Spooled {
 }
 
 /// A file without a name in this folder, or where files outlive a restart if the folder is in
-/// memory: a hundred zips have no room there.
+/// memory: a hundred zips have no room there. A home that is read-only must not fail a build.
 fn new_file(folder: &Path) -> io::Result<(File, Room)> {
-    std::fs::create_dir_all(folder)?;
-    let mut places = [folder, Path::new("/var/tmp")].into_iter();
-    let (place, most) = match places.find(|place| is_on_disk(place)) {
-        Some(place) => (place, MOST_STORED),
-        None => (folder, MOST_IN_MEMORY),
-    };
-    let room = Room {
-        taken: 0,
-        most,
-        of: &STORED,
-    };
-    Ok((tempfile::tempfile_in(place)?, room))
+    let mut trouble = std::fs::create_dir_all(folder).err();
+    let temporary = std::env::temp_dir();
+    let places = [folder, Path::new("/var/tmp"), &temporary];
+    let (disks, memory): (Vec<&Path>, Vec<&Path>) =
+        places.iter().partition(|place| is_on_disk(place));
+    let disks = disks.into_iter().map(|place| (place, MOST_STORED));
+    let memory = memory.into_iter().map(|place| (place, MOST_IN_MEMORY));
+    for (place, most) in disks.chain(memory) {
+        match tempfile::tempfile_in(place) {
+            Ok(file) => {
+                let room = Room {
+                    taken: 0,
+                    most,
+                    of: &STORED,
+                };
+                return Ok((file, room));
+            }
+            Err(error) => trouble = trouble.or(Some(error)),
+        }
+    }
+    Err(trouble.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
 }
 
 #[cfg(target_os = "linux")]
@@ -403,6 +412,12 @@ mod tests {
         first.take(1 << 20).unwrap();
         drop(first);
         assert_eq!(ALL.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_zip_is_stored_elsewhere_if_the_folder_cannot_be_made() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(new_file(&file.path().join("relay")).is_ok());
     }
 
     #[test]
