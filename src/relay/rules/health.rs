@@ -122,7 +122,8 @@ impl Health {
         deadline: Instant,
     ) -> Option<Duration> {
         let hop = self.hops.get_mut(hop)?;
-        let until = now + asked.max(SHORTEST_WAIT);
+        // A server may ask for more than the clock can count.
+        let until = now.checked_add(asked.max(SHORTEST_WAIT))?;
         let known = hop.busy_until.map_or(now, |until| until.max(now));
         let more = until.saturating_duration_since(known);
         let left = self.patience.checked_sub(more);
@@ -243,6 +244,14 @@ mod tests {
             doubled += usize::from(health.spend_hedge());
         }
         assert_eq!(doubled, 102);
+    }
+
+    #[test]
+    fn a_server_that_asks_for_ever_is_not_waited_for() {
+        let (mut health, now) = (Health::new(1, Duration::MAX), Instant::now());
+        let deadline = now + Duration::from_secs(60);
+        let asked = Duration::from_secs(u64::MAX);
+        assert_eq!(health.wait(0, asked, now, deadline), None);
     }
 
     #[test]
