@@ -22,7 +22,6 @@ use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::policy::{PolicyFinding, Severity};
 use crate::relay::observed;
-use crate::relay::stats::INCIDENTS;
 use crate::telemetry;
 
 /// Threads for DNS or files end after this idle time: they cost memory in a resident agent.
@@ -160,10 +159,11 @@ fn level(cli: &Cli) -> Level {
     }
 }
 
-/// Log lines amid go's output would be taken for its own.
+/// The part of the program whose log lines are left out: amid go's output they would be taken for its
+/// own, and `exec` says in its summary what the relay did.
 fn told(cli: &Cli) -> Option<&'static str> {
     let is_exec = cli.global.verbose == 0 && matches!(cli.verb, Verb::Exec(_));
-    is_exec.then_some(INCIDENTS)
+    is_exec.then_some("goroam::relay")
 }
 
 /// Prints the failure on standard error. If that is closed too, the message is lost.

@@ -14,9 +14,6 @@ use super::rules::course::AttemptEnd;
 use super::rules::hop::Failure;
 use super::rules::request::{ModuleFile, ProxyRequest};
 
-/// Where incidents are logged: `exec` tells them in its own words.
-pub const INCIDENTS: &str = "goroam::relay::incidents";
-
 /// Events of one kind that are kept.
 const MOST_EVENTS: usize = 50;
 
@@ -198,7 +195,6 @@ impl RelayStats {
         // Once, not for each module of a build.
         if file.is_stale && !self.is_stale {
             tracing::warn!(
-                target: INCIDENTS,
                 hop = %file.hop,
                 path = %file.path,
                 "no proxy answers: what go hears of versions may be old"
@@ -237,7 +233,6 @@ impl RelayStats {
 
     pub(super) fn incident(&mut self, incident: Incident) {
         tracing::warn!(
-            target: INCIDENTS,
             hop = %incident.hop,
             path = %incident.path,
             "a proxy served wrong content"
