@@ -286,11 +286,12 @@ impl Session {
         memory.snapshot = Memory::network(&entry.snapshot);
         let seen = entry.report.iter();
         memory.seen = seen.map(|one| (one.target.clone(), one.clone())).collect();
+        let network = memory.network_id(&entry.snapshot);
         let networks = &mut memory.networks;
-        if let Some(identity) = entry.snapshot.identity()
+        if let Some(network) = network
             && memory.pinned.is_none()
         {
-            networks.insert(identity, (profile.clone(), entry.at));
+            networks.insert(network, (profile.clone(), entry.at));
         }
         let oldest = networks.iter().min_by_key(|(_, (_, at))| *at);
         if let Some((oldest, _)) = oldest.filter(|_| networks.len() > NETWORKS) {

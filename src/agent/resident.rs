@@ -2,6 +2,7 @@
 
 mod foreign_writes;
 mod measuring;
+mod router;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -222,7 +223,11 @@ impl Agent {
         let result = match ready {
             Ok(mut ready) => {
                 silent = std::mem::take(&mut ready.probed.silent);
+                let was_another = self.meet_router(&mut ready.input.snapshot);
                 let result = self.session.finish(ready, work.dry_run).await;
+                if was_another {
+                    self.prove_anew();
+                }
                 if !work.dry_run {
                     self.follow_with_relay(work.cause).await;
                 }

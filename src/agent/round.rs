@@ -450,8 +450,8 @@ pub(crate) fn current_decision(input: &Input) -> Option<Decision> {
 /// Returns the last decision on this network, if it differs from the one in force and may be used
 /// without proof.
 pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
-    let identity = input.snapshot.identity()?;
-    let (name, _) = input.memory.networks.get(&identity)?;
+    let network = input.memory.network_id(&input.snapshot)?;
+    let (name, _) = input.memory.networks.get(&network)?;
     let profile = input.loaded.policy.profile(name)?;
     if input.pinned.is_some()
         || profile.is_loose()

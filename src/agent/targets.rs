@@ -33,7 +33,7 @@ pub(crate) const AT_THE_PROMPT: Duration = Duration::from_secs(30);
 pub(crate) fn same_stay(memory: &Memory, cause: Cause, snapshot: &Snapshot) -> bool {
     match cause {
         Cause::Network | Cause::Wake | Cause::Policy => false,
-        Cause::Start | Cause::Asked => memory.snapshot.identity() == snapshot.identity(),
+        Cause::Start | Cause::Asked => memory.snapshot.may_be_in(snapshot),
         Cause::Recheck
         | Cause::Drift
         | Cause::PinEnded
@@ -51,7 +51,7 @@ pub(crate) fn care(
     target: &Target,
 ) -> ProbeOptions {
     let here = Some(&memory.zips_here).filter(|_| same_stay);
-    let marks = match snapshot.identity() {
+    let marks = match memory.network_id(snapshot) {
         Some(network) => memory.zips.get(&network),
         None => here,
     };
@@ -89,8 +89,9 @@ pub(crate) fn note_round(
         memory.fastest_here = Default::default();
         memory.waited = BTreeSet::new();
     }
-    let mut marks = match snapshot.identity() {
-        Some(network) => memory.zips.remove(&network).unwrap_or_default(),
+    let network = memory.network_id(snapshot);
+    let mut marks = match &network {
+        Some(network) => memory.zips.remove(network).unwrap_or_default(),
         None => std::mem::take(&mut memory.zips_here),
     };
     for seen in report.iter().filter(|seen| seen.tries > 0) {
@@ -109,7 +110,7 @@ pub(crate) fn note_round(
     // Otherwise a mark of a target that the policy no longer asks would be kept forever.
     let asked: BTreeSet<String> = policy.targets.values().filter_map(mark).collect();
     marks.retain(|mark| asked.contains(mark));
-    match snapshot.identity() {
+    match network {
         Some(network) if !marks.is_empty() => {
             // Networks that the memory no longer knows are dropped first, then any: it costs one
             // zip each.

@@ -29,6 +29,10 @@ pub struct Snapshot {
     pub rules: Vec<Rule>,
     /// The resolver's configuration.
     pub dns: Resolver,
+    /// What tells the gateway of the best default route from others with the same address: a sum of
+    /// its link-layer address, too short to find that router by. `None`: not known, or not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<String>,
     /// The system refused to describe its network (a sandbox without netlink): what is missing here
     /// proves nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -40,6 +44,19 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NetworkId(pub String);
+
+impl NetworkId {
+    /// Returns the identity of the network with this router.
+    pub fn with_router(&self, router: &str) -> NetworkId {
+        NetworkId(format!("{self}, router {router}"))
+    }
+
+    /// Reports whether it is `other`, or that network with some router.
+    pub fn is_but_for_router(&self, other: &NetworkId) -> bool {
+        let rest = self.0.strip_prefix(other.0.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(", router "))
+    }
+}
 
 impl fmt::Display for NetworkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,7 +126,8 @@ impl Snapshot {
     ///
     /// It must be the same at each visit. So IPv6 only counts if there is no IPv4: router
     /// advertisements and duplicate address detection complete seconds after DHCP, and many homes
-    /// get a different prefix each day.
+    /// get a different prefix each day. The router is left out: it becomes known with the first
+    /// probes.
     pub fn identity(&self) -> Option<NetworkId> {
         let defaults = self.default_routes();
         let v6_only = defaults.first()?.is_v6();
@@ -150,6 +168,18 @@ impl Snapshot {
         Some(NetworkId(parts.join(", ")))
     }
 
+    /// Reports whether nothing shows that this is another network than `other`.
+    pub fn may_be_in(&self, other: &Snapshot) -> bool {
+        let routers = self.router.as_ref().zip(other.router.as_ref());
+        self.identity() == other.identity() && routers.is_none_or(|(own, other)| own == other)
+    }
+
+    /// Returns the value of [`Snapshot::router`] for a link-layer address.
+    pub fn router_mark(address: &[u8]) -> String {
+        let sum = checksum(address.iter().copied());
+        format!("{:08x}", (sum ^ sum >> 32) & u64::from(u32::MAX))
+    }
+
     /// Returns the configured routes: few as words, many as a number and a checksum, because a
     /// machine that runs BGP has thousands.
     fn identity_of_routes(&self) -> Vec<String> {
@@ -173,6 +203,7 @@ impl Snapshot {
             routes: Vec::new(),
             rules: self.rules.iter().take(most).cloned().collect(),
             dns: self.dns.clone(),
+            router: self.router.clone(),
             blind: self.blind,
         };
         omitted.links = self.links.len() - small.links.len();
@@ -413,14 +444,15 @@ fn few(parts: Vec<String>, what: &str) -> Vec<String> {
         return parts;
     }
     let count = parts.len();
-    // FNV-1a: the same in every build and on every machine, unlike std's hashers.
-    let sum = parts
-        .iter()
-        .flat_map(|part| part.bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+    let sum = checksum(parts.iter().flat_map(|part| part.bytes()));
     vec![format!("{count} {what} {sum:016x}")]
+}
+
+/// FNV-1a: the same in every build and on every machine, unlike std's hashers.
+fn checksum(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 const MOST_PARTS_IN_WORDS: usize = 16;
@@ -476,7 +508,7 @@ mod tests {
                 servers: vec!["10.20.0.53".parse().unwrap()],
                 search: vec!["corp.test".to_owned()],
             },
-            blind: false,
+            ..Snapshot::default()
         }
     }
 
@@ -526,6 +558,24 @@ mod tests {
             "eth0 via 10.20.0.1, 10.20.0.0/24, wlan0 via 192.168.1.1, 192.168.1.0/24, \
              route 172.16.0.0/12, dns 10.20.0.53, corp.test"
         );
+    }
+
+    #[test]
+    fn two_routers_are_two_networks_and_one_that_is_not_known_may_be_either() {
+        let at = |address: Option<&[u8]>| Snapshot {
+            router: address.map(Snapshot::router_mark),
+            ..office()
+        };
+        let (one, other, unknown) = (at(Some(&[2; 6])), at(Some(&[3; 6])), at(None));
+        assert!(one.may_be_in(&one) && one.may_be_in(&unknown) && unknown.may_be_in(&one));
+        assert!(!one.may_be_in(&other));
+        let id = unknown.identity().unwrap();
+        let known = id.with_router(one.router.as_deref().unwrap());
+        assert!(known.is_but_for_router(&id) && id.is_but_for_router(&id));
+        assert!(!id.is_but_for_router(&known));
+        let longer = NetworkId(format!("{id}, more.test"));
+        assert!(!longer.is_but_for_router(&id));
+        assert_eq!(one.router.unwrap().len(), 8);
     }
 
     #[test]

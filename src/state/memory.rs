@@ -134,10 +134,25 @@ impl Memory {
         snapshot.trimmed(MOST_OF_A_NETWORK).0
     }
 
+    /// Returns the network that the machine is in. While its router is not known, this is the last
+    /// one that differs in nothing else.
+    pub fn network_id(&self, snapshot: &Snapshot) -> Option<NetworkId> {
+        let id = snapshot.identity()?;
+        if let Some(router) = &snapshot.router {
+            return Some(id.with_router(router));
+        }
+        let like = self.networks.range(&id..);
+        let like = like.take_while(|(one, _)| one.0.starts_with(&id.0));
+        let like = like.filter(|(one, _)| one.is_but_for_router(&id));
+        let last = like.max_by_key(|(_, (_, at))| *at);
+        let last = last.map(|(one, _)| one.clone());
+        Some(last.unwrap_or(id))
+    }
+
     /// Returns what is known of the targets of a `fastest` on a network. `same_stay`: it is the
     /// network of the last turn.
     pub fn fastest_record(&self, same_stay: bool, snapshot: &Snapshot) -> Option<&FastestRecord> {
-        match snapshot.identity() {
+        match self.network_id(snapshot) {
             Some(network) => self.fastest.get(&network),
             None => Some(&self.fastest_here).filter(|_| same_stay),
         }
@@ -145,7 +160,7 @@ impl Memory {
 
     /// Returns the same for the network of this turn, to be added to.
     pub fn fastest_record_mut(&mut self, snapshot: &Snapshot) -> &mut FastestRecord {
-        let Some(network) = snapshot.identity() else {
+        let Some(network) = self.network_id(snapshot) else {
             return &mut self.fastest_here;
         };
         let (records, networks) = (&mut self.fastest, &self.networks);
@@ -342,7 +357,10 @@ impl fmt::Debug for Baseline {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::{Health, Memory, Written};
+    use crate::model::{NetworkId, Snapshot};
 
     #[test]
     fn what_is_kept_is_remembered() {
@@ -377,6 +395,36 @@ mod tests {
         assert_eq!(text.lines().nth(1), Some("  \"turn\": 7,"));
         assert_eq!(Memory::load(&path), memory);
         assert!(!format!("{memory:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn until_its_router_is_known_a_network_is_the_last_one_with_these_numbers() {
+        let text = r#"{"destination":"0.0.0.0/0","metric":0,"gateway":"192.0.2.1","link":2,
+            "table":254,"kind":"unicast"}"#;
+        let at = |router: Option<&str>| Snapshot {
+            routes: vec![serde_json::from_str(text).unwrap()],
+            router: router.map(str::to_owned),
+            ..Snapshot::default()
+        };
+        let numbers = at(None).identity().unwrap();
+        let with = |router| Some(numbers.with_router(router));
+        let mut memory = Memory::default();
+        let visit = |memory: &mut Memory, id: Option<NetworkId>, second: i64| {
+            let at = Timestamp::from_second(second).unwrap();
+            memory.networks.insert(id.unwrap(), ("p".to_owned(), at));
+        };
+        assert_eq!(memory.network_id(&at(None)), Some(numbers.clone()));
+        let longer = NetworkId(format!("{numbers}, home.test"));
+        visit(&mut memory, Some(longer), 9);
+        assert_eq!(memory.network_id(&at(None)), Some(numbers.clone()));
+        // From an older goroam.
+        visit(&mut memory, Some(numbers.clone()), 1);
+        visit(&mut memory, with("b"), 3);
+        visit(&mut memory, with("a"), 2);
+        assert_eq!(memory.network_id(&at(None)), with("b"));
+        assert_eq!(memory.network_id(&at(Some("a"))), with("a"));
+        assert_eq!(memory.network_id(&at(Some("c"))), with("c"));
+        assert_eq!(memory.network_id(&Snapshot::default()), None);
     }
 
     #[test]

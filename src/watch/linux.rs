@@ -3,6 +3,7 @@
 //! nothing about the network.
 
 mod link;
+mod neighbour;
 mod route;
 
 use std::io;
@@ -24,6 +25,7 @@ use route::is_telling;
 
 pub(super) use super::resolv_conf::{resolver, resolver_files};
 pub(super) use link::links;
+pub(super) use neighbour::link_layer_address;
 pub(super) use route::tables;
 
 /// Starts the sources of this system.

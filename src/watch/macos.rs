@@ -30,6 +30,11 @@ use crate::model::Resolver;
 
 pub(super) use route::tables;
 
+/// The router is not read on this system.
+pub(super) fn link_layer_address(_: u32, _: std::net::IpAddr) -> Option<Vec<u8>> {
+    None
+}
+
 /// Starts the sources of this system.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![

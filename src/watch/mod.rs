@@ -6,8 +6,8 @@
 //! OS sources → Hint → (agent) survey() → Snapshot → Change::between
 //! ```
 //!
-//! Each system's file has the same functions: `tables` (routes and rules), `resolver`,
-//! `resolver_files` (what to watch) and `start_sources`. Linux also reads `links`; on other systems
+//! Each system's file has the same functions: `tables` (routes and rules), `link_layer_address`,
+//! `resolver`, `resolver_files` (what to watch) and `start_sources`. Linux also reads `links`; on other systems
 //! netdev does (`survey`).
 //!
 //! May import: model, environment. This room does not know policy and probe.
@@ -44,6 +44,6 @@ use other as os;
 use windows as os;
 
 pub use source::Hint;
-pub use survey::survey;
+pub use survey::{router, survey};
 pub use wake::WakeClock;
 pub use watcher::{WatchPaths, Watcher};

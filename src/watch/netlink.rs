@@ -35,7 +35,7 @@ const TRIES: usize = 4;
 const MOST: usize = 20_000;
 
 /// The kernel answers at once; this only keeps a faulty kernel from blocking the agent.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 /// Enough for each of the headers `ifinfomsg`, `ifaddrmsg`, `rtmsg` and `fib_rule_hdr`.
 const BLANK_HEADER: usize = 16;
 
@@ -90,6 +90,16 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
             .unwrap_or_default();
         Some((kind, value))
     })
+}
+
+/// Makes an attribute, to be part of a request.
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(ATTRIBUTE_HEADER + value.len()).unwrap_or_default();
+    let mut bytes = length.to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    bytes
 }
 
 /// Returns the value of the attribute of that type.
@@ -311,16 +321,6 @@ pub(super) mod tests {
         bytes.extend(kind.to_ne_bytes());
         bytes.extend([0; 10]);
         bytes.extend(body);
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
-        bytes
-    }
-
-    /// Makes an attribute with a correct header.
-    pub(in crate::watch) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(ATTRIBUTE_HEADER + value.len()).unwrap();
-        let mut bytes = length.to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
         bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
         bytes
     }

@@ -14,6 +14,11 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     Ok((Vec::new(), Vec::new()))
 }
 
+/// The router is not read on this system.
+pub(super) fn link_layer_address(_: u32, _: std::net::IpAddr) -> Option<Vec<u8>> {
+    None
+}
+
 /// Starts the sources of this system.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![start::<RouteMessages>(inbox), start::<Addresses>(inbox)]

@@ -20,13 +20,22 @@ pub fn survey() -> io::Result<Snapshot> {
     // survey, which the link's own message starts.
     let links = links().map_err(fail("links and addresses"))?;
     let (routes, rules) = os::tables().map_err(fail("routes"))?;
-    Ok(Snapshot {
+    let mut snapshot = Snapshot {
         links,
         routes,
         rules,
         dns: os::resolver(),
-        blind: false,
-    })
+        ..Snapshot::default()
+    };
+    snapshot.router = router(&snapshot);
+    Ok(snapshot)
+}
+
+/// Reads who the router is (see [`Snapshot::router`]), if the system has just heard from it.
+pub fn router(snapshot: &Snapshot) -> Option<String> {
+    let route = *snapshot.default_routes().first()?;
+    let address = os::link_layer_address(route.link, route.gateway?)?;
+    Some(Snapshot::router_mark(&address))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -32,6 +32,11 @@ use adapter::check;
 pub(super) use adapter::{resolver, resolver_files};
 pub(super) use route::tables;
 
+/// The router is not read on this system.
+pub(super) fn link_layer_address(_: u32, _: std::net::IpAddr) -> Option<Vec<u8>> {
+    None
+}
+
 /// Starts the sources of this system.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![

@@ -2,6 +2,7 @@
 //! proven behind it, but never one that weakens verification.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,6 +12,11 @@ use crate::support::{Lab, Laptop, wait_until};
 const SOON: Duration = Duration::from_secs(30);
 const PUBLIC: &str = "https://proxy.golang.org,direct";
 const CN: &str = "https://goproxy.cn,direct";
+
+const STATE: &str = ".local/state/goroam/state.json";
+/// The link-layer addresses of two routers.
+const ONE: &str = "02:00:00:00:00:01";
+const OTHER: &str = "02:00:00:00:00:02";
 
 /// Long enough to tell "at once" from "after the time-outs".
 const SLOW_PROBES: &str = "version = 1
@@ -106,6 +112,46 @@ fn a_profile_that_weakens_verification_is_proven_anew_before_it_is_applied() {
     assert_eq!(profiles.last().map(String::as_str), Some("restricted"));
     let times = profiles.iter().filter(|name| *name == "public").count();
     assert_eq!(times, 1, "{profiles:?}\n{}", agent.log());
+}
+
+#[test]
+fn two_networks_with_equal_numbers_are_told_apart_by_their_router() {
+    let Some(lab) = Lab::get() else { return };
+    let laptop = lab.laptop().with_policy(&lab.policy());
+    let agent = laptop.agent();
+    let visit = |router: &str, profile: &str| {
+        let bridge = ["-n", "goroam-home", "link", "set", "br0", "address", router];
+        let done = Command::new("ip").args(bridge).status().unwrap();
+        assert!(done.success());
+        lab.travel("home");
+        // What is known of both, by the profile: the file of this moment is not enough.
+        wait_until(&format!("{profile} by {router}"), SOON, || {
+            let state = std::fs::read(laptop.home().join(STATE)).unwrap_or_default();
+            let state: Value = serde_json::from_slice(&state).unwrap_or_default();
+            let router = &state["snapshot"]["router"];
+            let networks = state["networks"].as_object().cloned().unwrap_or_default();
+            let here = router.as_str().and_then(|router| {
+                let is_here = |id: &&String| id.ends_with(&format!(", router {router}"));
+                networks.keys().find(is_here)
+            });
+            match here.map(|here| &networks[here][0]) {
+                Some(known) if known == profile => Ok(networks.len()),
+                known => Err(format!("{known:?} {networks:?}\n{}", agent.log())),
+            }
+        })
+    };
+    let leave = || {
+        lab.travel("airplane");
+        laptop.wait_env("offline", SOON, |env| env["GOPROXY"].starts_with("file:"));
+    };
+    assert_eq!(visit(ONE, "public"), 1);
+    leave();
+    lab.fault("home", "proxy.golang.org", "503");
+    assert_eq!(visit(OTHER, "restricted"), 2);
+    leave();
+    lab.fault("home", "proxy.golang.org", "pass");
+    assert_eq!(visit(ONE, "public"), 2);
+    laptop.wait_for("GOPROXY", PUBLIC, SOON);
 }
 
 #[test]

@@ -126,6 +126,7 @@ fn office() -> Snapshot {
             search: vec!["corp.example".to_owned()],
         },
         blind: false,
+        router: None,
     }
 }
 

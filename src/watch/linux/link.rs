@@ -218,7 +218,7 @@ fn ssid(link: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::netlink::tests::attribute;
+    use crate::watch::netlink::attribute;
     use proptest::prelude::*;
 
     fn link_body(flags: u32, attributes: &[Vec<u8>]) -> Vec<u8> {

@@ -234,8 +234,9 @@ fn parse_rule(body: &[u8]) -> Option<Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::netlink::attribute;
     use crate::watch::netlink::messages;
-    use crate::watch::netlink::tests::{attribute, message};
+    use crate::watch::netlink::tests::message;
     use proptest::prelude::*;
 
     struct Fixed {
