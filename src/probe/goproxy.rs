@@ -144,10 +144,13 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
     below_escaped(base, &escaped)
 }
 
-/// The same for a path that is escaped. A query of the base stays behind the path, as in go.
+/// The same for a path that is escaped. A query of the base stays behind the path, and no element of
+/// the path is empty, as in go (`modfetch/proxy.go:getBody`, path.Join).
 pub(super) fn below_escaped(base: &Url, escaped: &str) -> Url {
     let mut url = base.clone();
-    url.set_path(&format!("{}/{escaped}", base.path().trim_end_matches('/')));
+    let own = base.path().split('/').filter(|part| !part.is_empty());
+    let parts: Vec<&str> = own.chain([escaped]).collect();
+    url.set_path(&parts.join("/"));
     url.set_fragment(None);
     url
 }
@@ -298,6 +301,11 @@ mod tests {
             )
             .as_str(),
             "https://h.test/a%2Fb/github.com/%21burnt%21sushi/toml/@v/v1.0.0+incompatible.info?x=1"
+        );
+        let base = base_url("https://h.test//a//b//").unwrap();
+        assert_eq!(
+            below(&base, "m/@v/list").as_str(),
+            "https://h.test/a/b/m/@v/list"
         );
         assert!(base_url("file:///x").is_err());
         assert!(base_url("https://").is_err());

@@ -277,7 +277,8 @@ async fn answer(shared: &Served, request: &Request<Incoming>) -> Response<Body> 
     if request.method() != Method::GET {
         return refuse(405, "goroam's relay only answers GET");
     }
-    if !is_meant(shared.address, request.headers().get(HOST)) {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    if !is_meant(shared.address, hosts.next()) || hosts.next().is_some() {
         return refuse(
             421,
             "goroam's relay is not meant: the Host header names another",

@@ -86,8 +86,14 @@ pub struct RelayIdentity {
 }
 
 impl RelayIdentity {
-    /// Reads it; `None` if there is none, or it is damaged.
+    /// Reads it; `None` if there is none, it is damaged, or others could read it.
     pub fn read(file: &Path) -> Option<RelayIdentity> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(file).ok()?.permissions().mode();
+            (mode & 0o077 == 0).then_some(())?;
+        }
         let text = String::from_utf8(bounded::read(file, 1024).ok()?).ok()?;
         let mut words = text.split_whitespace();
         let token = words.next()?;
@@ -150,6 +156,13 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = fs::metadata(&file).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+            first = RelayIdentity::kept(&file).unwrap();
+            assert_eq!(first.port, None, "others have seen the token");
         }
         fs::write(&file, "short").unwrap();
         let other = RelayIdentity::kept(&file).unwrap();

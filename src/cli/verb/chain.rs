@@ -119,7 +119,9 @@ pub(in crate::cli) async fn run(context: &Context, args: ChainArgs) -> Result<u8
     let mut values = values.map_err(|error| Error::from(ApplyError::Go(error)))?;
     let mut of_go = |name: &str| values.remove(name).unwrap_or_default();
     let current = of_go("GOPROXY");
-    let value = args.value.clone().unwrap_or_else(|| current.clone());
+    // go takes an empty GOPROXY for none.
+    let given = args.value.clone().filter(|value| !value.is_empty());
+    let value = given.unwrap_or_else(|| current.clone());
     let chain = Chain::parse(&value).map_err(|error| {
         Failure::usage(format_args!(
             "go fails each request with this GOPROXY: {error}"

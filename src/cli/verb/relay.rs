@@ -87,7 +87,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Relay) -> Result<u8, Fa
     // Of the agent's relay this one wants the chain, not to be one before it.
     let goproxy = values.get("GOPROXY").map_or("", String::as_str);
     let config = context.config.clone();
-    let chain = match args.chain {
+    // go takes an empty GOPROXY for none.
+    let chain = match args.chain.filter(|chain| !chain.is_empty()) {
         Some(chain) => Some(chain),
         None => Session::behind_relay(config, &context.env, goproxy).await,
     };
