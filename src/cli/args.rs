@@ -215,9 +215,9 @@ pub enum Verb {
     /// it does not; never GOPRIVATE or GONO…, and never what you export later. Sets
     /// GOROAM_PROFILE, for the prompt. A prompt starts no process, except after a turn.
     #[command(after_help = after!(
+        "goroam hook fish | source      in ~/.config/fish/config.fish",
         "eval \"$(goroam hook bash)\"     in ~/.bashrc",
         "eval \"$(goroam hook zsh)\"      in ~/.zshrc",
-        "goroam hook fish | source      in ~/.config/fish/config.fish",
         "goroam hook pwsh | Out-String | Invoke-Expression      in $PROFILE"
     ))]
     Hook(Hook),

@@ -445,6 +445,13 @@ env = {{ GOPROXY = \"direct\" }}
     let token = "0123456789abcdef0123456789abcdef";
     let kept = format!("{token} {}", proxies.http);
     user.write(".local/state/goroam/relay-token", kept);
+    // One that others can read counts as known to them.
+    #[cfg(unix)]
+    {
+        let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        let file = user.path(".local/state/goroam/relay-token");
+        std::fs::set_permissions(file, own).unwrap();
+    }
     let relay = format!("http://127.0.0.1:{}/{token}", proxies.http);
     let report = ask(&format!("{relay}|off"), hello);
     assert_eq!(report["hops"][0]["class"], "private", "{report:#}");

@@ -47,9 +47,9 @@ fn how_it_is_loaded() {
               Log more to standard error (or GOROAM_LOG=goroam=debug)
 
     Examples:
+      goroam hook fish | source      in ~/.config/fish/config.fish
       eval "$(goroam hook bash)"     in ~/.bashrc
       eval "$(goroam hook zsh)"      in ~/.zshrc
-      goroam hook fish | source      in ~/.config/fish/config.fish
       goroam hook pwsh | Out-String | Invoke-Expression      in $PROFILE
 
     Exit codes:
