@@ -237,7 +237,7 @@ fn a_full_disk_is_an_answer_and_the_next_zip_that_fits_is_served() {
     };
     let state = client.user.path(".local/state/goroam/relay");
     std::fs::create_dir_all(&state).unwrap();
-    // In a mount namespace of its own: both places that zips are stored in are small. go itself may
+    // In a mount namespace of its own: all places that zips are stored in are small. go itself may
     // be in one of them.
     let small = client.user.path("small");
     std::fs::create_dir(&small).unwrap();
@@ -246,7 +246,7 @@ fn a_full_disk_is_an_answer_and_the_next_zip_that_fits_is_served() {
     let small = format!(
         "mount -t tmpfs -o size=3m small {state} && mount -t tmpfs -o size=3m small {small} && \
          mkdir {small}/goroam-lab && mount --bind {lab} {small}/goroam-lab && \
-         mount --rbind {small} /var/tmp"
+         mount --rbind {small} /var/tmp && export TMPDIR={small}"
     );
     let can = std::process::Command::new("unshare")
         .args(["-m", "sh", "-c", &small])

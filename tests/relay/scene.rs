@@ -228,9 +228,12 @@ impl Client {
         Relay::start(command)
     }
 
-    /// The same in a mount namespace, after a line of shell.
+    /// The same in a mount namespace, after a line of shell, which may hide the directory that
+    /// goroam was built in.
     pub(crate) fn relay_after(&self, line: &str, chain: &str) -> Relay {
-        let goroam = env!("CARGO_BIN_EXE_goroam");
+        let goroam = self.user.path("goroam");
+        std::fs::copy(env!("CARGO_BIN_EXE_goroam"), &goroam).unwrap();
+        let goroam = goroam.display();
         let mut command = self.prepared(Path::new("unshare"));
         let line = format!("{line} && exec {goroam} relay --chain '{chain}'");
         command.args(["-m", "sh", "-c", &line]);
