@@ -204,11 +204,16 @@ impl Step<'_> {
             let found = env.iter().find(|(own, _)| own == name);
             found.map(|(_, value)| value.as_str())
         };
+        let proxies = value("GOPROXY").map_or(Vec::new(), elements);
         Step {
-            tier: plan.tier,
+            // A chain without a proxy asks none.
+            tier: match proxies.as_slice() {
+                [only] if plan.tier == Tier::Proxy && only == "direct" => Tier::Direct,
+                _ => plan.tier,
+            },
             is_relayed: plan.is_relayed,
             env,
-            proxies: value("GOPROXY").map_or(Vec::new(), elements),
+            proxies,
             sumdb: value("GOSUMDB").and_then(database),
         }
     }

@@ -230,6 +230,7 @@ fn a_go_whose_git_hangs_is_ended_if_the_vendor_folder_could_do_better() {
     desk.0.user.write("w/script", script);
     let (summary, took) = desk.ends("direct", GIT_LIMIT, ". ./script");
     assert_eq!(summary["attempts"][0]["class"], "stalled", "{summary}");
+    assert_eq!(summary["attempts"][0]["tier"], "direct", "{summary}");
     assert_eq!(summary["tier"], "vendor", "{summary}");
     assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
 }
