@@ -230,6 +230,7 @@ impl Client {
 
     /// The same in a mount namespace, after a line of shell, which may hide the directory that
     /// goroam was built in.
+    #[cfg(target_os = "linux")]
     pub(crate) fn relay_after(&self, line: &str, chain: &str) -> Relay {
         let goroam = self.user.path("goroam");
         std::fs::copy(env!("CARGO_BIN_EXE_goroam"), &goroam).unwrap();
