@@ -130,31 +130,36 @@ mod windows {
 
     /// go opens the file in such a way that it cannot be renamed for some microseconds (no
     /// `FILE_SHARE_DELETE` in syscall.Open); virus scanners keep new files open for longer. go
-    /// itself tries for two seconds (`arbitraryTimeout` in `cmd/internal/robustio`).
-    const TRIES: u32 = 400;
+    /// itself tries for two seconds (`arbitraryTimeout` in `cmd/internal/robustio`), which a busy
+    /// machine may need for one process to end.
+    const TRIES: u32 = 1000;
     const BETWEEN_TRIES: Duration = Duration::from_millis(5);
     /// The errors of this situation, for the file or for the copy; after each of them both still
     /// have their names (documented at ReplaceFile). "Access denied" is one of them, too
     /// (`cmd/internal/robustio`).
-    const HELD: [u32; 4] = [
+    const HELD: [u32; 5] = [
         ERROR_SHARING_VIOLATION,
         ERROR_ACCESS_DENIED,
         ERROR_UNABLE_TO_REMOVE_REPLACED,
         ERROR_UNABLE_TO_MOVE_REPLACEMENT,
+        // Once the old file has its name again.
+        ERROR_UNABLE_TO_MOVE_REPLACEMENT_2,
     ];
 
     /// `ReplaceFileW` gives the old file the backup's name; then that becomes the copy's name.
     pub(super) fn exchange(copy: &Path, file: &Path) -> io::Result<()> {
         let backup = backup_name(copy);
-        match patiently(|| replace(file, copy, &backup)) {
-            Ok(()) => patiently(|| std::fs::rename(&backup, copy)),
-            // It stopped halfway: the old file has the backup's name, and its own name is free.
-            Err(error) if is(&error, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2) => {
+        patiently(|| {
+            let replaced = replace(file, copy, &backup);
+            if let Err(error) = &replaced
+                && is(error, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2)
+            {
+                // It stopped halfway: the old file has the backup's name, and its own name is free.
                 patiently(|| rename_new(&backup, file))?;
-                Err(error)
             }
-            Err(error) => Err(error),
-        }
+            replaced
+        })?;
+        patiently(|| std::fs::rename(&backup, copy))
     }
 
     /// Fails with `AlreadyExists` if the target exists: an existing file is never replaced.
