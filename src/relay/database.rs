@@ -1,6 +1,7 @@
 //! go's requests of the checksum database.
 
 use super::epoch::Epoch;
+use super::rules::hop::HopClass;
 use super::rules::reply::Refusal;
 use super::rules::request::{ProxyRequest, SumDbFile};
 use super::spool::Content;
@@ -43,7 +44,7 @@ pub(super) async fn answer(
     if let Some(bytes) = proven {
         return Reply::File {
             content: Content::Memory(bytes),
-            from: name.to_owned(),
+            class: HopClass::Public,
         };
     }
     let reply = source.walk(request, path, is_private).reply().await;

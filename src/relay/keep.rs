@@ -63,7 +63,7 @@ impl Keeping {
         let Some(url) = self.url.get().filter(|_| epoch.setup.keep.is_some()) else {
             return;
         };
-        let (ProxyRequest::Module { module, file }, Reply::File { content, from }) =
+        let (ProxyRequest::Module { module, file }, Reply::File { content, class }) =
             (request, reply)
         else {
             return;
@@ -74,13 +74,7 @@ impl Keeping {
             }
             ModuleFile::List | ModuleFile::Latest => return,
         };
-        let named = epoch.hops.iter().filter(|hop| hop.name == *from);
-        let mut classes = named.map(|hop| hop.class);
-        // Two proxies of one host have one name: the less trusted one counts.
-        let class = classes.clone().find(|class| *class != HopClass::Public);
-        let Some(class) = class.or(classes.next()) else {
-            return;
-        };
+        let class = *class;
         if class == HopClass::Local {
             return;
         }

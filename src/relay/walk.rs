@@ -15,7 +15,7 @@ use super::checksum::{Checksums, DatabaseSource, Fetch};
 use super::epoch::Epoch;
 use super::rules::breaker::Permit;
 use super::rules::course::{AttemptEnd, Course, Step, Subject, Verdict};
-use super::rules::hop::{ChainEnd, Failure, FailureKind, RelayHop, kept_from_private};
+use super::rules::hop::{ChainEnd, Failure, FailureKind, HopClass, RelayHop, kept_from_private};
 use super::rules::reply::Refusal;
 use super::rules::request::{ProxyRequest, RequestSort, SumDbFile};
 use super::spool::{Content, Started};
@@ -66,10 +66,10 @@ impl Walk<'_> {
         let named = |(hop, failure)| (self.name_of(hop), failure);
         match (walked.verdict, walked.file) {
             (Verdict::Serve(hop), Some(content)) => {
-                let from = self.name_of(hop);
+                let class = self.hops.get(hop).map(|hop| hop.class);
                 let file = ServedFile {
                     path: path.to_owned(),
-                    hop: from.clone(),
+                    hop: self.name_of(hop),
                     took: walked.took,
                     is_stale: walked.is_stale,
                 };
@@ -78,7 +78,11 @@ impl Walk<'_> {
                     _ => walked.failed.into_iter().map(named).collect(),
                 };
                 stats.served(file, failed);
-                Reply::File { content, from }
+                Reply::File {
+                    content,
+                    // Of an unknown hop less may be done.
+                    class: class.unwrap_or(HopClass::Gatekeeper),
+                }
             }
             (verdict, _) => {
                 let refusal = Refusal::of(&verdict, self.hops);
@@ -258,8 +262,8 @@ pub enum Reply {
     File {
         /// The file.
         content: Content,
-        /// The hop that served it.
-        from: String,
+        /// The operator of the hop that served it.
+        class: HopClass,
     },
     /// No file.
     Refused(Refusal),
