@@ -83,11 +83,6 @@ impl Drop for SlowProxy {
 fn relayed<'lab>(lab: &'lab Lab) -> (Container<'lab>, SlowProxy, String) {
     let machine = Container::boot(lab);
     let proxy = SlowProxy::start(lab);
-    machine
-        .user("mkdir -p .config/systemd/user/goroam.service.d")
-        .ok();
-    let conf = "/home/dev/.config/systemd/user/goroam.service.d/50-test.conf";
-    machine.write("[Service]\nTimeoutStartSec=4s\n", conf);
     machine.write_policy(&format!(
         "version = 1\n[relay]\nenabled = true\n\
          [target.own]\ngoproxy = \"{PROXY}\"\nprivate = true\n\
@@ -205,6 +200,11 @@ fn restarts_in_the_middle_of_builds_go_unnoticed_with_each_go_and_each_form() {
 fn a_program_that_cannot_start_leaves_no_port_that_nobody_serves() {
     let Some(lab) = Lab::get() else { return };
     let (machine, _proxy, url) = relayed(&lab);
+    let drop_in = ".config/systemd/user/goroam.service.d";
+    machine.user(&format!("mkdir -p {drop_in}")).ok();
+    let conf = format!("/home/dev/{drop_in}/50-test.conf");
+    machine.write("[Service]\nTimeoutStartSec=4s\n", &conf);
+    machine.user("systemctl --user daemon-reload").ok();
     let bad = [
         ("it fails", "#!/bin/sh\nexit 3\n"),
         ("it cannot be executed", "#!/nowhere/sh\n"),

@@ -19,7 +19,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 pub struct Report {
     pub total: Tally,
     steps: Vec<(String, Duration)>,
-    /// What failed, and the command that shows it again.
+    /// What failed with its panic's message, and the command that shows it again.
     failures: Vec<(String, String)>,
     /// Prints nothing: the output of a test of this type would be counted as the suite's.
     mute: bool,
@@ -123,7 +123,8 @@ impl Report {
         let seed = seed(&text);
         for test in std::mem::take(&mut tally.failures) {
             let again = format!("{seed}{}", again(Some(&test)));
-            self.failures.push((format!("{name} {test}"), again));
+            let said = panic_message(&text, &test);
+            self.failures.push((format!("{name} {test}{said}"), again));
         }
         if let Some(why) = why {
             self.failures.push((format!("{name}: {why}"), again(None)));
@@ -154,6 +155,23 @@ fn seed(text: &str) -> String {
     told.map_or(String::new(), |seed| format!("GOROAM_SEED={seed} "))
 }
 
+/// Returns the first lines that a test panicked with, indented, each on a new line: the end of a
+/// long log is often all that there is.
+fn panic_message(text: &str, test: &str) -> String {
+    /// Lines and characters of a line.
+    const MOST: (usize, usize) = (8, 300);
+    let head = format!("---- {test} stdout ----");
+    let own = text.lines().skip_while(|line| **line != head).skip(1);
+    let own = own.take_while(|line| !line.starts_with("---- "));
+    let message = own.skip_while(|line| !line.contains("panicked at"));
+    let message = message.take_while(|line| *line != "stack backtrace:");
+    let cut = |line: &str| line.chars().take(MOST.1).collect::<String>();
+    message
+        .take(MOST.0)
+        .map(|line| format!("\n        | {}", cut(line)))
+        .collect()
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -179,14 +197,19 @@ mod tests {
     #[test]
     fn each_failed_test_is_named_with_what_runs_it_again() {
         let mut report = mute();
-        let said = "printf 'seed 7\\n\\nfailures:\\n    a::b\\n    c\\n\\n\
+        let said = "printf 'seed 7\\n---- a::b stdout ----\\ndone\\nthread x panicked at b.rs:1:\\n\
+                    port\\nstack backtrace:\\n0: f\\n---- c stdout ----\\n\\n\
+                    failures:\\n    a::b\\n    c\\n\\n\
                     test result: FAILED. 3 passed; 2 failed; 0 ignored\\n'; exit 101";
         report.tests("x.rs", &mut script(said), again).unwrap();
         let pair = |what: &str, again: &str| (what.to_owned(), again.to_owned());
         assert_eq!(
             report.failures,
             [
-                pair("x.rs a::b", "GOROAM_SEED=7 again a::b"),
+                pair(
+                    "x.rs a::b\n        | thread x panicked at b.rs:1:\n        | port",
+                    "GOROAM_SEED=7 again a::b"
+                ),
                 pair("x.rs c", "GOROAM_SEED=7 again c")
             ]
         );
