@@ -14,6 +14,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Leaves the tables for unwinding out, and all else where the linker puts it.
+const NO_UNWINDING: &str =
+    "SECTIONS { /DISCARD/ : { *(.eh_frame .eh_frame.*) } } INSERT AFTER .text;\n";
+
 /// Is this the LLVM linker that Rust 1.90 and later bring for this system, and use unless told
 /// otherwise? A distribution's Rust may be without it.
 fn links_with_rusts_own_lld() -> bool {
@@ -40,12 +44,17 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=packaging/windows");
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     if var("CARGO_CFG_TARGET_OS") == "linux" && var("PROFILE") == "release" {
-        // The index for unwinding, 100 KB: with `panic = "abort"` nobody unwinds, and without
-        // symbols nobody could read a backtrace. GNU's linker, LLVM's and mold all know it.
+        // The index for unwinding, 100 KB: with `panic = "abort"` nothing unwinds, and without
+        // symbols a backtrace says nothing. GNU's linker, LLVM's and mold all know this option.
         println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
         if links_with_rusts_own_lld() {
             // Functions with the same code are there once: 180 KB. GNU's linker cannot do it.
             println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
+            // The tables that the index points into, 900 KB.
+            let script = PathBuf::from(var("OUT_DIR")).join("no-unwinding.ld");
+            std::fs::write(&script, NO_UNWINDING)?;
+            println!("cargo::rustc-link-arg-bins=-T");
+            println!("cargo::rustc-link-arg-bins={}", script.display());
         }
     }
     if var("CARGO_CFG_TARGET_OS") != "windows" || var("CARGO_FEATURE_TRAY").is_empty() {
