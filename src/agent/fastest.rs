@@ -76,7 +76,7 @@ pub(super) fn note_round(
     report: &[Observation],
     policy: &Policy,
 ) {
-    let profile = policy.profile(&decision.profile);
+    let profile = policy.profile(&decision.profile, decision.variant);
     let Some(of) = profile.and_then(|profile| profile.fastest()) else {
         return;
     };
@@ -118,7 +118,7 @@ fn note_content(record: &mut FastestRecord, seen: &Observation, policy: &Policy)
 
 /// Returns the targets that the profile in force chooses from.
 fn candidates<'p>(memory: &Memory, policy: &'p Policy) -> Option<&'p [String]> {
-    policy.profile(memory.profile.as_deref()?)?.fastest()
+    memory.in_force(policy)?.fastest()
 }
 
 /// What a measurement leads to.

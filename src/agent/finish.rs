@@ -23,7 +23,7 @@ use crate::policy::{Decision, explain};
 use crate::relay::stats::Incident;
 use crate::state::entry::Outcome;
 use crate::state::file::private_folder;
-use crate::state::memory::{MOST_SWITCHES, Written};
+use crate::state::memory::{KnownNetwork, MOST_SWITCHES, Written};
 use crate::state::{Baseline, Entry, Journal, Mark, Memory};
 use crate::watch::survey;
 
@@ -262,7 +262,10 @@ impl Session {
 
     /// Remembers what the next turn needs to know of this one.
     fn remember(&mut self, entry: &Entry, why: &str) {
-        let Some(Decision { profile, .. }) = &entry.decision else {
+        let Some(Decision {
+            profile, variant, ..
+        }) = &entry.decision
+        else {
             return;
         };
         let memory = &mut self.memory;
@@ -281,6 +284,7 @@ impl Session {
             let surplus = memory.switches.len().saturating_sub(MOST_SWITCHES);
             memory.switches.drain(..surplus);
         }
+        memory.variant = *variant;
         memory.why = Some(why.to_owned());
         memory.switched_ms = switched_ms.or(memory.switched_ms);
         memory.snapshot = Memory::network(&entry.snapshot);
@@ -291,9 +295,9 @@ impl Session {
         if let Some(network) = network
             && memory.pinned.is_none()
         {
-            networks.insert(network, (profile.clone(), entry.at));
+            networks.insert(network, KnownNetwork(profile.clone(), entry.at, *variant));
         }
-        let oldest = networks.iter().min_by_key(|(_, (_, at))| *at);
+        let oldest = networks.iter().min_by_key(|(_, one)| one.1);
         if let Some((oldest, _)) = oldest.filter(|_| networks.len() > NETWORKS) {
             networks.remove(&oldest.clone());
         }

@@ -44,8 +44,7 @@ pub enum ExportVerdict {
 impl Session {
     /// Judges the export of one of [`HOOKED`] in this process's environment.
     pub fn judge_export(&self, name: &str) -> ExportVerdict {
-        let profile = self.memory.profile.as_deref();
-        let profile = profile.and_then(|profile| self.loaded.policy.profile(profile));
+        let profile = self.memory.in_force(&self.loaded.policy);
         let is_set = profile.is_some_and(|profile| profile.env.contains_key(name));
         let (Ok(file), true) = (self.file(), is_set) else {
             return ExportVerdict::Stands;

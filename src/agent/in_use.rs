@@ -218,8 +218,7 @@ impl Session {
             return BTreeMap::new();
         };
         let by_hand = drift::find(&self.memory, &file, &self.present());
-        let profile = self.memory.profile.as_deref();
-        let profile = profile.and_then(|name| self.loaded.policy.profile(name));
+        let profile = self.memory.in_force(&self.loaded.policy);
         let writer = |(name, value): (&String, &Option<String>)| {
             let whose = match profile {
                 _ if by_hand.contains_key(name) => "the go env file, changed by hand".to_owned(),

@@ -25,6 +25,9 @@ use crate::policy::{
     decide, goproxy_of, lay_over, standing,
 };
 
+/// A profile of the policy, and which variant of it.
+type Base = (String, usize);
+
 /// What `goroam use` can choose.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choices {
@@ -54,7 +57,7 @@ pub struct ProfileChoice {
 impl Session {
     /// Applies what a command changes before its turn: it pins a profile or removes the pin, and
     /// ends a pause. `base` is the profile for a mirror if none is in force yet.
-    pub(crate) fn choose(&mut self, command: &Command, base: Option<String>) -> Result<(), Error> {
+    pub(crate) fn choose(&mut self, command: &Command, base: Option<Base>) -> Result<(), Error> {
         if let Command::Use { profile, until } = command {
             self.pin(profile, *until, base)?;
         } else if *command == Command::Auto {
@@ -68,7 +71,7 @@ impl Session {
         &mut self,
         name: &str,
         until: Option<Timestamp>,
-        base: Option<String>,
+        base: Option<Base>,
     ) -> Result<(), Error> {
         let pinned = Pinned {
             name: mask(name),
@@ -79,7 +82,7 @@ impl Session {
         let pinned = if self.is_own(name) {
             pinned
         } else if let Some(goproxy) = goproxy_of(name) {
-            let over = self.base().or(base).ok_or_else(|| Error::Mirror {
+            let (over, variant) = self.base().or(base).ok_or_else(|| Error::Mirror {
                 name: mask(name),
                 why: "no profile is in force yet that the other variables could come from; try \
                       again in a moment"
@@ -89,6 +92,7 @@ impl Session {
             let pinned = Pinned {
                 goproxy: Some(goproxy),
                 over: Some(over),
+                variant,
                 ..pinned
             };
             laid = self.lay(&self.loaded.policy, &pinned).transpose()?;
@@ -107,9 +111,8 @@ impl Session {
     }
 
     fn no_choice(&self, name: &str) -> Error {
-        let profiles = self.loaded.policy.profiles.iter();
-        let mirrors = MIRRORS.iter().map(|mirror| mirror.name.to_owned());
-        let there = Vec::from_iter(profiles.map(|one| one.name.clone()).chain(mirrors));
+        let mut there = self.loaded.policy.names();
+        there.extend(MIRRORS.iter().map(|mirror| mirror.name.to_owned()));
         // Without its scheme a URL is no URL, but what it holds is secret all the same.
         let name = match has_credentials(name) {
             true => mask(name),
@@ -135,15 +138,13 @@ impl Session {
     }
 
     /// Returns the profile of the policy that is in force, be it below a mirror.
-    fn base(&self) -> Option<String> {
+    fn base(&self) -> Option<Base> {
         let own = self.memory.profile.as_ref()?;
-        let over = self
-            .memory
-            .pinned
-            .as_ref()
-            .filter(|pinned| pinned.name == *own);
-        let base = over.and_then(|pinned| pinned.over.as_ref()).unwrap_or(own);
-        self.is_own(base).then(|| base.clone())
+        let pinned = self.memory.pinned.as_ref();
+        let pinned = pinned.filter(|pinned| pinned.name == *own);
+        let over = pinned.and_then(|pinned| Some((pinned.over.clone()?, pinned.variant)));
+        let base = over.unwrap_or_else(|| (own.clone(), self.memory.variant));
+        self.is_own(&base.0).then_some(base)
     }
 
     /// Finds the profile for a mirror that is chosen before the first turn.
@@ -151,7 +152,7 @@ impl Session {
         &mut self,
         command: &Command,
         snapshot: &Snapshot,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<Base>, Error> {
         let Command::Use { profile, .. } = command else {
             return Ok(None);
         };
@@ -161,12 +162,15 @@ impl Session {
         self.memory.pinned = None;
         let input = self.input(Cause::Asked, snapshot.clone())?;
         let chosen = round(input, false).await?;
-        Ok(Some(chosen.probed.decision.profile))
+        let decision = chosen.probed.decision;
+        Ok(Some((decision.profile, decision.variant)))
     }
 
     /// Lays a mirror over a profile of this policy; `None`: no mirror is pinned.
     fn lay(&self, policy: &Policy, pinned: &Pinned) -> Option<Result<Profile, Error>> {
-        let (goproxy, base) = (pinned.goproxy.as_ref()?, pinned.over.as_ref()?);
+        let (goproxy, over) = (pinned.goproxy.as_ref()?, pinned.over.as_ref()?);
+        let base = (over.as_str(), pinned.variant);
+        let below = policy.profile(over, pinned.variant);
         let present = self.present();
         let drift = match (self.file(), policy.agent.on_drift) {
             (Ok(file), OnDrift::Respect) => drift::find(&self.memory, &file, &present),
@@ -180,7 +184,9 @@ impl Session {
         };
         let standing = |name: &str| match drift.contains_key(name) {
             true => present.line(name),
-            false => policy.sets(base, name).or_else(|| before(name)),
+            false => below
+                .and_then(|below| below.sets(name))
+                .or_else(|| before(name)),
         };
         let laid = lay_over(policy, &pinned.name, goproxy, base, &standing);
         Some(laid.map_err(|fault| {
@@ -226,8 +232,8 @@ impl Session {
             self.memory.pinned = None;
             return None;
         }
-        let profile = self.loaded.policy.profile(&pinned.name)?;
-        Some(profile.name.clone())
+        let is_there = !self.loaded.policy.variants(&pinned.name).is_empty();
+        is_there.then(|| pinned.name.clone())
     }
 
     /// Returns how long the pin still lasts; `None`: there is no pin, or it has no end.
@@ -273,20 +279,23 @@ impl Session {
             env: &self.env,
             fastest: &fastest::known(record, policy),
         };
-        let profiles = policy.profiles.iter().zip(standing(policy, facts));
-        let choice = |(profile, holds): (&Profile, Truth)| {
-            let decision = decide(policy, facts, Some(&profile.name));
-            let env = decision.map(|decision| decision.env).unwrap_or_default();
-            let env = env.into_iter().map(|(name, value)| (name, mask(&value)));
+        let standing = standing(policy, facts);
+        let choice = |name: String| {
+            let variants = policy.profiles.iter().zip(&standing);
+            let variants = variants.filter(|(profile, _)| profile.name == name);
+            let holds = Truth::any(variants.map(|(_, holds)| *holds));
+            let decision = decide(policy, facts, Some(&name)).unwrap_or_default();
+            let env = decision.env.into_iter();
+            let env = env.map(|(name, value)| (name, mask(&value)));
             ProfileChoice {
-                name: profile.name.clone(),
+                name,
                 holds: match holds {
                     Truth::True => Some(true),
                     Truth::False => Some(false),
                     Truth::Unknown => None,
                 },
                 env: env.collect(),
-                loosens: profile.loosens.clone(),
+                loosens: decision.loosens,
             }
         };
         let now = clock::now();
@@ -295,7 +304,7 @@ impl Session {
         Ok(Choices {
             profile: self.memory.profile.clone(),
             pinned: pinned.filter(lasts).map(Pinned::shown),
-            profiles: profiles.map(choice).collect(),
+            profiles: policy.names().into_iter().map(choice).collect(),
             mirrors: MIRRORS.to_vec(),
         })
     }

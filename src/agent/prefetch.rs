@@ -57,8 +57,7 @@ impl MirrorPrefetch {
         if !policy.mirror.keep_ready {
             return self.stop();
         }
-        let profile = session.memory.profile.as_deref();
-        let profile = profile.and_then(|name| policy.profile(name));
+        let profile = session.memory.in_force(policy);
         let allowed = profile.is_some_and(|profile| profile.keep_ready)
             && snapshot.is_online()
             && !has_failed

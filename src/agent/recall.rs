@@ -137,6 +137,7 @@ fn remind(memory: &mut Memory, paths: &Paths, baseline: &Baseline, file: &EnvFil
     });
     if let Some((decision, at)) = last {
         memory.profile = Some(decision.profile);
+        memory.variant = decision.variant;
         memory.since = Some(at);
     }
 }
@@ -152,8 +153,7 @@ fn without_goroam(
     let (path, written, own, is_masked): (_, _, Option<BTreeSet<String>>, _) =
         match memory.written.as_ref().or(memory.pending.as_ref()) {
             Some(Written { path, values, .. }) => {
-                let profile = memory.profile.as_deref();
-                let profile = profile.and_then(|name| loaded.policy.profile(name));
+                let profile = memory.in_force(&loaded.policy);
                 let own = profile.map(|profile| profile.env.keys().cloned().collect());
                 (from_exact(path), values.clone(), own, false)
             }

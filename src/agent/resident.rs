@@ -419,8 +419,7 @@ impl Agent {
 
     /// Notes since when the profile in force weakens verification without a round that proves it.
     fn note_unproven(&mut self) {
-        let profile = self.session.memory.profile.as_deref();
-        let profile = profile.and_then(|name| self.session.loaded.policy.profile(name));
+        let profile = self.session.memory.in_force(&self.session.loaded.policy);
         if profile.is_none_or(|profile| profile.loosens.is_empty()) {
             self.unproven = None;
         } else {

@@ -24,8 +24,11 @@ use crate::gocmd::{ApplyError, EnvFile, EnvText, Prepared, prepare};
 use crate::model::plan::{Plan, Want, diff};
 use crate::model::{Change, Observation, Phase, Snapshot, Target, Verdict};
 use crate::policy::settle::{self, Burst, Footing};
-use crate::policy::{Decision, DecisionFacts, OnDrift, Policy, TargetState, decide, needed};
+use crate::policy::{
+    Decision, DecisionFacts, OnDrift, Policy, Profile, TargetState, as_it_is, decide, needed,
+};
 use crate::probe::{ProbeOptions, Prober};
+use crate::state::memory::KnownNetwork;
 use crate::state::{Baseline, Health, Memory};
 
 /// The complete input of a round; owned, so that the round can be dropped.
@@ -176,7 +179,7 @@ fn seen_of_network<'a>(
     seen: &'a BTreeMap<String, TargetState>,
     decision: Option<&Decision>,
 ) -> impl Iterator<Item = &'a TargetState> {
-    let chosen = decision.and_then(|decision| policy.profile(&decision.profile));
+    let chosen = decision.and_then(|decision| policy.profile(&decision.profile, decision.variant));
     let asked = chosen.map(|profile| profile.when.targets());
     let asked = asked.unwrap_or_default();
     let counts = move |name: &str| {
@@ -428,7 +431,7 @@ pub(crate) fn millis(time: std::time::Duration) -> f64 {
 
 /// Returns the decision for a profile without a probe: a `fastest` gives what it last gave here.
 /// `None` if that is not known.
-fn decision_without_probe(input: &Input, profile: &str) -> Option<Decision> {
+fn decision_without_probe(input: &Input, profile: &Profile) -> Option<Decision> {
     let policy = &input.loaded.policy;
     let record = input.memory.fastest_record(true, &input.snapshot);
     let facts = DecisionFacts {
@@ -437,29 +440,27 @@ fn decision_without_probe(input: &Input, profile: &str) -> Option<Decision> {
         env: &input.env,
         fastest: &fastest::known(record, policy),
     };
-    let mut decision = decide(policy, facts, Some(profile))?;
+    let mut decision = as_it_is(policy, profile, facts)?;
     decision.pinned = input.pinned.is_some();
     Some(decision)
 }
 
 /// Returns the decision for the profile in force.
 pub(crate) fn current_decision(input: &Input) -> Option<Decision> {
-    decision_without_probe(input, input.memory.profile.as_deref()?)
+    decision_without_probe(input, input.memory.in_force(&input.loaded.policy)?)
 }
 
 /// Returns the last decision on this network, if it differs from the one in force and may be used
 /// without proof.
 pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
     let network = input.memory.network_id(&input.snapshot)?;
-    let (name, _) = input.memory.networks.get(&network)?;
-    let profile = input.loaded.policy.profile(name)?;
-    if input.pinned.is_some()
-        || profile.is_loose()
-        || input.memory.profile.as_ref() == Some(&profile.name)
-    {
+    let KnownNetwork(name, _, variant) = input.memory.networks.get(&network)?;
+    let profile = input.loaded.policy.profile(name, *variant)?;
+    let in_force = input.memory.in_force(&input.loaded.policy);
+    if input.pinned.is_some() || profile.is_loose() || in_force == Some(profile) {
         return None;
     }
-    decision_without_probe(input, &profile.name)
+    decision_without_probe(input, profile)
 }
 
 /// Prepares the file for a known decision.

@@ -477,8 +477,7 @@ impl Session {
     pub(crate) fn status_of(&self, snapshot: &Snapshot, present: &Present) -> Status {
         let memory = &self.memory;
         let policy = &self.loaded.policy;
-        let profile = memory.profile.as_deref();
-        let profile = profile.and_then(|name| policy.profile(name));
+        let profile = memory.in_force(policy);
         let file = self.file();
         let last_good = self.last_good.as_ref().map(|last_good| {
             let left_out = match last_good.left_out.as_slice() {
@@ -509,7 +508,7 @@ impl Session {
         let lasts = |pinned: &&Pinned| pinned.until.is_none_or(|until| until > now);
         let pinned = memory.pinned.as_ref().filter(lasts);
         if let Some(pinned) = pinned
-            && policy.profile(&pinned.name).is_none()
+            && policy.variants(&pinned.name).is_empty()
         {
             troubles.push(self.pin_trouble(pinned));
         }
@@ -573,7 +572,7 @@ impl Session {
             policy: self.loaded.origin(),
             turn: (memory.turn > 0).then_some(memory.turn),
             was: self.was(),
-            profiles: policy.profiles.iter().map(|p| p.name.clone()).collect(),
+            profiles: policy.names(),
             switches: memory.switches.clone(),
             paused: memory.paused,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),

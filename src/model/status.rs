@@ -36,9 +36,20 @@ pub struct Pinned {
     /// The profile that everything else comes from, if a mirror was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<String>,
+    /// Which variant of that profile; 0: the first, or the only one.
+    #[serde(default, skip_serializing_if = "Pinned::is_first")]
+    pub variant: usize,
 }
 
 impl Pinned {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_first(variant: &usize) -> bool {
+        *variant == 0
+    }
+
     /// Returns it without credentials.
     pub fn shown(&self) -> Pinned {
         Pinned {

@@ -52,8 +52,8 @@ pub enum MirrorFault {
     Unsafe(String),
 }
 
-/// Lays a GOPROXY over the profile `base`: a profile that no network chooses. `standing` returns
-/// the values that go will have for the other variables.
+/// Lays a GOPROXY over a variant of the profile `base`: a profile that no network chooses.
+/// `standing` returns the values that go will have for the other variables.
 ///
 /// # Errors
 /// When the rules for a policy refuse it.
@@ -61,11 +61,11 @@ pub fn lay_over(
     policy: &Policy,
     name: &str,
     goproxy: &str,
-    base: &str,
+    (base, variant): (&str, usize),
     standing: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Profile, MirrorFault> {
-    let found = policy.profiles.iter().find(|profile| profile.name == base);
-    let base = found.ok_or_else(|| {
+    let found = policy.profile(base, variant);
+    let base = found.filter(|found| found.over.is_none()).ok_or_else(|| {
         MirrorFault::Unsafe(format!("the policy has no profile {base:?} any more"))
     })?;
     let chain = check_url(goproxy)?;
@@ -160,12 +160,11 @@ fn leak(
     ))
 }
 
-impl Policy {
-    /// Returns what a profile sets, as far as the policy alone says.
-    pub fn sets(&self, profile: &str, variable: &str) -> Option<String> {
-        let profile = self.profile(profile)?;
-        match profile.env.get(variable)? {
-            EnvValue::Text(text) => Some(resolve(text, &profile.env)),
+impl Profile {
+    /// Returns the value that it sets for a variable, as far as the policy alone says.
+    pub fn sets(&self, variable: &str) -> Option<String> {
+        match self.env.get(variable)? {
+            EnvValue::Text(text) => Some(resolve(text, &self.env)),
             EnvValue::Fastest { .. } => None,
         }
     }

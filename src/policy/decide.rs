@@ -25,6 +25,9 @@ pub struct Considered {
 pub struct Decision {
     /// The profile's name.
     pub profile: String,
+    /// Which variant of that profile it is; 0: the first, or the only one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub variant: usize,
     /// Whether it was chosen by hand (`goroam use`).
     pub pinned: bool,
     /// The profile that everything but GOPROXY comes from, if a mirror was chosen by hand.
@@ -45,43 +48,79 @@ pub struct Decision {
     pub not_waited_for: Vec<String>,
 }
 
-/// Decides, if the facts suffice for a decision; otherwise returns `None`.
+impl Decision {
+    /// Returns the place of the chosen profile in `considered`.
+    pub fn place(&self) -> Option<usize> {
+        let same = (0..).zip(&self.considered);
+        let mut same = same.filter(|(_, one)| one.profile == self.profile);
+        same.nth(self.variant).map(|(place, _)| place)
+    }
+
+    /// Returns the condition of the chosen profile, if it was evaluated.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.considered.get(self.place()?)?.trace.as_ref()
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// Decides, if the facts suffice for a decision; otherwise returns `None`. Of a profile that was
+/// chosen by hand the first variant that holds is taken, or else the first one.
 pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> Option<Decision> {
     let by_hand = by_hand(policy, pinned);
-    let mut chosen = by_hand;
-    let mut considered = Vec::new();
-    for profile in &policy.profiles {
-        let mut trace = None;
-        if chosen.is_none() {
-            let reached = evaluate(&profile.when, policy, &facts, profile.is_loose());
-            match reached.value {
-                Truth::True => chosen = Some(profile),
-                Truth::False => {}
-                Truth::Unknown => return None,
+    let (mut chosen, mut traces) = (None, Vec::new());
+    for profile in asked(policy, by_hand) {
+        let reached = evaluate(&profile.when, policy, &facts, profile.is_loose());
+        let value = reached.value;
+        traces.push((profile, reached));
+        match value {
+            Truth::True => {
+                chosen = Some(profile);
+                break;
             }
-            trace = Some(reached);
+            Truth::False => {}
+            Truth::Unknown => return None,
         }
-        considered.push(Considered {
-            profile: profile.name.clone(),
-            trace,
-        });
     }
     // The last profile has no `when`, so there is always one; a policy without such a profile is
     // refused.
-    let profile = chosen?;
+    let profile = chosen.or_else(|| by_hand?.first())?;
+    let mut decision = as_it_is(policy, profile, facts)?;
+    decision.pinned = by_hand.is_some();
+    let mut traces = traces.into_iter().peekable();
+    for (profile, considered) in policy.profiles.iter().zip(&mut decision.considered) {
+        let reached = traces.next_if(|(reached, _)| std::ptr::eq(*reached, profile));
+        considered.trace = reached.map(|(_, trace)| trace);
+    }
+    Some(decision)
+}
+
+/// Returns the decision for a profile whatever its condition is; `None`: what it sets is not known.
+pub fn as_it_is(policy: &Policy, profile: &Profile, facts: DecisionFacts<'_>) -> Option<Decision> {
+    let (env, fastest) = resolve_env(policy, profile, facts)?;
     let conditions = policy.profiles.iter().map(|profile| &profile.when);
     let asked = BTreeSet::from_iter(conditions.flat_map(|when| when.targets()));
     let open = asked
         .into_iter()
         .filter(|name| !facts.seen.contains_key(*name));
-    let (env, fastest) = resolve_env(policy, profile, facts)?;
+    let considered = policy.profiles.iter().map(|profile| Considered {
+        profile: profile.name.clone(),
+        trace: None,
+    });
     Some(Decision {
         profile: profile.name.clone(),
-        pinned: by_hand.is_some(),
+        variant: policy.variant_of(profile),
+        pinned: false,
         over: profile.over.clone(),
         env,
         fastest,
-        considered,
+        considered: considered.collect(),
         loosens: profile.loosens.clone(),
         accept_unauthenticated: profile.accept_unauthenticated,
         not_waited_for: open.map(str::to_owned).collect(),
@@ -95,19 +134,27 @@ pub fn standing(policy: &Policy, facts: DecisionFacts<'_>) -> Vec<Truth> {
     policy.profiles.iter().map(value).collect()
 }
 
-fn by_hand<'p>(policy: &'p Policy, pinned: Option<&str>) -> Option<&'p Profile> {
-    policy.profile(pinned?)
+/// Returns the variants of the profile that was chosen by hand.
+fn by_hand<'p>(policy: &'p Policy, pinned: Option<&str>) -> Option<&'p [Profile]> {
+    let variants = policy.variants(pinned?);
+    (!variants.is_empty()).then_some(variants)
+}
+
+/// Returns the profiles whose conditions decide. A single one that was chosen by hand needs none.
+fn asked<'p>(policy: &'p Policy, by_hand: Option<&'p [Profile]>) -> &'p [Profile] {
+    match by_hand {
+        None => &policy.profiles,
+        Some([_]) => &[],
+        Some(variants) => variants,
+    }
 }
 
 /// Returns the targets whose answer can still change the choice. Empty: `decide` returns a
 /// decision.
 pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    if let Some(profile) = by_hand(policy, pinned) {
-        fastest::want(profile, facts, &mut names);
-        return names;
-    }
-    for profile in &policy.profiles {
+    let by_hand = by_hand(policy, pinned);
+    for profile in asked(policy, by_hand) {
         let loose = profile.is_loose();
         let value = evaluate(&profile.when, policy, &facts, loose).value;
         if value == Truth::False {
@@ -115,9 +162,12 @@ pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
         }
         fastest::want(profile, facts, &mut names);
         if value == Truth::True {
-            break;
+            return names;
         }
         open_targets(&profile.when, policy, &facts, loose, &mut names);
+    }
+    if let Some(first) = by_hand.and_then(<[Profile]>::first) {
+        fastest::want(first, facts, &mut names);
     }
     names
 }

@@ -20,11 +20,7 @@ pub fn because(
             None => "chosen by hand".to_owned(),
         };
     }
-    let chosen = decision
-        .considered
-        .iter()
-        .find(|one| one.profile == decision.profile);
-    let Some(trace) = chosen.and_then(|one| one.trace.as_ref()) else {
+    let Some(trace) = decision.trace() else {
         return "as last time on this network; being proven".to_owned();
     };
     let mut facts = Vec::new();

@@ -28,7 +28,7 @@ pub mod templates;
 mod variables;
 
 pub use by_hand::{MIRRORS, MirrorFault, NamedMirror, goproxy_of, lay_over};
-pub use decide::{Considered, Decision, decide, needed, standing};
+pub use decide::{Considered, Decision, as_it_is, decide, needed, standing};
 pub use evaluate::{DecisionFacts, TargetState, Trace};
 pub use fastest::FastestChoice;
 pub use finding::{Label, PolicyFinding, Severity};

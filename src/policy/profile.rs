@@ -20,7 +20,8 @@ pub struct Policy {
     pub relay: RelaySettings,
     /// `[target.NAME]`, by name.
     pub targets: BTreeMap<String, Target>,
-    /// `[[profile]]`, in the order in which they are tried. The last one always holds.
+    /// `[[profile]]`, in the order in which they are tried. The last one always holds. Several in a
+    /// row with one name are variants of one profile.
     pub profiles: Vec<Profile>,
     /// A mirror that was chosen by hand, over one of the profiles.
     pub by_hand: Option<Profile>,
@@ -292,10 +293,38 @@ impl Policy {
         self.mirror.path = Some(folder);
     }
 
-    /// Returns the profile with this name, one chosen by hand before all others.
-    pub fn profile(&self, name: &str) -> Option<&Profile> {
-        let mut profiles = self.by_hand.iter().chain(&self.profiles);
-        profiles.find(|profile| profile.name == name)
+    /// Returns the variants of the profile with this name, in order; a profile chosen by hand comes
+    /// before all others. Empty: there is none.
+    pub fn variants(&self, name: &str) -> &[Profile] {
+        let is_named = |profile: &&Profile| profile.name == name;
+        if let Some(by_hand) = self.by_hand.as_ref().filter(is_named) {
+            return std::slice::from_ref(by_hand);
+        }
+        let before = self.profiles.iter().take_while(|one| !is_named(one));
+        let (_, rest) = self.profiles.split_at(before.count());
+        rest.split_at(rest.iter().take_while(is_named).count()).0
+    }
+
+    /// Returns this variant of the profile with this name, or the first one if the policy no longer
+    /// has so many.
+    pub fn profile(&self, name: &str, variant: usize) -> Option<&Profile> {
+        let variants = self.variants(name);
+        variants.get(variant).or(variants.first())
+    }
+
+    /// Returns which variant of its name a profile is; 0: the first.
+    pub(super) fn variant_of(&self, profile: &Profile) -> usize {
+        let mut variants = self.variants(&profile.name).iter();
+        let at = variants.position(|one| std::ptr::eq(one, profile));
+        at.unwrap_or_default()
+    }
+
+    /// Returns the names of the policy's own profiles, in order, each once.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.profiles.iter().map(|profile| profile.name.clone());
+        let mut names = Vec::from_iter(names);
+        names.dedup();
+        names
     }
 
     /// Returns every `NAME` of a `${NAME}` in the values that the profiles set.

@@ -125,12 +125,8 @@ pub fn footing<'a>(
     snapshot: &Snapshot,
     seen: impl IntoIterator<Item = &'a TargetState>,
 ) -> Footing {
-    let chosen = decision
-        .considered
-        .iter()
-        .find(|one| one.profile == decision.profile);
-    let by_a_fact = chosen
-        .and_then(|one| one.trace.as_ref())
+    let by_a_fact = decision
+        .trace()
         .is_some_and(|trace| trace.what != "always" && trace.value == Truth::True);
     let (mut up, mut portal) = (false, false);
     for seen in seen {

@@ -107,7 +107,8 @@ impl Company {
             let optional = optional.map(|line| line.split_once(' ').unwrap_or((line, "")));
             let (is_there, line) = match optional {
                 Some(("ca", line)) => (self.ca.is_some(), line),
-                // Private names that are not known must not go to yet more proxies.
+                // Without GOPRIVATE go would ask these proxies for the company's modules, too: their
+                // names must not go to yet more hosts. So where they are not known, it is left out.
                 Some(("private", line)) => (!self.private.is_empty(), line),
                 Some(("pin", line)) => (self.pin.is_some(), line),
                 Some(("lacks", line)) => (self.lacks_default, line),

@@ -101,8 +101,9 @@ impl Entry {
             cut(&mut seen.reason);
         }
         if let Some(decision) = &mut self.decision {
-            for considered in &mut decision.considered {
-                if considered.profile != decision.profile {
+            let chosen = decision.place();
+            for (place, considered) in decision.considered.iter_mut().enumerate() {
+                if Some(place) != chosen {
                     considered.trace = None;
                 }
             }
@@ -149,11 +150,9 @@ impl Entry {
         if let Some(decision) = &self.decision
             && self.from.as_deref() != Some(decision.profile.as_str())
         {
-            let mut considered = decision.considered.iter();
-            let chosen = considered.find(|considered| considered.profile == decision.profile);
             if decision.pinned {
                 reasons.push("chosen by hand".to_owned());
-            } else if let Some(trace) = chosen.and_then(|considered| considered.trace.as_ref()) {
+            } else if let Some(trace) = decision.trace() {
                 reasons.extend(proof(trace));
             }
         }

@@ -17,7 +17,7 @@ use super::journal::Mark;
 use crate::model::status::{Drift, Pinned, Switch};
 use crate::model::{EnvText, NetworkId, Observation, Snapshot, Verdict};
 use crate::paths::exact;
-use crate::policy::SpeedRound;
+use crate::policy::{Policy, Profile, SpeedRound};
 
 /// Some hundred networks and targets take some hundred KiB.
 const MOST_BYTES: u64 = 16 << 20;
@@ -56,6 +56,8 @@ pub struct Memory {
     pub turn: u64,
     /// The profile in force.
     pub profile: Option<String>,
+    /// Which variant of it is in force; 0: the first, or the only one.
+    pub variant: usize,
     /// Since when it is in force.
     pub since: Option<Timestamp>,
     /// Why it was chosen, in one line.
@@ -71,7 +73,7 @@ pub struct Memory {
     /// The targets' health on this network.
     pub health: BTreeMap<String, Health>,
     /// The last profile on each known network, and when it was chosen.
-    pub networks: BTreeMap<NetworkId, (String, Timestamp)>,
+    pub networks: BTreeMap<NetworkId, KnownNetwork>,
     /// The proxies whose zips could be downloaded on each network; see `agent/targets.rs`.
     pub zips: BTreeMap<NetworkId, BTreeSet<String>>,
     /// The same on this network, if nothing identifies it.
@@ -99,6 +101,10 @@ pub struct Memory {
     /// The last switches, newest last; at most [`MOST_SWITCHES`].
     pub switches: Vec<Switch>,
 }
+
+/// The last profile on a network, when it was chosen, and which variant of it that was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownNetwork(pub String, pub Timestamp, #[serde(default)] pub usize);
 
 /// What is known of the targets of a `fastest` on one network. Each is named by a short text that
 /// differs for another URL.
@@ -144,9 +150,14 @@ impl Memory {
         let like = self.networks.range(&id..);
         let like = like.take_while(|(one, _)| one.0.starts_with(&id.0));
         let like = like.filter(|(one, _)| one.is_but_for_router(&id));
-        let last = like.max_by_key(|(_, (_, at))| *at);
+        let last = like.max_by_key(|(_, one)| one.1);
         let last = last.map(|(one, _)| one.clone());
         Some(last.unwrap_or(id))
+    }
+
+    /// Returns the profile in force, if this policy has it.
+    pub fn in_force<'p>(&self, policy: &'p Policy) -> Option<&'p Profile> {
+        policy.profile(self.profile.as_deref()?, self.variant)
     }
 
     /// Returns what is known of the targets of a `fastest` on a network. `same_stay`: it is the
@@ -359,8 +370,20 @@ impl fmt::Debug for Baseline {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Health, Memory, Written};
+    use super::{Health, KnownNetwork, Memory, Written};
     use crate::model::{NetworkId, Snapshot};
+
+    #[test]
+    fn a_network_that_an_older_goroam_knew_has_the_first_variant() {
+        let known = r#"{ "networks": { "home": ["public", "2026-01-02T03:04:05Z"] } }"#;
+        let memory: Memory = serde_json::from_str(known).unwrap();
+        let at = "2026-01-02T03:04:05Z".parse().unwrap();
+        let home = NetworkId("home".to_owned());
+        assert_eq!(
+            memory.networks[&home],
+            KnownNetwork("public".to_owned(), at, 0)
+        );
+    }
 
     #[test]
     fn what_is_kept_is_remembered() {
@@ -411,7 +434,9 @@ mod tests {
         let mut memory = Memory::default();
         let visit = |memory: &mut Memory, id: Option<NetworkId>, second: i64| {
             let at = Timestamp::from_second(second).unwrap();
-            memory.networks.insert(id.unwrap(), ("p".to_owned(), at));
+            memory
+                .networks
+                .insert(id.unwrap(), KnownNetwork("p".to_owned(), at, 0));
         };
         assert_eq!(memory.network_id(&at(None)), Some(numbers.clone()));
         let longer = NetworkId(format!("{numbers}, home.test"));

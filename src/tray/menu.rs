@@ -342,6 +342,7 @@ mod tests {
                 goproxy: Some("https://goproxy.cn,direct".to_owned()),
                 over: Some("office".to_owned()),
                 until: None,
+                variant: 0,
             }),
             ..office()
         };

@@ -10,7 +10,7 @@ use goroam::policy::{DecisionFacts, FastestFacts, Policy, TargetState, decide};
 use crate::policies::read;
 
 /// Returns the profile, GOPROXY and GOSUMDB where these targets are up and all others are down.
-fn chosen(policy: &Policy, up: &[&str]) -> [String; 3] {
+fn chosen(policy: &Policy, up: &[&str], by_hand: Option<&str>) -> [String; 3] {
     let state = |name: &String| {
         let up = up.contains(&name.as_str());
         let verdict = if up { Verdict::Up } else { Verdict::Down };
@@ -28,7 +28,7 @@ fn chosen(policy: &Policy, up: &[&str]) -> [String; 3] {
         env: &Environment::default(),
         fastest: &FastestFacts::default(),
     };
-    let decision = decide(policy, facts, None).unwrap();
+    let decision = decide(policy, facts, by_hand).unwrap();
     let value = |name: &str| decision.env[name].clone();
     [decision.profile.clone(), value("GOPROXY"), value("GOSUMDB")]
 }
@@ -74,14 +74,30 @@ fn each_way_to_modules_and_to_the_checksum_database_is_found() {
             Some((_, chain)) if is_up("sum-cn") => ["restricted", chain, "sum.golang.google.cn"],
             // Here go asks the database through the proxy.
             _ if is_up("cn") && is_up("sum-via-cn") => {
-                ["restricted-cn", mirrors[0].1, "sum.golang.org"]
+                ["restricted", mirrors[0].1, "sum.golang.org"]
             }
             _ if is_up("io") && is_up("sum-via-io") => {
-                ["restricted-io", mirrors[1].1, "sum.golang.org"]
+                ["restricted", mirrors[1].1, "sum.golang.org"]
             }
             _ => ["offline", CACHE, "sum.golang.org"],
         };
-        assert_eq!(chosen(&policy, &up), wanted, "{up:?}");
+        assert_eq!(chosen(&policy, &up, None), wanted, "{up:?}");
+        // By hand it takes the way that works here, and is the first one where none does.
+        let by_hand = chosen(&policy, &up, Some("restricted"));
+        let [_, database @ ..] = match mirror {
+            _ if wanted[0] == "restricted" => wanted,
+            _ if is_up("sum-cn") && mirror.is_some() => [
+                "",
+                mirror.map_or("", |(_, chain)| chain),
+                "sum.golang.google.cn",
+            ],
+            _ if is_up("cn") && is_up("sum-via-cn") => ["", mirrors[0].1, "sum.golang.org"],
+            _ if is_up("io") && is_up("sum-via-io") => ["", mirrors[1].1, "sum.golang.org"],
+            Some((_, chain)) => ["", chain, "sum.golang.google.cn"],
+            None => ["", mirrors[0].1, "sum.golang.google.cn"],
+        };
+        let [goproxy, gosumdb] = database;
+        assert_eq!(by_hand, ["restricted", goproxy, gosumdb], "{up:?}");
     }
 }
 
@@ -96,23 +112,36 @@ fn a_company_s_policy_has_the_mirrors_in_china_if_its_private_modules_are_known(
     let known = read(&company.text());
     assert_eq!(known.findings, []);
     let known = known.policy.unwrap();
-    let china = ["io", "sum-cn"];
-    let wanted = [
-        "restricted",
-        "https://goproxy.io,direct",
-        "sum.golang.google.cn",
-    ];
-    assert_eq!(chosen(&known, &china), wanted);
-    for profile in &known.profiles {
-        assert!(profile.env.contains_key("GOPRIVATE"), "{}", profile.name);
+    let corporate = read(Template::Corporate.text()).policy.unwrap();
+    for (policy, office) in [(&known, "company"), (&corporate, "corp")] {
+        for (up, goproxy, gosumdb) in [
+            (
+                ["io", "sum-cn"],
+                "https://goproxy.io,direct",
+                "sum.golang.google.cn",
+            ),
+            (
+                ["cn", "sum-via-cn"],
+                "https://goproxy.cn,direct",
+                "sum.golang.org",
+            ),
+            (
+                ["io", "sum-via-io"],
+                "https://goproxy.io,direct",
+                "sum.golang.org",
+            ),
+        ] {
+            assert_eq!(chosen(policy, &up, None), ["restricted", goproxy, gosumdb]);
+        }
+        for profile in &policy.profiles {
+            assert!(profile.env.contains_key("GOPRIVATE"), "{}", profile.name);
+        }
+        assert_eq!(chosen(policy, &["io"], None)[0], "offline");
+        let inside = ["aliyun", "sum-cn", office];
+        assert_eq!(chosen(policy, &inside, None)[0], "office");
     }
-    assert_eq!(chosen(&known, &["io"])[0], "offline");
-    assert_eq!(
-        chosen(&known, &["aliyun", "sum-cn", "company"])[0],
-        "office"
-    );
 
     company.private.clear();
     let unknown = read(&company.text()).policy.unwrap();
-    assert_eq!(chosen(&unknown, &china)[0], "offline");
+    assert_eq!(chosen(&unknown, &["io", "sum-cn"], None)[0], "offline");
 }

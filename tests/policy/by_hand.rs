@@ -31,16 +31,23 @@ fn lay(typed: &str, goprivate: &str, gonoproxy: &str) -> Result<(), MirrorFault>
         _ => None,
     };
     let goproxy = goproxy_of(typed).unwrap();
-    lay_over(&policy(), typed, &goproxy, "outside", &standing).map(drop)
+    lay_over(&policy(), typed, &goproxy, ("outside", 0), &standing).map(drop)
 }
 
 #[test]
 fn every_named_mirror_takes_the_place_of_goproxy_and_of_nothing_else() {
     let policy = policy();
-    let outside = policy.profile("outside").unwrap();
+    let outside = policy.profile("outside", 0).unwrap();
     for mirror in MIRRORS {
-        let standing = |name: &str| policy.sets("outside", name);
-        let laid = lay_over(&policy, mirror.name, mirror.goproxy, "outside", &standing).unwrap();
+        let standing = |name: &str| outside.sets(name);
+        let laid = lay_over(
+            &policy,
+            mirror.name,
+            mirror.goproxy,
+            ("outside", 0),
+            &standing,
+        )
+        .unwrap();
         let mut env = laid.env.clone();
         let goproxy = env.insert("GOPROXY".to_owned(), outside.env["GOPROXY"].clone());
         assert_eq!(goproxy, Some(EnvValue::Text(mirror.goproxy.to_owned())));
@@ -119,13 +126,13 @@ fn what_a_policy_refuses_is_refused_from_the_command_line_too() {
 fn a_profile_that_verifies_less_is_no_ground_for_a_mirror() {
     let policy = policy();
     let over = |name: &str, goproxy: &str| {
-        let standing = |name: &str| policy.sets("office", name);
-        lay_over(&policy, name, goproxy, "office", &standing)
+        let standing = |name: &str| policy.profile("office", 0)?.sets(name);
+        lay_over(&policy, name, goproxy, ("office", 0), &standing)
     };
     let Err(MirrorFault::Unsafe(why)) = over("cn", "https://goproxy.cn,direct") else {
         panic!("GOSUMDB=off lets any mirror send anything");
     };
     assert!(why.contains("GOSUMDB=off"), "{why}");
     assert!(over("off", "off").is_ok());
-    assert!(lay_over(&policy, "cn", "direct", "gone", &|_| None).is_err());
+    assert!(lay_over(&policy, "cn", "direct", ("gone", 0), &|_| None).is_err());
 }

@@ -501,6 +501,52 @@ fn a_pin_wins_over_everything_and_says_so() {
     );
 }
 
+#[test]
+fn variants_of_a_profile_have_one_name_and_the_first_that_holds_is_taken() {
+    let variant = |target: &str| Profile {
+        env: BTreeMap::from([("GOPROXY".to_owned(), EnvValue::Text(target.to_owned()))]),
+        ..profile("two", up(target))
+    };
+    let policy = policy(vec![
+        profile("one", up("a")),
+        variant("b"),
+        variant("c"),
+        profile("last", Condition::Always),
+    ]);
+    assert_eq!(policy.names(), ["one", "two", "last"]);
+    let world = World::at(Snapshot::default());
+    let chosen = |answers: &[(&str, Verdict)], by_hand| {
+        let decision = decide(&policy, world.facts(&seen(answers)), by_hand)?;
+        let found = policy.profile(&decision.profile, decision.variant).unwrap();
+        assert_eq!(found.sets("GOPROXY").as_ref(), decision.env.get("GOPROXY"));
+        let trace = decision.trace().map(|trace| trace.what.clone());
+        Some((decision.profile, decision.variant, trace))
+    };
+    use Verdict::{Down, Up};
+    let is = |name: &str, variant, trace: Option<&str>| {
+        Some((name.to_owned(), variant, trace.map(str::to_owned)))
+    };
+    let second = [("a", Down), ("b", Down), ("c", Up)];
+    assert_eq!(chosen(&second, None), is("two", 1, Some("up c")));
+    assert_eq!(
+        chosen(&second[1..], Some("two")),
+        is("two", 1, Some("up c"))
+    );
+    assert_eq!(chosen(&second[2..], Some("two")), None);
+    let wanted = needed(&policy, world.facts(&seen(&second[2..])), Some("two"));
+    assert_eq!(Vec::from_iter(wanted), ["b"]);
+    assert_eq!(
+        chosen(&[("b", Up)], Some("two")),
+        is("two", 0, Some("up b"))
+    );
+    let neither = [("b", Down), ("c", Down)];
+    assert_eq!(chosen(&neither, Some("two")), is("two", 0, Some("up b")));
+    assert_eq!(chosen(&[], Some("one")), is("one", 0, None));
+    // A variant that a changed policy no longer has.
+    let first = policy.profile("two", 7).unwrap();
+    assert_eq!(first.sets("GOPROXY").as_deref(), Some("b"));
+}
+
 fn conditions() -> impl Strategy<Value = Condition> {
     let name = prop::sample::select(vec!["a", "b", "c", "d"]);
     let leaf = prop_oneof![

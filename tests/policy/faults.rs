@@ -338,7 +338,10 @@ fn the_list_of_profiles_is_checked() {
             "{ up = \"proxy\" }",
         ),
         (
-            format!("[[profile]]\nname = \"a\"\n{up}[[profile]]\nname = \"a\"\n"),
+            format!(
+                "[[profile]]\nname = \"a\"\n{up}[[profile]]\nname = \"b\"\n\
+                 when = {{ down = \"proxy\" }}\n[[profile]]\nname = \"a\"\n"
+            ),
             "duplicate-profile",
             "\"a\"",
         ),

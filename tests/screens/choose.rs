@@ -129,3 +129,67 @@ fn a_name_that_is_not_there() {
     [exit 2]
     "#);
 }
+
+/// A profile with two variants, of which the second holds.
+const VARIANTS: &str = r#"version = 1
+[target.local]
+listening = "127.0.0.1:1"
+[[profile]]
+name = "cache"
+when = { up = "local" }
+env = { GOPROXY = "http://127.0.0.1:1,direct" }
+[[profile]]
+name = "cache"
+when = { down = "local" }
+env = { GOPROXY = "off", GONOPROXY = "none" }
+[[profile]]
+name = "offline"
+env = { GOPROXY = "off" }
+"#;
+
+#[test]
+fn variants_of_a_profile_are_one_profile_and_by_hand_the_one_that_holds_is_taken() {
+    let user = User::new();
+    user.write(".config/goroam/goroam.toml", VARIANTS);
+    let listed = screen(&user, "use");
+    assert_snapshot!(listed.split("\n\n").next().unwrap_or_default(), @r"
+    $ goroam use
+    ✓ cache  holds
+        GONOPROXY  none
+        GOPROXY    off
+    ✓ offline  holds
+        GOPROXY  off
+    ");
+    if screen_with_go(&user, "use cache").is_none() {
+        return;
+    }
+    assert_snapshot!(screen_with_go(&user, "auto").unwrap(), @r"
+    $ goroam auto
+    cache stays  (down local (nothing listens at 127.0.0.1:1))
+      all 2 variables are as they should be already
+    [exit 0]
+    ");
+    assert_snapshot!(screen_with_go(&user, "why").unwrap(), @r"
+    $ goroam why
+    cache was chosen, because
+      ✓ down local  nothing listens at 127.0.0.1:1
+    another variant of cache was not, because
+      ✗ up local  nothing listens at 127.0.0.1:1
+    offline was not reached.
+    Loosens nothing. Modules come from nowhere: anything not yet downloaded fails at
+    once. Decided in N ms. Turn 2 in the journal.
+    [exit 0]
+    ");
+    assert_snapshot!(screen_with_go(&user, "use io").unwrap(), @r"
+    $ goroam use io
+    cache → io  (GOPROXY chosen by hand, all else as in cache)
+      GOPROXY    https://goproxy.io,direct
+      undo: goroam restore; took N ms
+    [exit 0]
+    ");
+    assert_snapshot!(screen_with_go(&user, "env GONOPROXY").unwrap(), @r"
+    $ goroam env GONOPROXY
+    none
+    [exit 0]
+    ");
+}

@@ -251,6 +251,7 @@ pub(super) mod fixtures {
             from: Some("module proxy goproxy.corp.example".to_owned()),
             decision: Decision {
                 profile: "office".to_owned(),
+                variant: 0,
                 pinned: false,
                 over: None,
                 fastest: None,

@@ -195,7 +195,7 @@ fn trouble(path: &Path) -> Option<String> {
 
 fn all_right(name: &str, parsed: &Parsed) -> String {
     let parts = parsed.policy.as_ref().map(|policy| {
-        let profiles = plural(policy.profiles.len(), "profile");
+        let profiles = plural(policy.names().len(), "profile");
         format!("; {profiles}, {}", plural(policy.targets.len(), "target"))
     });
     let (name, parts) = (render::clean(name), parts.unwrap_or_default());

@@ -6,7 +6,7 @@ use crate::cli::args::Json;
 use crate::cli::render::{BAD, BOLD, DIM, GOOD, Page, Sheet, clean, duration, pad, paint, width};
 use crate::cli::{Context, Failure};
 use crate::model::Truth;
-use crate::policy::{Considered, Trace};
+use crate::policy::Trace;
 use anstyle::Style;
 
 /// Shows the last decision, from the journal that the agent also writes.
@@ -25,14 +25,7 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
     let decision = &report.decision;
     let mut sheet = Sheet::new(page.columns);
     let name = paint(BOLD, &clean(&decision.profile));
-    let (chosen, others): (Vec<&Considered>, Vec<&Considered>) = decision
-        .considered
-        .iter()
-        .partition(|considered| considered.profile == decision.profile);
-    match chosen
-        .first()
-        .and_then(|considered| considered.trace.as_ref())
-    {
+    match decision.trace() {
         _ if decision.pinned => {
             let over = decision
                 .over
@@ -52,13 +45,23 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
         None => sheet.line(&format!("{name} was chosen")),
     }
     let mut not_reached = Vec::new();
-    for considered in others {
+    let chosen = decision.place();
+    for (place, considered) in decision.considered.iter().enumerate() {
         let name = clean(&considered.profile);
-        if let Some(trace) = &considered.trace {
-            sheet.line(&format!("{name} was not, because"));
-            tree(&mut sheet, trace);
-        } else {
-            not_reached.push(name);
+        let is_variant = considered.profile == decision.profile;
+        match &considered.trace {
+            _ if Some(place) == chosen => {}
+            Some(trace) => {
+                let variant = if is_variant {
+                    "another variant of "
+                } else {
+                    ""
+                };
+                sheet.line(&format!("{variant}{name} was not, because"));
+                tree(&mut sheet, trace);
+            }
+            None if is_variant || not_reached.last() == Some(&name) => {}
+            None => not_reached.push(name),
         }
     }
     if let Some(names) = were(&not_reached)

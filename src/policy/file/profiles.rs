@@ -41,15 +41,18 @@ pub(super) fn profiles(root: &Section<'_>, targets: &Targets) -> Vec<(Profile, P
             continue;
         };
         let (profile, place) = profile(table, targets);
+        let is_twin = |(other, _): &&(Profile, _)| other.name == profile.name;
+        let is_variant = profiles.last().as_ref().is_some_and(is_twin);
         let mut earlier = profiles.iter();
-        let twin = earlier.find(|(other, _)| !other.name.is_empty() && other.name == profile.name);
+        let twin = earlier.find(|other| !profile.name.is_empty() && !is_variant && is_twin(other));
         if let Some((other, first)) = twin {
             let message = format!("a second profile is called {}", quoted(&other.name));
             root.reader.report(
                 PolicyFinding::error("duplicate-profile", message, place.name.clone())
                     .related(first.name.clone(), "the first one")
                     .help(
-                        "give each profile a unique name: `goroam use` and the journal refer to it",
+                        "give it another name; or, as a variant of the first one, put it directly \
+                         after that one",
                     ),
             );
         }
