@@ -2,11 +2,15 @@
 //! object with a `.rsrc` section, which every linker for Windows takes. Written here, for a
 //! resource compiler (windres, rc.exe) is not wherever Rust builds for Windows.
 //!
+//! Packs what `goroam explain` says, from the docs.
+//!
 //! On Linux it makes the release's programs smaller.
 
 // This is how a build script speaks to cargo.
 #![allow(clippy::print_stdout)]
 
+#[path = "packaging/explained.rs"]
+mod explained;
 #[path = "packaging/windows/resource.rs"]
 mod resource;
 
@@ -39,7 +43,31 @@ fn links_with_rusts_own_lld() -> bool {
         })
 }
 
+/// Writes `explained.z`: the length as four bytes, then zlib.
+fn explain() -> io::Result<()> {
+    let read = |page: &str| {
+        println!("cargo::rerun-if-changed={page}");
+        std::fs::read_to_string(page).map(|text| text.replace("\r\n", "\n"))
+    };
+    let mut text = explained::symptoms(&read(explained::SYMPTOMS)?)?;
+    for table in explained::TABLES {
+        text += &explained::table(&read(table.0)?, table);
+    }
+    let mut packed = vec![0; text.len()];
+    let mut deflate = zlib_rs::Deflate::new(9, true, 15);
+    let done = deflate.compress(text.as_bytes(), &mut packed, zlib_rs::DeflateFlush::Finish);
+    if !matches!(done, Ok(zlib_rs::Status::StreamEnd)) {
+        return Err(io::Error::other("the docs cannot be packed"));
+    }
+    packed.truncate(deflate.total_out() as usize);
+    let length = (text.len() as u32).to_le_bytes();
+    let out = PathBuf::from(std::env::var("OUT_DIR").unwrap_or_default());
+    std::fs::write(out.join("explained.z"), [&length[..], &packed].concat())
+}
+
 fn main() -> io::Result<()> {
+    explain()?;
+    println!("cargo::rerun-if-changed=packaging/explained.rs");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=packaging/windows");
     let var = |name: &str| std::env::var(name).unwrap_or_default();

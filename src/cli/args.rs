@@ -28,6 +28,7 @@ pub use super::verb::completions::Completions;
 pub use super::verb::doctor::Doctor;
 pub use super::verb::env::Env;
 pub use super::verb::exec::{Exec, Step, SummaryForm};
+pub use super::verb::explain::Explain;
 pub use super::verb::history::History;
 pub use super::verb::hook::Hook;
 pub use super::verb::init::{Init, TemplateName};
@@ -269,6 +270,17 @@ pub enum Verb {
         "goroam doctor --cache --fix    remove login pages from the module cache"
     ))]
     Doctor(Doctor),
+    /// Explain what go printed, or a code, and what to type
+    ///
+    /// Reads what go or goroam printed: the words after it, or standard input. Names the
+    /// one cause that decides, what it means, and the commands that help. Asks no server
+    /// and changes nothing. The exit code is 1 if it knows neither text nor code.
+    #[command(after_help = after!(
+        "goroam explain              lists the symptoms",
+        "goroam explain loosens-unproven",
+        "go build ./... 2>&1 | goroam explain"
+    ))]
+    Explain(Explain),
     /// Check a policy file and show every error and warning
     ///
     /// Without FILE, checks the active policy or the built-in default. The exit code is 2

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::{self, User};
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 24] = [
     "once",
     "agent",
     "status",
@@ -23,6 +23,7 @@ const VERBS: [&str; 23] = [
     "ready",
     "vendor",
     "doctor",
+    "explain",
     "check",
     "init",
     "restore",

@@ -24,6 +24,8 @@ mod doctor;
 mod doctor_shells;
 #[cfg(target_os = "linux")]
 mod env;
+#[cfg(target_os = "linux")]
+mod explain;
 mod help;
 #[cfg(target_os = "linux")]
 mod hook;

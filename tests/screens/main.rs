@@ -20,6 +20,7 @@ mod doctor;
 mod env;
 mod errors;
 mod exec;
+mod explain;
 mod history;
 mod hook;
 mod init;

@@ -131,6 +131,7 @@ fn every_json_key_of_an_answer_is_on_the_list() {
     let answers = [
         ("check odd.toml --json", 2),
         ("doctor --cache --json", 0),
+        ("explain dns --json", 0),
         ("history --verify --json", 0),
         ("init --json --template default --no-service", 0),
         ("mirror list --json", 0),
@@ -185,6 +186,7 @@ fn answer(run: cli::Run, words: &str, code: i32, found: &mut BTreeSet<String>) {
     let flags = words.find(" -").unwrap_or(words.len());
     let verb = words[..flags]
         .trim_end_matches(" app")
+        .trim_end_matches(" dns")
         .trim_end_matches(" odd.toml")
         .trim_end_matches(" http://127.0.0.1:1,off");
     for value in serde_json::Deserializer::from_str(&text).into_iter() {
