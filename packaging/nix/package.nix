@@ -24,7 +24,8 @@ rustPlatform.buildRustPackage {
   nativeBuildInputs = [ installShellFiles ];
   postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     $out/bin/goroam man man
-    installManPage man/*.1
+    installManPage man/*.1 docs/goroam.toml.5
+    install -Dm644 docs/goroam.schema.json -t $out/share/doc/goroam
     for shell in bash zsh fish; do $out/bin/goroam completions $shell >goroam.$shell; done
     installShellCompletion goroam.{bash,zsh,fish}
   '';

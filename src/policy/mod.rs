@@ -38,3 +38,4 @@ pub use profile::{
     AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, RelaySettings,
 };
 pub use speeds::{FastestFacts, SpeedRound};
+pub use variables::WRITABLE;

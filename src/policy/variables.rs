@@ -3,7 +3,7 @@
 use super::finding::{PolicyFinding, nearest, shown};
 
 /// `internal/cfg.KnownEnv` of Go 1.19 to 1.27, without the variables that cannot be written.
-const WRITABLE: &str = "\
+pub const WRITABLE: &str = "\
     AR CC CGO_CFLAGS CGO_CFLAGS_ALLOW CGO_CFLAGS_DISALLOW CGO_CPPFLAGS CGO_CPPFLAGS_ALLOW \
     CGO_CPPFLAGS_DISALLOW CGO_CXXFLAGS CGO_CXXFLAGS_ALLOW CGO_CXXFLAGS_DISALLOW CGO_ENABLED \
     CGO_FFLAGS CGO_FFLAGS_ALLOW CGO_FFLAGS_DISALLOW CGO_LDFLAGS CGO_LDFLAGS_ALLOW \

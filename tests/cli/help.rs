@@ -96,18 +96,56 @@ fn completions_are_what_the_shells_understand() {
 #[test]
 fn manual_pages_are_written_for_every_verb() {
     let user = User::new();
-    user.goroam("man").exits(0).says(".TH goroam 1");
+    user.goroam("man").exits(0).says(".TH GOROAM 1");
     user.goroam("man pages/man1").exits(0);
     for verb in VERBS {
         let page = user.path(&format!("pages/man1/goroam-{verb}.1"));
         let text = std::fs::read_to_string(&page).unwrap();
         assert!(text.contains(".SH NAME"), "{verb}: {text}");
     }
-    assert!(user.path("pages/man1/goroam.1").exists());
+    for page in [
+        "goroam",
+        "goroam-mirror-add",
+        "goroam-service-logs",
+        "goroam-vendor-check",
+    ] {
+        assert!(
+            user.path(&format!("pages/man1/{page}.1")).exists(),
+            "{page}"
+        );
+    }
     let file = user.write("file", "");
     user.goroam("man file")
         .exits(1)
         .complains(&file.file_name().unwrap().to_string_lossy());
+}
+
+#[test]
+fn mandoc_and_groff_understand_every_manual_page() {
+    let user = User::new();
+    user.goroam("man pages").exits(0);
+    let pages = std::fs::read_dir(user.path("pages")).unwrap();
+    let mut pages: Vec<_> = pages.map(|page| page.unwrap().path()).collect();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    pages.push(root.join("docs/goroam.toml.5"));
+    assert!(pages.len() > 40, "{}", pages.len());
+    for (program, flags) in [
+        ("mandoc", ["-Tlint", "-Wwarning"].as_slice()),
+        ("groff", &["-K", "utf8", "-man", "-ww", "-z", "-Tutf8"]),
+    ] {
+        let Ok(checked) = Command::new(program).args(flags).args(&pages).output() else {
+            println!("skipped: no {program} on this machine");
+            continue;
+        };
+        let said = [checked.stdout, checked.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        // A page has no date: it is made of a program, which has a version.
+        let said: Vec<&str> = said
+            .lines()
+            .filter(|line| !line.contains("missing date"))
+            .collect();
+        assert!(said.is_empty(), "{program}: {said:#?}");
+    }
 }
 
 #[test]

@@ -47,6 +47,11 @@ fn it_holds_what_a_user_looks_for_and_starts_nothing() {
         "usr/bin/goroam",
         "usr/share/man/man1/goroam.1.gz",
         "usr/share/man/man1/goroam-service.1.gz",
+        "usr/share/man/man1/goroam-mirror-add.1.gz",
+        "usr/share/man/man5/goroam.toml.5.gz",
+        "usr/share/doc/goroam/goroam.schema.json",
+        "usr/share/doc/goroam/docs/troubleshooting.md.gz",
+        "usr/share/doc/goroam/docs/zh-CN/troubleshooting.md.gz",
         "usr/share/bash-completion/completions/goroam",
         "usr/share/zsh/vendor-completions/_goroam",
         "usr/share/fish/vendor_completions.d/goroam.fish",
@@ -61,6 +66,16 @@ fn it_holds_what_a_user_looks_for_and_starts_nothing() {
     let unit = std::fs::read_to_string(unit).unwrap();
     assert!(unit.contains("\nExecStart=/usr/bin/goroam agent"), "{unit}");
     assert!(!unit.contains(".cargo"), "{unit}");
+
+    // What `init` names to editors is there.
+    let program = root.path().join("usr/bin/goroam");
+    let policy = said(Command::new(program).args(["init", "--stdout"]));
+    let schema = policy.strip_prefix("#:schema file://").unwrap();
+    let schema = schema.split('\n').next().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(schema).unwrap(),
+        std::fs::read_to_string("docs/goroam.schema.json").unwrap()
+    );
 
     // No script that runs on installing; the one on removing knows only the users' managers.
     let mut scripts: Vec<String> = std::fs::read_dir(root.path().join("DEBIAN"))

@@ -24,3 +24,4 @@ mod loosening;
 #[cfg(unix)]
 mod mirror;
 mod policies;
+mod schema;

@@ -5,7 +5,14 @@ use std::path::Path;
 use goroam::policy::PolicyFinding;
 use goroam::policy::file::{Parsed, PolicyLocation, parse};
 
+/// Reads a policy, and compares with the schema for editors.
 pub(crate) fn read(text: &str) -> Parsed {
+    let parsed = parsed(text);
+    crate::schema::agrees(text, &parsed);
+    parsed
+}
+
+pub(crate) fn parsed(text: &str) -> Parsed {
     let place = PolicyLocation {
         folder: Path::new("/etc/goroam"),
         home: Some(Path::new("/home/me")),

@@ -13,8 +13,8 @@ const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 /// Programs that single tests need: two shells read their completions, chattr makes a file that
 /// cannot be replaced, strace counts system calls, tmux provides a terminal to read, dbus-daemon
 /// carries the tray, ssh-keygen signs commits, Chromium shows the relay's page; the rest read
-/// packages and recipes. Name of the program, name of its package.
-const TOOLS: [(&str, &str); 14] = [
+/// packages, manual pages and recipes. Name of the program, name of its package.
+const TOOLS: [(&str, &str); 16] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("chattr", "e2fsprogs"),
@@ -25,6 +25,8 @@ const TOOLS: [(&str, &str); 14] = [
     ("ruby", "ruby"),
     ("nix-instantiate", "nix-bin"),
     ("unzip", "unzip"),
+    ("mandoc", "mandoc"),
+    ("groff", "groff"),
     ("tmux", "tmux"),
     ("dbus-daemon", "dbus-daemon"),
     ("ssh-keygen", "openssh-client"),

@@ -5,6 +5,7 @@ mod bench;
 mod binaries;
 mod cross;
 mod dist;
+mod docs;
 mod first_run;
 mod gotool;
 mod lab;
@@ -42,6 +43,7 @@ cargo xtask TASK [OPTIONS]
       --out DIR            another folder
       --bin FILE           pack this program instead of building it
       --verify             builds it all twice, in two folders, and compares
+  docs                   writes docs/goroam.toml.5 and docs/goroam.schema.json, of docs/policy.md
   cross setup            what type-checking for Windows and macOS needs    (Debian, 1-2 min)
   cross check            clippy for both, with and without the tray: no warning
   cross check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         )
         .and_then(|o| bench::bench(&o)),
         "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),
+        "docs" => Options::of(args, &[], &[]).and_then(|_| docs::docs()),
         "cross" => cross::cross(&args),
         other => Err(format!("no such task: {other}; see `cargo xtask --help`")),
     };

@@ -24,6 +24,7 @@ use crate::bounded;
 use crate::cli::render::Mark;
 use crate::cli::{Context, Failure};
 use crate::gocmd::{EnvFile, LocateError};
+use crate::model::go_url;
 use crate::model::pattern::faults;
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{
@@ -121,11 +122,33 @@ struct Choice {
 impl Choice {
     fn of(template: Template) -> Choice {
         Choice {
-            text: template.text().to_owned(),
+            text: for_editors(template.text()),
             template: Some(template.as_str()),
             proxy: None,
         }
     }
+}
+
+/// Puts the line before a policy that names its schema to editors (Even Better TOML and others that
+/// use taplo), if a package has installed the schema with this program. Nothing is embedded: an
+/// installation without the file has no use for the line.
+fn for_editors(policy: &str) -> String {
+    let schema = || {
+        let program = std::env::current_exe().ok()?;
+        let folder = program.parent()?;
+        // Below `bin` and `share` of one prefix, or in one folder on Windows.
+        let shared = folder
+            .parent()
+            .map(|prefix| prefix.join("share/doc/goroam"));
+        let mut places = shared.into_iter().chain([folder.to_owned()]);
+        let file = places.find_map(|folder| {
+            let file = folder.join("goroam.schema.json");
+            file.is_file().then_some(file)
+        })?;
+        let path = go_url::path(file.to_str()?).replace(' ', "%20");
+        Some(format!("#:schema file://{path}\n\n{policy}"))
+    };
+    schema().unwrap_or_else(|| policy.to_owned())
 }
 
 /// More than any bundle of certificates has, in bytes.
@@ -151,7 +174,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
             return Err(Failure::usage(message));
         }
         if args.stdout {
-            context.out.raw(template.text().as_bytes())?;
+            context.out.raw(for_editors(template.text()).as_bytes())?;
             return Ok(EXIT_DONE);
         }
     }
@@ -303,7 +326,7 @@ impl Wizard<'_> {
             return Err(Failure::usage(message));
         }
         Ok(Choice {
-            text: company.text(),
+            text: for_editors(&company.text()),
             template: Some("company"),
             proxy: Some(ProxyReport {
                 url: company.url,

@@ -55,10 +55,12 @@ fn documents(release: &Release, package: &Package<'_>, tree: &mut Tree) -> Resul
         format!("{doc}/changelog.gz"),
         tree::gzip(content.changelog.as_bytes())?,
     );
-    tree.file(
-        format!("{doc}/README.md.gz"),
-        tree::gzip(content.readme.as_bytes())?,
-    );
+    // The pages are about the agent; the tray depends on its package.
+    let pages = content.docs.iter().filter(|_| name == "goroam");
+    for (page, text) in pages {
+        let text = tree::gzip(text.as_bytes())?;
+        tree.file(format!("{doc}/{page}.gz"), text);
+    }
     tree.file(
         format!("{doc}/THIRD-PARTY.txt.gz"),
         tree::gzip(package.notices.as_bytes())?,

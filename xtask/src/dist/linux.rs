@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::docs;
 use crate::run::{self, Result};
 
 use super::release::{self, Release};
@@ -11,6 +12,10 @@ use super::tree::{self, Tree};
 /// How the repository's unit starts the program. `goroam service install` replaces this path with
 /// its own program's; a package keeps it.
 const START: &str = "ExecStart=/usr/bin/goroam ";
+
+/// Where `goroam init` looks for the schema, below the prefix of its program. Not in
+/// `share/goroam`: with the prefix `~/.local` that is the user's data directory.
+const SCHEMA: &str = "share/doc/goroam/goroam.schema.json";
 
 /// One system package. Both packages have the repository's documents, and their own licences.
 pub struct Package<'a> {
@@ -52,7 +57,10 @@ pub struct Content {
     pub unit: String,
     pub notices: String,
     pub changelog: String,
-    pub readme: String,
+    /// Path (`README.md`, `docs/zh-CN/exec.md`) and text of each page, sorted.
+    pub docs: Vec<(String, String)>,
+    /// For editors.
+    pub schema: String,
     pub mit: String,
     pub apache: String,
 }
@@ -75,7 +83,8 @@ impl Content {
             unit: packaged_unit(&text("systemd/goroam.service")?)?,
             notices,
             changelog: text("CHANGELOG.md")?,
-            readme: text("README.md")?,
+            docs: documents()?,
+            schema: text(docs::SCHEMA)?,
             mit: text("LICENSE-MIT")?,
             apache: text("LICENSE-APACHE")?,
         })
@@ -83,8 +92,10 @@ impl Content {
 
     fn system(&self, tree: &mut Tree, zsh: &str) -> Result {
         for (name, page) in &self.pages {
-            tree.file(format!("usr/share/man/man1/{name}.gz"), tree::gzip(page)?);
+            let path = format!("usr/share/man/{}/{name}.gz", section(name));
+            tree.file(path, tree::gzip(page)?);
         }
+        tree.file(format!("usr/{SCHEMA}"), self.schema.clone());
         self.completions(tree, "usr/share", zsh);
         tree.file("usr/lib/systemd/user/goroam.service", self.unit.clone());
         Ok(())
@@ -96,11 +107,15 @@ impl Content {
         let mut tree = Tree::default();
         tree.program("bin/goroam", self.program.clone());
         for (name, page) in &self.pages {
-            tree.file(format!("share/man/man1/{name}"), page.clone());
+            let path = format!("share/man/{}/{name}", section(name));
+            tree.file(path, page.clone());
+        }
+        tree.file(SCHEMA, self.schema.clone());
+        for (name, text) in &self.docs {
+            tree.file(format!("share/doc/goroam/{name}"), text.clone());
         }
         self.completions(&mut tree, "share", "site-functions");
         for (name, text) in [
-            ("README.md", &self.readme),
             ("CHANGELOG.md", &self.changelog),
             ("LICENSE-MIT", &self.mit),
             ("LICENSE-APACHE", &self.apache),
@@ -133,7 +148,28 @@ fn packaged_unit(unit: &str) -> Result<String> {
     }
 }
 
-/// Returns the manual pages, sorted by name.
+/// Returns the directory of a manual page.
+fn section(name: &str) -> &'static str {
+    if name.ends_with(".5") { "man5" } else { "man1" }
+}
+
+/// Returns the READMEs and every page of the docs.
+pub fn documents() -> Result<Vec<(String, String)>> {
+    let root = run::root();
+    let mut names = vec!["README.md".to_owned(), "README.zh-CN.md".to_owned()];
+    for folder in ["docs", "docs/zh-CN"] {
+        let listed = std::fs::read_dir(root.join(folder));
+        let listed = listed.map_err(|err| format!("{folder}: {err}"))?;
+        let found = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let pages = found.filter(|name| name.ends_with(".md"));
+        names.extend(pages.map(|name| format!("{folder}/{name}")));
+    }
+    names.sort();
+    let read = |name: String| Ok((name.clone(), release::read(&root.join(name))?));
+    names.into_iter().map(read).collect()
+}
+
+/// Returns the manual pages, sorted by name: the program's, and that of the policy.
 fn pages(program: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let name = format!("goroam-man-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
@@ -144,6 +180,8 @@ fn pages(program: &Path) -> Result<Vec<(String, Vec<u8>)>> {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             pages.push((name.into_owned(), std::fs::read(&path)?));
         }
+        let policy = run::root().join(docs::PAGE);
+        pages.push(("goroam.toml.5".to_owned(), std::fs::read(policy)?));
         pages.sort();
         Ok(pages)
     };

@@ -42,13 +42,16 @@ fn packed(
 ) -> Result<PathBuf> {
     let (name, content) = (package.name, package.content);
     let mut tree = package.tree(release, "site-functions")?;
-    for (folder, file, text) in [
-        ("doc", "README.md", content.readme.as_str()),
-        ("doc", "CHANGELOG.md", &content.changelog),
+    let pages = content.docs.iter();
+    // The pages are about the agent; the tray depends on its package.
+    let pages = pages.filter(|_| name == "goroam");
+    let pages = pages.map(|(page, text)| ("doc", page.as_str(), text.as_str()));
+    for (folder, file, text) in pages.chain([
+        ("doc", "CHANGELOG.md", content.changelog.as_str()),
         ("licenses", "LICENSE-MIT", &content.mit),
         ("licenses", "LICENSE-APACHE", &content.apache),
         ("licenses", "THIRD-PARTY.txt", package.notices),
-    ] {
+    ]) {
         tree.file(format!("usr/share/{folder}/{name}/{file}"), text);
     }
     let root = work.join("tree");

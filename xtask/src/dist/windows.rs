@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::docs;
 use crate::run::{self, Result};
 
 use super::release::{self, Release};
 use super::tree::Tree;
-use super::{build, crates, notices, pack, sbom};
+use super::{build, crates, linux, notices, pack, sbom};
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 
@@ -31,8 +32,11 @@ pub fn zip(release: &Release, native: Option<&Path>, exe: Option<&Path>) -> Resu
         tree.program(program, bytes);
     }
     let root = run::root();
+    for (name, text) in linux::documents()? {
+        tree.file(name, for_notepad(&text));
+    }
     for (from, to) in [
-        ("README.md", "README.md"),
+        (docs::SCHEMA, "goroam.schema.json"),
         ("CHANGELOG.md", "CHANGELOG.md"),
         ("LICENSE-MIT", "LICENSE-MIT.txt"),
         ("LICENSE-APACHE", "LICENSE-APACHE.txt"),
