@@ -206,7 +206,7 @@ fn private_modules_are_those_of_the_flag_or_of_go_env() {
     let words = format!("--proxy {url} --private git.corp.example,github.com/corp");
     user.goroam(&format!("init {words}")).exits(0);
     let line = "GOPRIVATE = \"git.corp.example,github.com/corp\"\n";
-    assert_eq!(written(&user).matches(line).count(), 4);
+    assert_eq!(written(&user).matches(line).count(), 6);
     has_no_finding(&user);
 
     let user = User::new();
