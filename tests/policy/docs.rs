@@ -102,7 +102,7 @@ fn pages(folder: &str) -> BTreeSet<String> {
 }
 
 /// What a translation leaves as it is, in order: the depth of each heading, code without its
-/// comments, and what each row of a table is about, where that is code.
+/// comments, what each row of a table is about, where that is code, and the pictures.
 fn bones(page: &str) -> Vec<String> {
     let mut is_fenced = false;
     let mut bones = Vec::new();
@@ -113,6 +113,14 @@ fn bones(page: &str) -> Vec<String> {
             let has_only_comment = line.starts_with('#');
             let code = line.split(" #").next().filter(|_| !has_only_comment);
             bones.push(code.unwrap_or_default().trim_end().to_owned());
+        } else if let Some((_, picture)) = line.split_once("](").filter(|_| line.ends_with(".svg)"))
+        {
+            let picture = picture
+                .trim_start_matches("../")
+                .trim_start_matches("docs/");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+            assert!(path.join(picture.trim_end_matches(')')).is_file(), "{line}");
+            bones.push(picture.to_owned());
         } else if line.starts_with('#') {
             bones.push(line.chars().take_while(|char| *char == '#').collect());
         } else if let Some(row) = line.strip_prefix("| ") {

@@ -115,7 +115,10 @@ fn page(markdown: &str) -> String {
 }
 
 fn flush(out: &mut String, paragraph: &mut String) {
-    if let Some((begin, text)) = std::mem::take(paragraph).split_once('\n') {
+    // A manual page has no pictures.
+    let paragraph = std::mem::take(paragraph);
+    let paragraph = paragraph.split_once('\n');
+    if let Some((begin, text)) = paragraph.filter(|(_, text)| !text.starts_with("![")) {
         let last = out.lines().last().unwrap_or_default();
         if begin != ".PP" || !last.starts_with(".S") {
             *out += &format!("{begin}\n");

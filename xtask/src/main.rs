@@ -4,6 +4,8 @@
 mod bench;
 mod binaries;
 mod cross;
+#[cfg(target_os = "linux")]
+mod demo;
 mod dist;
 mod docs;
 mod first_run;
@@ -37,6 +39,14 @@ cargo xtask TASK [OPTIONS]
       --minutes N          length of the soak                              (default 30)
       --megabytes N        zips for the mirror to verify; six times as much of disk  (default 2000)
       --bin FILE           measure this goroam instead, e.g. an older release
+  demo                   one laptop carried through the lab's networks in 40 s, with `goroam
+                         status --watch` in this terminal; your own files are not touched
+      --record             without a terminal: the film, the pictures and the first day's
+                           transcripts of the documentation, from real runs
+      --check              makes these again and compares them, but for times and numbers
+      --only PART          film, pictures or first-day
+      --bin FILE           this goroam instead of a new build
+      --locked             the caller holds the lab's lock
   dist                   packages, archives, checksums and lists of what is in them, from the
                          last commit, into target/dist: all that this machine can make
       --deb --rpm --tar --tray --source --windows --all     only these, or all
@@ -87,6 +97,8 @@ fn main() -> ExitCode {
         .and_then(|o| bench::bench(&o)),
         "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),
         "docs" => Options::of(args, &[], &[]).and_then(|_| docs::docs()),
+        #[cfg(target_os = "linux")]
+        "demo" => Options::of(args, &demo::FLAGS, &demo::VALUED).and_then(|o| demo::demo(&o)),
         "cross" => cross::cross(&args),
         other => Err(format!("no such task: {other}; see `cargo xtask --help`")),
     };

@@ -153,15 +153,15 @@ fn section(name: &str) -> &'static str {
     if name.ends_with(".5") { "man5" } else { "man1" }
 }
 
-/// Returns the READMEs and every page of the docs.
+/// Returns the READMEs, and every page and picture of the docs.
 pub fn documents() -> Result<Vec<(String, String)>> {
     let root = run::root();
     let mut names = vec!["README.md".to_owned(), "README.zh-CN.md".to_owned()];
-    for folder in ["docs", "docs/zh-CN"] {
+    for folder in ["docs", "docs/pictures", "docs/zh-CN"] {
         let listed = std::fs::read_dir(root.join(folder));
         let listed = listed.map_err(|err| format!("{folder}: {err}"))?;
         let found = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let pages = found.filter(|name| name.ends_with(".md"));
+        let pages = found.filter(|name| name.ends_with(".md") || name.ends_with(".svg"));
         names.extend(pages.map(|name| format!("{folder}/{name}")));
     }
     names.sort();
