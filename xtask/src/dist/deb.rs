@@ -58,8 +58,11 @@ fn documents(release: &Release, package: &Package<'_>, tree: &mut Tree) -> Resul
     // The pages are about the agent; the tray depends on its package.
     let pages = content.docs.iter().filter(|_| name == "goroam");
     for (page, text) in pages {
-        let text = tree::gzip(text.as_bytes())?;
-        tree.file(format!("{doc}/{page}.gz"), text);
+        if page.ends_with(".svg") {
+            tree.file(format!("{doc}/{page}"), text.as_bytes());
+        } else {
+            tree.file(format!("{doc}/{page}.gz"), tree::gzip(text.as_bytes())?);
+        }
     }
     tree.file(
         format!("{doc}/THIRD-PARTY.txt.gz"),
