@@ -9,8 +9,8 @@ use tracing::{info, warn};
 use super::command::{Cause, TurnReport};
 use super::drift::{self, Present, managed};
 use super::error::Error;
-use super::round::{PreparedTurn, Probed, ground, millis, prepare_write};
 use super::session::Session;
+use super::turn::{PreparedTurn, Probed, ground, millis, prepare_write};
 use super::{clock, fastest, targets};
 use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError};
 use crate::gomod::sum::sha256_hex;
@@ -19,7 +19,7 @@ use crate::model::plan::{Plan, PlanStep, Want, diff};
 use crate::model::status::{Drift, Status, Switch};
 use crate::model::{Change, Snapshot};
 use crate::paths::exact;
-use crate::policy::{Decision, explain};
+use crate::policy::explain;
 use crate::relay::stats::Incident;
 use crate::state::entry::Outcome;
 use crate::state::file::private_folder;
@@ -111,8 +111,11 @@ impl Session {
             self.memory = memory;
             return Ok(turn_report(status, entry));
         }
-        let targets = self.loaded.policy.targets.keys();
-        self.history.note_round(&entry.report, targets);
+        // The round of a provisional turn continues.
+        if !self.memory.provisional {
+            let targets = self.loaded.policy.targets.keys();
+            self.history.note_round(&entry.report, targets);
+        }
         self.memory.waited.extend(probed.waited);
         self.memory.health = probed.health;
         let to = self.memory.profile.as_deref().unwrap_or_default();
@@ -262,12 +265,10 @@ impl Session {
 
     /// Remembers what the next turn needs to know of this one.
     fn remember(&mut self, entry: &Entry, why: &str) {
-        let Some(Decision {
-            profile, variant, ..
-        }) = &entry.decision
-        else {
+        let Some(decision) = &entry.decision else {
             return;
         };
+        let profile = &decision.profile;
         let memory = &mut self.memory;
         let written = matches!(entry.outcome, Outcome::Written { .. });
         let switched_ms = entry.ms.get("all").copied().filter(|_| written);
@@ -284,7 +285,8 @@ impl Session {
             let surplus = memory.switches.len().saturating_sub(MOST_SWITCHES);
             memory.switches.drain(..surplus);
         }
-        memory.variant = *variant;
+        memory.variant = decision.variant;
+        memory.provisional = decision.provisional;
         memory.why = Some(why.to_owned());
         memory.switched_ms = switched_ms.or(memory.switched_ms);
         memory.snapshot = Memory::network(&entry.snapshot);
@@ -294,8 +296,12 @@ impl Session {
         let networks = &mut memory.networks;
         if let Some(network) = network
             && memory.pinned.is_none()
+            && !decision.provisional
         {
-            networks.insert(network, KnownNetwork(profile.clone(), entry.at, *variant));
+            networks.insert(
+                network,
+                KnownNetwork(profile.clone(), entry.at, decision.variant),
+            );
         }
         let oldest = networks.iter().min_by_key(|(_, one)| one.1);
         if let Some((oldest, _)) = oldest.filter(|_| networks.len() > NETWORKS) {

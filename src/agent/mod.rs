@@ -14,6 +14,7 @@ mod binary_update;
 mod clock;
 pub mod command;
 mod drift;
+mod early;
 pub mod error;
 mod fastest;
 mod finish;
@@ -35,6 +36,7 @@ mod session;
 mod signals;
 mod supervisor;
 mod targets;
+mod turn;
 
 pub(crate) use clock::until;
 pub use command::{Command, Reply, TurnReport};

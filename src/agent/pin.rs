@@ -161,7 +161,7 @@ impl Session {
         }
         self.memory.pinned = None;
         let input = self.input(Cause::Asked, snapshot.clone())?;
-        let chosen = round(input, false).await?;
+        let chosen = round(input, false, None).await?;
         let decision = chosen.probed.decision;
         Ok(Some((decision.profile, decision.variant)))
     }

@@ -1,7 +1,10 @@
 //! The state of the running agent, and how it handles each event.
 
+mod ahead;
+mod commands;
 mod foreign_writes;
 mod measuring;
+mod relay;
 mod router;
 
 use std::collections::BTreeSet;
@@ -12,23 +15,21 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use super::binary_update::BinaryUpdate;
 use super::clock::{self, Absence, Backoff, Timers, due, is_there, jitter};
-use super::command::{Answer, Cause, Command, Reply};
+use super::command::{Answer, Cause, Reply};
+use super::early::EarlyTurns;
 use super::error::Error;
 use super::fastest::SpeedMeasurement;
 use super::policy_file::{self, is_gone, load_policy};
 use super::prefetch::MirrorPrefetch;
 use super::relay::RelayControl;
-use super::round::{
-    Input, PreparedTurn, RoundInProgress, current_decision, known_decision, prepare_known, round,
-};
+use super::round::{RoundInProgress, round};
 use super::session::Session;
-use super::supervisor::Supervisor;
 use super::targets::LateTargets;
+use super::turn::{Input, PreparedTurn};
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
@@ -42,10 +43,6 @@ const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 /// A turn that failed is tried again at least this often, even if `recheck` is off: its cause (a
 /// full disk, a file that another program holds open) may end without an event.
 const LATEST_RETRY: Duration = Duration::from_secs(600);
-
-/// How long an agent that is told to end while it starts waits for its first round, so that its
-/// relay can answer.
-const FIRST_ROUND: Duration = Duration::from_secs(5);
 
 /// The longest time for which rounds may be dropped while the profile in force weakens
 /// verification.
@@ -346,77 +343,6 @@ impl Agent {
         self.begin(if slept { Cause::Wake } else { Cause::Network });
     }
 
-    /// On a known network, applies the profile of last time at once; the round that follows proves
-    /// it.
-    async fn use_what_is_known(&mut self) {
-        if self.env_file_settles(Instant::now()).is_some() {
-            return;
-        }
-        let Ok(input) = self.input(Cause::Network) else {
-            return;
-        };
-        let Some(decision) = known_decision(&input) else {
-            return;
-        };
-        self.drop_work();
-        let result = async {
-            let ready = prepare_known(input, decision).await?;
-            self.session.finish(ready, false).await
-        };
-        match result.await {
-            Ok(_) => {
-                self.follow_with_relay(Cause::Network).await;
-                drop(self.publish_status());
-            }
-            Err(error) => debug!("the profile of last time: {error}"),
-        }
-    }
-
-    fn settle_relay(&mut self) {
-        let settings = &self.session.loaded.policy.relay;
-        self.session.relay = self.relay.settle(settings, &self.session.paths);
-    }
-
-    async fn follow_with_relay(&mut self, cause: Cause) {
-        let is_new = matches!(cause, Cause::Start | Cause::Network | Cause::Wake);
-        self.relay.follow(self.session.for_relay(), is_new).await;
-    }
-
-    /// Ends the relay for the program that replaces this one: GOPROXY stays, and go waits.
-    pub(super) async fn hand_over_relay(&mut self) -> Option<TcpListener> {
-        self.relay.hand_over().await
-    }
-
-    /// Takes the relay's URL out of GOPROXY, finishes what is under way, and ends the relay.
-    pub(super) async fn end_relay(&mut self, supervisor: &mut dyn Supervisor) {
-        if !self.relay.is_running() {
-            return;
-        }
-        // Requests that wait for the first chain would fail without it.
-        if self.relay.is_waiting() && self.work.is_some() {
-            let first = RoundInProgress::next(&mut self.work);
-            if let Ok(ready) = timeout(FIRST_ROUND, first).await {
-                self.done(ready).await;
-            }
-        }
-        self.work = None;
-        self.session.relay = None;
-        if self.session.relayed.is_some()
-            && let Ok(mut input) = self.input(Cause::Asked)
-            && let Some(decision) = current_decision(&input)
-        {
-            input.began = Instant::now();
-            let bare = async {
-                let ready = prepare_known(input, decision).await?;
-                self.session.finish(ready, false).await
-            };
-            if let Err(error) = bare.await {
-                warn!("the relay's URL stays in GOPROXY: {error}");
-            }
-        }
-        self.relay.end(supervisor).await;
-    }
-
     /// Notes since when the profile in force weakens verification without a round that proves it.
     fn note_unproven(&mut self) {
         let profile = self.session.memory.in_force(&self.session.loaded.policy);
@@ -490,8 +416,11 @@ impl Agent {
             Ok(mut input) => {
                 input.began = began;
                 input.late = std::mem::take(&mut self.late.news);
+                let is_awaited = dry_run || !answers.is_empty();
+                let (to, early) = EarlyTurns::open(&input).filter(|_| !is_awaited).unzip();
                 self.work = Some(RoundInProgress {
-                    round: Box::pin(round(input, !dry_run)),
+                    round: Box::pin(round(input, !dry_run, to)),
+                    early,
                     cause,
                     dry_run,
                     answers,
@@ -591,99 +520,6 @@ impl Agent {
             news
         });
         status
-    }
-
-    pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
-        match command {
-            Command::Status | Command::Watch => {
-                let _ = answer.send(Reply::Status(Box::new(self.status())));
-            }
-            Command::Reload => {
-                self.reload(false);
-                // The policy can be unchanged while something that it depends on has changed: the
-                // mirror.
-                if self.work.is_none() {
-                    self.begin(Cause::Recheck);
-                }
-                let reply = match &self.policy_trouble {
-                    Some(trouble) => Reply::Failed {
-                        error: trouble.clone(),
-                        exit: 2,
-                    },
-                    None => Reply::Status(Box::new(self.status())),
-                };
-                let _ = answer.send(reply);
-            }
-            Command::Once { .. } | Command::Use { .. } | Command::Auto => {
-                // Uses the policy as it is now, even if no watch could report its change.
-                self.reload(command == Command::Once { dry_run: false });
-                match self.session.choose(&command, None) {
-                    Ok(()) => {
-                        let snapshot = self.survey();
-                        let changes = Change::between(&self.snapshot, &snapshot);
-                        if changes.iter().any(|change| change.major) {
-                            self.drop_background();
-                        }
-                        Change::add(changes, &mut self.changes);
-                        self.snapshot = snapshot;
-                        let dry_run = command == Command::Once { dry_run: true };
-                        self.begin_for(Cause::Asked, dry_run, vec![answer]);
-                    }
-                    Err(error) => {
-                        let _ = answer.send(Reply::failed(&error));
-                    }
-                }
-            }
-            Command::Pause => self.pause(answer),
-            Command::Restore => self.restore(answer).await,
-            // The loop ends before it asks a server.
-            Command::End => {
-                let _ = answer.send(Reply::Status(Box::new(self.status())));
-            }
-        }
-    }
-
-    /// Pauses. Values that are set stay. The pin stays too: only `auto` and `use` end it.
-    fn pause(&mut self, answer: Answer) {
-        let stale = self.work.take();
-        self.rest();
-        let _ = answer.send(Reply::Status(Box::new(self.publish_status())));
-        RoundInProgress::dismiss(stale, "`goroam pause`");
-    }
-
-    async fn restore(&mut self, answer: Answer) {
-        let stale = self.work.take();
-        match self.session.put_back().await {
-            Ok(mut report) => {
-                self.rest();
-                let told = std::mem::replace(&mut report.status, self.publish_status()).troubles;
-                let troubles = &mut report.status.troubles;
-                for trouble in told {
-                    if !troubles.contains(&trouble) {
-                        troubles.push(trouble);
-                    }
-                }
-                RoundInProgress::dismiss(stale, "`goroam restore`");
-                let _ = answer.send(Reply::Turn(Box::new(report)));
-            }
-            Err(error) => {
-                // Nothing was changed: the dropped round begins again.
-                if let Some(stale) = stale {
-                    self.begin_for(stale.cause, stale.dry_run, stale.answers);
-                }
-                let _ = answer.send(Reply::failed(&error));
-            }
-        }
-    }
-
-    /// Does nothing without a command until `once`, `use` or `auto`.
-    fn rest(&mut self) {
-        self.session.memory.paused = true;
-        self.drop_background();
-        self.prefetch.stop();
-        let saved = self.session.save_memory();
-        self.turn_trouble = saved.err().map(|error| error.to_string());
-        self.timers = Timers::default();
     }
 
     /// Returns the moment until which a missing policy file is ignored; `None`: the file exists, or

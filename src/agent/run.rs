@@ -15,7 +15,7 @@ use super::error::Error;
 use super::locks::SingleInstance;
 use super::policy_file;
 use super::resident::Agent;
-use super::round::{PreparedTurn, RoundInProgress};
+use super::round::{RoundEvent, RoundInProgress};
 use super::session::Session;
 use super::signals::{self, Signal};
 use super::supervisor::{Life, Supervisor};
@@ -131,7 +131,7 @@ pub async fn run(
             incidents = agent.relay.incidents() => Event::Incidents(incidents),
             seen = agent.late.next() => Event::Late(Box::new(seen)),
             seen = agent.speeds.next() => Event::Measured(seen),
-            ready = RoundInProgress::next(&mut agent.work) => Event::Done(Box::new(ready)),
+            event = RoundInProgress::next(&mut agent.work) => Event::Round(Box::new(event)),
             () = until(agent.timers.next()) => Event::Time,
             () = until(heartbeat.beat) => Event::Beat,
             () = until(agent.update.due) => Event::CheckBinary,
@@ -170,7 +170,10 @@ pub async fn run(
                 places.notify_one();
                 agent.hint(hint).await;
             }
-            Event::Done(ready) => agent.done(*ready).await,
+            Event::Round(event) => match *event {
+                RoundEvent::Early(early) => agent.apply_early(early).await,
+                RoundEvent::Done(ready) => agent.done(ready).await,
+            },
             Event::Late(seen) => agent.answered_late(*seen),
             Event::Incidents(incidents) => agent.note_incidents(&incidents),
             Event::Measured(seen) => agent.measured(seen),
@@ -191,7 +194,7 @@ enum Event {
     Signal(Signal),
     Asked(Command, Answer),
     Hint(Hint),
-    Done(Box<Result<PreparedTurn, Error>>),
+    Round(Box<RoundEvent>),
     Late(Box<Observation>),
     Incidents(Vec<Incident>),
     Measured(Vec<Observation>),

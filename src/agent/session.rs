@@ -21,8 +21,9 @@ use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::recall::{self, recall};
 use super::relay::{self, KeepIn, RelayInput, Relayed};
-use super::round::{Input, Probed, ground, millis, round};
+use super::round::round;
 use super::targets::{self, TargetHistory};
+use super::turn::{Input, Probed, ground, millis};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, shadows};
 use crate::model::mask::mask;
@@ -196,7 +197,7 @@ impl Session {
         let turn = async {
             let mut input = self.input(Cause::Asked, snapshot.clone())?;
             input.changes.clone_from(&changes);
-            let ready = round(input, !dry_run).await?;
+            let ready = round(input, !dry_run, None).await?;
             self.finish(ready, dry_run).await
         };
         let result = turn.await;
@@ -368,7 +369,7 @@ impl Session {
         let (snapshot, changes) = self.look();
         let mut input = self.input(Cause::Asked, snapshot.clone())?;
         input.changes = changes;
-        let Probed { decision, seen, .. } = round(input, false).await?.probed;
+        let Probed { decision, seen, .. } = round(input, false, None).await?.probed;
         Ok(WhyReport {
             summary: explain::because(&decision, &self.loaded.policy, &snapshot, &seen),
             decision,
@@ -552,6 +553,7 @@ impl Session {
         let applied = present.values.iter();
         Status {
             profile: memory.profile.clone(),
+            provisional: memory.provisional,
             since: memory.since,
             agent: Default::default(),
             pinned: pinned.map(Pinned::shown),

@@ -266,6 +266,9 @@ pub struct Status {
     pub since: Option<Timestamp>,
     /// Whether an agent is running.
     pub agent: AgentState,
+    /// Whether it is in force until an earlier profile is decided.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
     /// The profile that was chosen by hand, if any.
     pub pinned: Option<Pinned>,
     /// The managed variables as they are in the go env file now, credentials removed.

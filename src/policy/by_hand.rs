@@ -116,31 +116,13 @@ fn leak(
     chain: &Chain,
     standing: &dyn Fn(&str) -> Option<String>,
 ) -> Option<String> {
-    let private = || policy.targets.values().filter(|target| target.private);
-    let is_foreign = |url: &&String| {
-        let own = private().filter_map(|target| target.goproxy_url());
-        let mut own = own.map(canonical_url);
-        let parsed = url::Url::parse(url).ok();
-        let host = parsed.as_ref().and_then(url::Url::host_str);
-        let host = host.map(|host| host.trim_matches(['[', ']']));
-        !own.any(|own| own == canonical_url(url)) && !host.is_some_and(Host::is_this_machine)
-    };
-    let proxies = chain.hops.iter().filter_map(|hop| match &hop.kind {
-        HopKind::Proxy(url) => Some(url),
-        HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
-    });
-    let url = shown(proxies.into_iter().find(is_foreign)?);
+    let url = shown(stranger(policy, chain)?);
     let set = |name| standing(name).filter(|value| !value.is_empty());
     let (listed, own) = (set("GOPRIVATE"), set("GONOPROXY"));
     let kept = own.clone().or_else(|| listed.clone()).unwrap_or_default();
-    let patterns = Patterns::parse(&kept);
-    let keeps = |glob: &String| {
-        // A pattern is kept by the same pattern only: what it matches is open.
-        let is_open = glob.contains(['*', '?', '[']);
-        patterns.globs().contains(glob) || (!is_open && patterns.matches(glob))
-    };
+    let kept = Patterns::parse(&kept);
     let listed = Patterns::parse(&listed.unwrap_or_default());
-    if let Some(glob) = listed.globs().iter().find(|glob| !keeps(glob)) {
+    if let Some(glob) = exposed_glob(&listed, &kept) {
         return Some(format!(
             "{url} would be asked for private modules: GOPRIVATE names {}, and GONOPROXY={} \
              sends them to the proxy",
@@ -148,16 +130,55 @@ fn leak(
             shown(&own.unwrap_or_default())
         ));
     }
-    let is_open = |target: &&Target| match module_of(target) {
-        Some(module) => !patterns.matches(module),
-        None => patterns.globs().is_empty(),
-    };
-    let target = private().find(is_open)?;
+    let target = exposed_target(private(policy), &kept)?;
     Some(format!(
         "{url} would be asked for the modules of {:?}, which is private; name your own hosts in \
          GOPRIVATE",
         target.name
     ))
+}
+
+fn private(policy: &Policy) -> impl Iterator<Item = &Target> {
+    policy.targets.values().filter(|target| target.private)
+}
+
+/// Returns the first proxy of the chain that is neither private nor on this machine.
+pub(super) fn stranger<'c>(policy: &Policy, chain: &'c Chain) -> Option<&'c str> {
+    let is_foreign = |url: &&String| {
+        let own = private(policy).filter_map(|target| target.goproxy_url());
+        let mut own = own.map(canonical_url);
+        let parsed = url::Url::parse(url).ok();
+        let host = parsed.as_ref().and_then(url::Url::host_str);
+        let host = host.map(|host| host.trim_matches(['[', ']']));
+        !own.any(|own| own == canonical_url(url)) && !host.is_some_and(Host::is_this_machine)
+    };
+    let mut proxies = chain.hops.iter().filter_map(|hop| match &hop.kind {
+        HopKind::Proxy(url) => Some(url),
+        HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
+    });
+    proxies.find(is_foreign).map(String::as_str)
+}
+
+/// Returns the first of these private patterns that is not kept.
+pub(super) fn exposed_glob<'l>(listed: &'l Patterns, kept: &Patterns) -> Option<&'l str> {
+    let keeps = |glob: &String| {
+        // A pattern is kept by the same pattern only: what it matches is open.
+        let is_open = glob.contains(['*', '?', '[']);
+        kept.globs().contains(glob) || (!is_open && kept.matches(glob))
+    };
+    let glob = listed.globs().iter().find(|glob| !keeps(glob));
+    glob.map(String::as_str)
+}
+
+/// Returns the first of these private targets whose modules are not kept, as far as they are known.
+pub(super) fn exposed_target<'t>(
+    mut targets: impl Iterator<Item = &'t Target>,
+    kept: &Patterns,
+) -> Option<&'t Target> {
+    targets.find(|target| match module_of(target) {
+        Some(module) => !kept.matches(module),
+        None => kept.globs().is_empty(),
+    })
 }
 
 impl Profile {

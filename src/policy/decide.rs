@@ -46,6 +46,9 @@ pub struct Decision {
     pub accept_unauthenticated: bool,
     /// The targets that had not answered and were not waited for.
     pub not_waited_for: Vec<String>,
+    /// Whether an earlier profile is still open, so that this one is in force for the time being.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
 }
 
 impl Decision {
@@ -54,6 +57,18 @@ impl Decision {
         let same = (0..).zip(&self.considered);
         let mut same = same.filter(|(_, one)| one.profile == self.profile);
         same.nth(self.variant).map(|(place, _)| place)
+    }
+
+    /// Returns the names of the earlier profiles that are open, if it is provisional.
+    pub fn open(&self) -> Vec<&str> {
+        let is_open = |one: &&Considered| {
+            let trace = one.trace.as_ref();
+            trace.is_some_and(|trace| trace.value == Truth::Unknown)
+        };
+        let open = self.considered.iter().filter(is_open);
+        let mut names = Vec::from_iter(open.map(|one| one.profile.as_str()));
+        names.dedup();
+        names
     }
 
     /// Returns the condition of the chosen profile, if it was evaluated.
@@ -124,6 +139,7 @@ pub fn as_it_is(policy: &Policy, profile: &Profile, facts: DecisionFacts<'_>) ->
         loosens: profile.loosens.clone(),
         accept_unauthenticated: profile.accept_unauthenticated,
         not_waited_for: open.map(str::to_owned).collect(),
+        provisional: false,
     })
 }
 

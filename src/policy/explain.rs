@@ -24,6 +24,10 @@ pub fn because(
         return "as last time on this network; being proven".to_owned();
     };
     let mut facts = Vec::new();
+    if decision.provisional {
+        let open = decision.open().join(", ");
+        facts.push(format!("provisional, while {open} is not decided"));
+    }
     carrying(trace, &mut facts);
     if facts.is_empty() {
         return missing(policy, snapshot, seen);

@@ -603,7 +603,7 @@ fn needs_gonoproxy(view: &View<'_>) {
 
 /// Reports whether a list names anything that a module path can begin with. `none` does not: it has
 /// no dot.
-fn covers_something(list: &str) -> bool {
+pub(super) fn covers_something(list: &str) -> bool {
     Patterns::parse(list)
         .globs()
         .iter()

@@ -22,6 +22,7 @@ mod grammar;
 mod lint;
 mod loosen;
 pub mod profile;
+mod provisional;
 pub mod settle;
 mod speeds;
 pub mod templates;
@@ -37,5 +38,6 @@ pub use grammar::check_value;
 pub use profile::{
     AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, RelaySettings,
 };
+pub use provisional::provisional;
 pub use speeds::{FastestFacts, SpeedRound};
 pub use variables::WRITABLE;

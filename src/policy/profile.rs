@@ -264,7 +264,7 @@ impl Condition {
 
     /// Reports whether `self == value` implies that one of its facts has a value for which `proves`
     /// holds.
-    fn implies(&self, value: bool, proves: &impl Fn(&Condition, bool) -> bool) -> bool {
+    pub(super) fn implies(&self, value: bool, proves: &impl Fn(&Condition, bool) -> bool) -> bool {
         match (self, value) {
             // One part is enough: all of them have the value.
             (Condition::All(parts), true) | (Condition::Any(parts), false) => {

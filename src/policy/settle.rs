@@ -152,6 +152,15 @@ const CLEARED_QUIET: Duration = Duration::from_millis(15);
 /// network announces it within some 40 ms of leaving the last one.
 const SILENT_QUIET: Duration = Duration::from_millis(80);
 
+/// How long a profile that holds waits for the earlier ones on a new network, while the settings of
+/// another network are in force. Most proxies have answered by then.
+const EARLIER_FIRST: Duration = Duration::from_millis(500);
+
+/// Returns from when on a profile may be applied provisionally, in a round that began at this time.
+pub fn provisional_at(began: Instant) -> Instant {
+    began + EARLIER_FIRST
+}
+
 /// Returns when goroam may act on a decision made in a burst.
 pub fn act_at(footing: Footing, burst: Burst, settle: Duration) -> Instant {
     match footing {

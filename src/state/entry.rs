@@ -161,12 +161,15 @@ impl Entry {
     }
 
     fn profiles(&self) -> String {
-        let to = self.decision.as_ref().map(|decision| &decision.profile);
+        let decision = self.decision.as_ref();
+        let to = decision.map(|decision| &decision.profile);
+        let is_provisional = decision.is_some_and(|decision| decision.provisional);
+        let so_far = if is_provisional { " (provisional)" } else { "" };
         match (&self.outcome, &self.from, to) {
             (Outcome::Restored { .. }, Some(from), _) => format!("{from} → put back"),
             (Outcome::Restored { .. }, None, _) => "put back".to_owned(),
-            (_, Some(from), Some(to)) if from == to => format!("{to} stays"),
-            (_, Some(from), Some(to)) => format!("{from} → {to}"),
+            (_, Some(from), Some(to)) if from == to => format!("{to} stays{so_far}"),
+            (_, Some(from), Some(to)) => format!("{from} → {to}{so_far}"),
             (_, None, Some(to)) => format!("→ {to}"),
             // No decision was needed.
             (_, Some(from), None) if !self.drift.is_empty() || !self.incidents.is_empty() => {

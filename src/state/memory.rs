@@ -58,6 +58,8 @@ pub struct Memory {
     pub profile: Option<String>,
     /// Which variant of it is in force; 0: the first, or the only one.
     pub variant: usize,
+    /// Whether it is in force until an earlier one is decided.
+    pub provisional: bool,
     /// Since when it is in force.
     pub since: Option<Timestamp>,
     /// Why it was chosen, in one line.

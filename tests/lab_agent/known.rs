@@ -73,6 +73,13 @@ fn a_fastest_gives_at_once_what_it_gave_last_time_although_other_targets_are_sil
     }
     lab.travel("home");
     laptop.wait_for("GOPROXY", CN, SOON);
+    // Only a final decision is remembered.
+    wait_until("the final decision", SOON, || {
+        let status = laptop.goroam(&["status", "--json"]);
+        let status: Value = serde_json::from_str(status.ok()).unwrap();
+        let is_final = status["profile"] == "restricted" && status["provisional"].is_null();
+        is_final.then_some(()).ok_or_else(|| format!("{status:#}"))
+    });
     lab.travel("airplane");
     let is_offline = |env: &BTreeMap<String, String>| env["GOPROXY"].starts_with("file:");
     laptop.wait_env("offline", SOON, is_offline);

@@ -16,4 +16,5 @@ mod hostile;
 mod itself;
 mod known;
 mod live;
+mod provisional;
 mod travel;

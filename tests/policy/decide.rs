@@ -14,7 +14,7 @@ use goroam::policy::{
 };
 use proptest::prelude::*;
 
-fn target(name: &str) -> Target {
+pub(super) fn target(name: &str) -> Target {
     Target {
         name: name.to_owned(),
         kind: TargetKind::GoProxy {
@@ -32,7 +32,7 @@ fn target(name: &str) -> Target {
     }
 }
 
-fn profile(name: &str, when: Condition) -> Profile {
+pub(super) fn profile(name: &str, when: Condition) -> Profile {
     Profile {
         name: name.to_owned(),
         when,
@@ -44,7 +44,7 @@ fn profile(name: &str, when: Condition) -> Profile {
     }
 }
 
-fn policy(profiles: Vec<Profile>) -> Policy {
+pub(super) fn policy(profiles: Vec<Profile>) -> Policy {
     let targets = ["a", "b", "c", "d"].map(|name| (name.to_owned(), target(name)));
     Policy {
         agent: AgentSettings::default(),
@@ -80,7 +80,7 @@ fn observation(name: &str, verdict: Verdict, total: f64) -> Observation {
     }
 }
 
-fn seen(answers: &[(&str, Verdict)]) -> BTreeMap<String, TargetState> {
+pub(super) fn seen(answers: &[(&str, Verdict)]) -> BTreeMap<String, TargetState> {
     answers
         .iter()
         .map(|(name, verdict)| {
@@ -547,7 +547,7 @@ fn variants_of_a_profile_have_one_name_and_the_first_that_holds_is_taken() {
     assert_eq!(first.sets("GOPROXY").as_deref(), Some("b"));
 }
 
-fn conditions() -> impl Strategy<Value = Condition> {
+pub(super) fn conditions() -> impl Strategy<Value = Condition> {
     let name = prop::sample::select(vec!["a", "b", "c", "d"]);
     let leaf = prop_oneof![
         name.clone().prop_map(up),
@@ -568,7 +568,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
     })
 }
 
-fn verdicts() -> impl Strategy<Value = Verdict> {
+pub(super) fn verdicts() -> impl Strategy<Value = Verdict> {
     prop::sample::select(vec![
         Verdict::Up,
         Verdict::Down,

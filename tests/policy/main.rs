@@ -24,4 +24,5 @@ mod loosening;
 #[cfg(unix)]
 mod mirror;
 mod policies;
+mod provisional;
 mod schema;

@@ -252,6 +252,7 @@ pub(super) mod fixtures {
             decision: Decision {
                 profile: "office".to_owned(),
                 variant: 0,
+                provisional: false,
                 pinned: false,
                 over: None,
                 fastest: None,

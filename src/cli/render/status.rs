@@ -218,6 +218,7 @@ pub(in crate::cli) fn mode(status: &Status, page: &Page) -> String {
         (Some(hand), Some(agent)) => format!("{hand}; {agent}"),
         (Some(hand), None) => hand,
         (None, Some(agent)) => agent.to_owned(),
+        (None, None) if status.provisional => "provisional".to_owned(),
         (None, None) => "automatic".to_owned(),
     }
 }

@@ -39,7 +39,12 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
             sheet.line(&format!("{name} was chosen because it always holds"));
         }
         Some(trace) => {
-            sheet.line(&format!("{name} was chosen, because"));
+            let how = if decision.provisional {
+                " provisionally"
+            } else {
+                ""
+            };
+            sheet.line(&format!("{name} was chosen{how}, because"));
             tree(&mut sheet, trace);
         }
         None => sheet.line(&format!("{name} was chosen")),
@@ -57,7 +62,11 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
                 } else {
                     ""
                 };
-                sheet.line(&format!("{variant}{name} was not, because"));
+                let result = match trace.value {
+                    Truth::Unknown => "is not decided yet",
+                    Truth::True | Truth::False => "was not, because",
+                };
+                sheet.line(&format!("{variant}{name} {result}"));
                 tree(&mut sheet, trace);
             }
             None if is_variant || not_reached.last() == Some(&name) => {}
