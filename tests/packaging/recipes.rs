@@ -208,10 +208,15 @@ fn package_of_pkgbuild(path: &Path) {
     for name in [
         "LICENSE-MIT",
         "README.md",
+        "README.zh-CN.md",
         "CHANGELOG.md",
+        "docs/goroam.toml.5",
+        "docs/goroam.schema.json",
+        "docs/policy.md",
+        "docs/zh-CN/policy.md",
         "systemd/goroam.service",
     ] {
-        std::fs::create_dir_all(sources.join("systemd")).unwrap();
+        std::fs::create_dir_all(sources.join(name).parent().unwrap()).unwrap();
         std::fs::copy(root().join(name), sources.join(name)).unwrap();
     }
     let script = r#"source "$1"; cd "$2"; pkgdir=$2/pkg; package"#;
