@@ -27,6 +27,17 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// The process's own.
+    pub(super) fn new(config: Option<PathBuf>) -> Context {
+        let env = Environment::of_process();
+        Context {
+            config,
+            page: Page::new(env.get("COLUMNS")),
+            env,
+            out: Output,
+        }
+    }
+
     /// Returns the locations of goroam's files.
     pub(super) fn paths(&self) -> Result<Paths, Error> {
         Ok(Paths::find(self.config.clone(), &self.env)?)

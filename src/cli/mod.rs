@@ -10,6 +10,7 @@
 
 #[macro_use]
 pub mod args;
+mod complete;
 mod context;
 mod failure;
 mod instead;

@@ -11,14 +11,14 @@ use clap::{ColorChoice, CommandFactory as _, Parser};
 use tracing::Level;
 
 use super::args::{Cli, Json, Once, Verb};
+use super::complete;
 use super::context::{Context, Output};
 use super::failure::Failure;
 use super::instead::instead;
-use super::render::{Page, findings};
+use super::render::findings;
 use super::verb::{self, take_turn::take_turn};
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{Command, Error, record_panics};
-use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::policy::{PolicyFinding, Severity};
 use crate::relay::observed;
@@ -33,6 +33,11 @@ const MOST_THREADS: usize = 64;
 /// Runs the whole command: arguments in, output and exit code out.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = Vec::from_iter(args);
+    if args.get(1).is_some_and(|verb| verb == complete::VERB) {
+        let text = complete::answer(&Context::new(None), Cli::command(), &args[2..]);
+        drop(Output.raw(text.as_bytes()));
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -47,18 +52,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     choose_color(cli.global.color);
-    let env = Environment::of_process();
+    let context = Context::new(cli.global.config.clone());
+    let env = &context.env;
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    telemetry::start(level(&cli), told(&cli), color, &env);
-    if let Ok(paths) = Paths::find(None, &env) {
+    telemetry::start(level(&cli), told(&cli), color, env);
+    if let Ok(paths) = Paths::find(None, env) {
         record_panics(paths.panic_log());
     }
-    let context = Context {
-        config: cli.global.config,
-        page: Page::new(env.get("COLUMNS")),
-        env,
-        out: Output,
-    };
     match dispatch(&context, cli.verb) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -73,7 +73,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Check(args) => verb::check::run(context, &args),
         Verb::Init(args) => block_on(Box::pin(verb::init::run(context, args))),
         Verb::History(args) => verb::history::run(context, args),
-        Verb::Completions(args) => verb::completions::run(context, Cli::command(), args),
+        Verb::Completions(args) => verb::completions::run(context, &args),
         Verb::Man(args) => verb::man::run(context, Cli::command(), &args),
         Verb::Once(Once { dry_run, format }) => turn(context, Command::Once { dry_run }, format),
         Verb::Agent => block_on(Box::pin(verb::agent::run(context))),

@@ -65,6 +65,34 @@ impl Layout {
         Ok(below(&self.root, &escape_path(module)?).join("@latest"))
     }
 
+    /// Returns the modules whose paths begin with this text, at most so many, without reading what
+    /// there is of them.
+    pub fn modules_with(&self, text: &str, most: usize) -> Vec<String> {
+        // Only directories whose paths can become, or continue, the text are read.
+        let fits = |path: &String| path.starts_with(text) || text.starts_with(path.as_str());
+        let mut open = vec![(self.root.clone(), String::new(), String::new())];
+        let mut modules = Vec::new();
+        while let Some((folder, escaped, module)) = open.pop()
+            && modules.len() < most
+        {
+            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name == "@v" && module.starts_with(text) {
+                    modules.push(module.clone());
+                }
+                let path = format!("{escaped}{name}");
+                if let Some(module) = unescape_path(&path).ok().filter(fits)
+                    && name != ".goroam"
+                {
+                    open.push((entry.path(), format!("{path}/"), module));
+                }
+            }
+        }
+        modules.sort();
+        modules
+    }
+
     /// The directory of a checksum database. Its name may be a host with a path.
     pub fn sumdb(&self, name: &str) -> PathBuf {
         below(&self.root.join("sumdb"), name)

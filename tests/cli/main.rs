@@ -19,6 +19,8 @@ mod agent;
 mod check;
 mod company;
 #[cfg(target_os = "linux")]
+mod completions;
+#[cfg(target_os = "linux")]
 mod doctor;
 #[cfg(target_os = "linux")]
 mod doctor_shells;
