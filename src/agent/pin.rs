@@ -17,12 +17,13 @@ use super::locks;
 use super::round::round;
 use super::session::Session;
 use super::targets;
+use crate::meter::Meter;
 use crate::model::mask::{has_credentials, mask};
 use crate::model::status::Pinned;
-use crate::model::{Snapshot, Truth};
+use crate::model::{Snapshot, Target, Truth};
 use crate::policy::{
     DecisionFacts, MIRRORS, MirrorFault, NamedMirror, OnDrift, Policy, Profile, TargetState,
-    decide, goproxy_of, lay_over, standing,
+    decide, goproxy_of, lay_over, standing, target_of,
 };
 
 /// A profile of the policy, and which variant of it.
@@ -52,6 +53,18 @@ pub struct ProfileChoice {
     pub env: BTreeMap<String, String>,
     /// How it weakens verification; empty: it does not.
     pub loosens: Vec<String>,
+}
+
+fn refused(name: &str, fault: MirrorFault) -> Error {
+    let (why, is_unsafe) = match fault {
+        MirrorFault::Invalid(why) => (why, false),
+        MirrorFault::Unsafe(why) => (why, true),
+    };
+    Error::Mirror {
+        name: name.to_owned(),
+        why: mask(&why),
+        is_unsafe,
+    }
 }
 
 impl Session {
@@ -98,11 +111,44 @@ impl Session {
             laid = self.lay(&self.loaded.policy, &pinned).transpose()?;
             pinned
         } else {
-            return Err(self.no_choice(name));
+            let profiles = self.loaded.policy.names();
+            return Err(self.no_choice("profile or mirror", name, profiles));
         };
         self.memory.pinned = Some(pinned);
         Arc::make_mut(&mut self.loaded).policy.by_hand = laid;
         Ok(())
+    }
+
+    /// Returns the targets with these names (none: all of them), also mirrors by their names or
+    /// URLs. `speed`: only those whose speed can be measured.
+    ///
+    /// # Errors
+    /// When a name is unknown, or cannot be measured.
+    pub fn to_probe(&self, names: &[String], speed: bool) -> Result<Vec<Target>, Error> {
+        let policy = &self.loaded.policy;
+        if names.is_empty() {
+            let all = policy.targets.values();
+            let all = all.filter(|target| !speed || target.measured_zip().is_some());
+            return Ok(all.cloned().collect());
+        }
+        let target = |name: &String| {
+            let shown = mask(name);
+            let found = match (policy.targets.get(name), goproxy_of(name)) {
+                (Some(own), _) => Ok(own.clone()),
+                (None, Some(goproxy)) => target_of(policy, &shown, &goproxy),
+                (None, None) => {
+                    let own = policy.targets.keys().cloned().collect();
+                    return Err(self.no_choice("target or mirror", name, own));
+                }
+            };
+            let found = found.map_err(|fault| refused(&shown, fault))?;
+            if speed && found.hop_url().is_none() {
+                let why = format!("it is {}, and only a proxy sends zips", found.kind_str());
+                return Err(refused(&shown, MirrorFault::Invalid(why)));
+            }
+            Ok(found)
+        };
+        names.iter().map(target).collect()
     }
 
     fn is_own(&self, name: &str) -> bool {
@@ -110,8 +156,8 @@ impl Session {
         profiles.any(|profile| profile.name == name)
     }
 
-    fn no_choice(&self, name: &str) -> Error {
-        let mut there = self.loaded.policy.names();
+    /// `there`: the policy's names; the mirrors have names as well.
+    fn no_choice(&self, kind: &'static str, name: &str, mut there: Vec<String>) -> Error {
         there.extend(MIRRORS.iter().map(|mirror| mirror.name.to_owned()));
         // Without its scheme a URL is no URL, but what it holds is secret all the same.
         let name = match has_credentials(name) {
@@ -120,7 +166,7 @@ impl Session {
         };
         match (
             name.contains(['.', ':']),
-            self.unknown("profile or mirror", &name, there.iter()),
+            self.unknown(kind, &name, there.iter()),
         ) {
             (
                 true,
@@ -189,17 +235,7 @@ impl Session {
                 .or_else(|| before(name)),
         };
         let laid = lay_over(policy, &pinned.name, goproxy, base, &standing);
-        Some(laid.map_err(|fault| {
-            let (why, is_unsafe) = match fault {
-                MirrorFault::Invalid(why) => (why, false),
-                MirrorFault::Unsafe(why) => (why, true),
-            };
-            Error::Mirror {
-                name: pinned.name.clone(),
-                why: mask(&why),
-                is_unsafe,
-            }
-        }))
+        Some(laid.map_err(|fault| refused(&pinned.name, fault)))
     }
 
     /// Returns the pinned mirror as a profile of this policy, if it may be used.
@@ -264,7 +300,9 @@ impl Session {
             .filter(|name| !seen.contains_key(*name));
         let open = Vec::from_iter(open.cloned());
         if !open.is_empty() {
-            let asked = self.probe(&open).await?.into_iter();
+            let open = self.to_probe(&open, false)?;
+            let asked = self.probe(&open, false, &Meter::default()).await;
+            let asked = asked.into_iter();
             seen.extend(asked.map(|one| (one.target.clone(), one)));
         }
         let seen = seen.into_iter().map(|(name, observation)| {

@@ -26,12 +26,13 @@ use super::targets::{self, TargetHistory};
 use super::turn::{Input, Probed, ground, millis};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, shadows};
+use crate::meter::Meter;
 use crate::model::mask::mask;
 use crate::model::plan::companions;
 use crate::model::status::{
     Drift, LastGood, NetworkStatus, Pinned, Readiness, Status, TargetStatus,
 };
-use crate::model::{Chain, Change, Observation, Snapshot, Tier};
+use crate::model::{Chain, Change, Observation, Snapshot, Target, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::finding::nearest;
@@ -224,37 +225,35 @@ impl Session {
         Ok(lock)
     }
 
-    /// Asks the targets with these names (none: all of them), all at once.
-    ///
-    /// # Errors
-    /// When a name is not in the policy.
-    pub async fn probe(&self, names: &[String]) -> Result<Vec<Observation>, Error> {
-        let targets = &self.loaded.policy.targets;
-        let mut asked = Vec::new();
-        for name in names {
-            let target = targets.get(name);
-            asked.push(target.ok_or_else(|| self.unknown("target", name, targets.keys()))?);
-        }
-        if names.is_empty() {
-            asked.extend(targets.values());
-        }
+    /// Asks these targets, all at once, and counts the answers. Then measures those of a `fastest`,
+    /// with `speed` all of them, one after another: at the same time they would share the line.
+    pub async fn probe(&self, asked: &[Target], speed: bool, meter: &Meter) -> Vec<Observation> {
+        let policy = &self.loaded.policy;
         let file = self.file().ok();
         let text = file.and_then(|file| read_text(&file).ok()?);
-        let text = text.unwrap_or_default();
-        let manner = manner_of(&self.loaded.policy, &self.env, &text).await;
+        let manner = manner_of(policy, &self.env, &text.unwrap_or_default()).await;
         let prober = Prober::like(&self.env, &manner);
-        let all = asked.into_iter().map(|target| {
+        meter.expect(asked.len() as u64, 0);
+        let all = asked.iter().map(async |target| {
             // The user wants to know what go would get, and go waits.
-            let mut profiles = self.loaded.policy.profiles.iter();
             let care = ProbeOptions {
                 patience: targets::at_the_prompt(target),
-                speed: profiles
-                    .any(|one| one.fastest().is_some_and(|of| of.contains(&target.name))),
                 ..ProbeOptions::FIRST
             };
-            prober.probe_with(target, care)
+            let seen = prober.probe_with(target, care).await;
+            meter.did(1, 0);
+            seen
         });
-        Ok(join_all(all).await)
+        let mut all = join_all(all).await;
+        for (target, seen) in asked.iter().zip(&mut all) {
+            let mut profiles = policy.profiles.iter().filter_map(|one| one.fastest());
+            if seen.is_up() && (speed || profiles.any(|of| of.contains(&target.name))) {
+                meter.expect(1, 0);
+                prober.measure(target, seen).await;
+                meter.did(1, 0);
+            }
+        }
+        all
     }
 
     pub(crate) fn unknown<'a>(

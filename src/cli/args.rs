@@ -128,12 +128,17 @@ pub enum Verb {
         "goroam status --watch    follow each change; needs an agent"
     ))]
     Status(StatusArgs),
-    /// Probe the policy's targets and show what they answer
+    /// Probe targets or proxies and show what they answer
     ///
-    /// The exit code is 0 even if targets are down.
+    /// With --speed, or if one is not in the policy, also fetches a small zip from each
+    /// proxy and checks it. The proxies with the right content come first, the fastest of
+    /// them on top, those that send something else last. The exit code is 0 even if all
+    /// are down.
     #[command(after_help = after!(
         "goroam probe              all targets",
-        "goroam probe corp proxy   only these two"
+        "goroam probe corp proxy   only these two",
+        "goroam probe --speed      the policy's proxies, the fastest first",
+        "goroam probe cn io aliyun https://goproxy.corp.example"
     ))]
     Probe(Probe),
     /// Predict what go does with a GOPROXY chain here

@@ -21,6 +21,8 @@ const MOST_MODULES: usize = 500;
 /// Longest `@v/list` that is read, in bytes.
 const MOST_LIST: u64 = 1 << 20;
 
+const FILES: [ValueHint; 2] = [ValueHint::FilePath, ValueHint::AnyPath];
+
 /// A word and what it means.
 type Word = (String, String);
 
@@ -222,7 +224,11 @@ impl Known<'_> {
         let words = match (verb.get_name(), arg.get_id().as_str()) {
             _ if !choices.is_empty() => choices,
             ("use", "name") => [self.profiles(), mirrors()].concat(),
-            ("probe", "targets") => self.targets(),
+            ("probe", "targets") => {
+                let mut mirrors = mirrors();
+                mirrors.retain(|(_, goproxy)| goproxy.contains("://"));
+                [self.targets(), mirrors].concat()
+            }
             ("env", "names") => WRITABLE
                 .split_whitespace()
                 .map(|name| (name.to_owned(), String::new()))
@@ -231,11 +237,9 @@ impl Known<'_> {
                 self.modules(current)
             }
             ("pin", "version") => self.versions(),
-            _ => match arg.get_value_hint() {
-                ValueHint::DirPath => return Offer::Directories,
-                ValueHint::FilePath | ValueHint::AnyPath => return Offer::Files,
-                _ => Vec::new(),
-            },
+            _ if arg.get_value_hint() == ValueHint::DirPath => return Offer::Directories,
+            _ if FILES.contains(&arg.get_value_hint()) => return Offer::Files,
+            _ => Vec::new(),
         };
         let words = matching(words, current).into_iter();
         let words = words.map(|(word, means)| (format!("{lead}{word}"), means));

@@ -10,7 +10,8 @@ use super::lint::module_of;
 use super::loosen;
 use super::profile::{Condition, EnvValue, Policy, Profile};
 use crate::model::host::canonical_url;
-use crate::model::{Chain, HopKind, Host, Patterns, Target};
+use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
+use crate::model::{Chain, HopKind, Host, Limits, Patterns, RelayLimits, Target, TargetKind};
 
 /// A name for a GOPROXY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,6 +42,54 @@ pub fn goproxy_of(text: &str) -> Option<String> {
         return Some(mirror.goproxy.to_owned());
     }
     text.contains("://").then(|| format!("{text},direct"))
+}
+
+/// Returns a target that probes a mirror's GOPROXY (`goproxy_of`) with the default module. A target
+/// of the policy at the same URL gives its settings: a CA, pins, its own module.
+///
+/// # Errors
+/// When that names no proxy and no directory.
+pub fn target_of(policy: &Policy, name: &str, goproxy: &str) -> Result<Target, MirrorFault> {
+    let invalid = |why: &str| Err(MirrorFault::Invalid(why.to_owned()));
+    let chain = check_url(goproxy)?;
+    let kind = match chain.hops.into_iter().next().map(|hop| hop.kind) {
+        Some(HopKind::Proxy(url)) => {
+            let of_policy = |target: &&Target| {
+                let own = target.goproxy_url().map(canonical_url);
+                own.is_some_and(|own| own == canonical_url(&url))
+            };
+            if let Some(own) = policy.targets.values().find(of_policy) {
+                return Ok(Target {
+                    name: name.to_owned(),
+                    ..own.clone()
+                });
+            }
+            let (module, version) = DEFAULT_MODULE;
+            TargetKind::GoProxy {
+                url: url.trim_end_matches('/').to_owned(),
+                module: module.to_owned(),
+                version: version.to_owned(),
+                sum: Some(DEFAULT_SUM.to_owned()),
+                zip_sum: None,
+            }
+        }
+        Some(HopKind::File(url)) => match url::Url::parse(&url).map(|url| url.to_file_path()) {
+            Ok(Ok(path)) => TargetKind::Mirror { path },
+            _ => return invalid("its path names no directory of this machine"),
+        },
+        Some(HopKind::Direct | HopKind::Off) | None => {
+            return invalid("it is no proxy, so there is nothing to ask");
+        }
+    };
+    Ok(Target {
+        name: name.to_owned(),
+        kind,
+        limits: Limits::default(),
+        relay: RelayLimits::default(),
+        private: false,
+        ca: Vec::new(),
+        pins: Vec::new(),
+    })
 }
 
 /// Why a mirror cannot be used.

@@ -28,7 +28,7 @@ mod speeds;
 pub mod templates;
 mod variables;
 
-pub use by_hand::{MIRRORS, MirrorFault, NamedMirror, goproxy_of, lay_over};
+pub use by_hand::{MIRRORS, MirrorFault, NamedMirror, goproxy_of, lay_over, target_of};
 pub use decide::{Considered, Decision, as_it_is, decide, needed, standing};
 pub use evaluate::{DecisionFacts, TargetState, Trace};
 pub use fastest::FastestChoice;
@@ -39,5 +39,5 @@ pub use profile::{
     AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, RelaySettings,
 };
 pub use provisional::provisional;
-pub use speeds::{FastestFacts, SpeedRound};
+pub use speeds::{FastestFacts, SpeedRound, sort_by_speed};
 pub use variables::WRITABLE;

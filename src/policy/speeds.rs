@@ -4,6 +4,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use crate::model::{Observation, Verdict};
+
 /// Another target is clearly faster if it saves this part of the time and this many milliseconds.
 /// The part is more than a third, so that noise of 20 % in both of two equals is never a reason:
 /// 0.8 / 1.2 saves a third.
@@ -77,8 +79,60 @@ fn time(round: &SpeedRound, name: &str) -> Option<f64> {
     round.get(name).copied().flatten()
 }
 
+/// Sorts what was measured: right content first, of that a directory of this machine, then the
+/// faster one; and last the proxies that sent something else, however fast.
+pub fn sort_by_speed(seen: &mut [Observation], is_local: impl Fn(&str) -> bool) {
+    let time = |seen: &Observation| seen.speed.map(|speed| speed.expected_ms());
+    let round = seen.iter().map(|seen| (seen.target.clone(), time(seen)));
+    let round: SpeedRound = round.collect();
+    let place = |seen: &Observation| match seen.verdict {
+        Verdict::Up if is_local(&seen.target) => 0,
+        Verdict::Up => 1,
+        Verdict::Down => 2,
+        Verdict::Portal | Verdict::Wrong => 3,
+    };
+    seen.sort_by(|one, other| {
+        let by_place = place(one).cmp(&place(other));
+        by_place.then_with(|| compare(&round, &one.target, &other.target))
+    });
+}
+
 /// The faster one first; then those whose zip did not come.
 pub(super) fn compare(round: &SpeedRound, one: &str, other: &str) -> Ordering {
     let time = |name| time(round, name).unwrap_or(f64::INFINITY);
     time(one).total_cmp(&time(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sort_by_speed;
+    use crate::model::{Observation, Speed, Verdict};
+
+    #[test]
+    fn what_is_wrong_is_never_the_fastest() {
+        let seen = |name: &str, verdict, speed: Option<(f64, f64)>| Observation {
+            target: name.to_owned(),
+            verdict,
+            speed: speed.map(|(first_byte, bytes_per_second)| Speed {
+                first_byte,
+                bytes_per_second,
+            }),
+            ..Observation::default()
+        };
+        let mut all = [
+            seen("wrong", Verdict::Wrong, Some((1.0, 1e9))),
+            seen("page", Verdict::Portal, Some((1.0, 1e9))),
+            seen("down", Verdict::Down, None),
+            seen("no zip", Verdict::Up, None),
+            seen("gone", Verdict::Down, None),
+            seen("here", Verdict::Up, None),
+            seen("quick to begin", Verdict::Up, Some((5.0, 1e5))),
+            seen("quick", Verdict::Up, Some((300.0, 1e7))),
+        ];
+        sort_by_speed(&mut all, |name| ["here", "gone"].contains(&name));
+        let names = all.each_ref().map(|seen| seen.target.as_str());
+        let right = ["here", "quick", "quick to begin", "no zip"];
+        assert_eq!(names[..4], right);
+        assert_eq!(names[4..], ["down", "gone", "wrong", "page"]);
+    }
 }

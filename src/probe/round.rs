@@ -10,7 +10,7 @@ use url::Url;
 
 use super::attempt::{ProbeAttempt, milliseconds};
 use super::credentials::{Credentials, GoClient};
-use super::fault::{ProbeFailure, ProbeOutcome, definite};
+use super::fault::{ProbeOutcome, definite};
 use super::goproxy::{self, AskedModule};
 use super::session::{ProbeSession, RoundShared};
 use super::tls::Tls;
@@ -19,9 +19,7 @@ use super::verifier::{NotedKeys, ServerKey};
 use super::{dial, icmp, local, page, speed, sumdb, tls};
 use crate::environment::Environment;
 use crate::model::observation::DISTRUSTED;
-use crate::model::{
-    Host, Observation, Phase, Phases, Pin, Proof, Speed, Target, TargetKind, Verdict,
-};
+use crate::model::{Host, Observation, Phase, Phases, Pin, Proof, Target, TargetKind, Verdict};
 
 /// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives a probe,
 /// so none from an earlier network is used again.
@@ -77,20 +75,26 @@ impl Prober {
         }
     }
 
-    /// Measures how fast a target sends a small zip. `None`: it is no proxy, or the whole zip did
-    /// not come within the limits of one try.
-    async fn speed(&self, target: &Target) -> Result<Option<Speed>, ProbeFailure> {
+    /// Measures how fast a proxy that is up sends a small zip, and notes it, or why it did not come
+    /// within the limits of one try.
+    pub async fn measure(&self, target: &Target, seen: &mut Observation) {
         let (TargetKind::GoProxy { url, .. }, Some(zip)) = (&target.kind, target.measured_zip())
         else {
-            return Ok(None);
+            return;
         };
         let mut attempt = ProbeAttempt::start(target, None);
         let mut session = ProbeSession::new(&self.shared, target, &mut attempt);
         match speed::measure(&mut session, url, zip).await {
-            Ok(speed) => Ok(Some(speed)),
+            Ok(speed) => seen.speed = Some(speed),
             // Only this says something about the target: the zip may be missing or late.
-            Err(failure) if failure.verdict != Verdict::Down => Err(failure),
-            Err(_) => Ok(None),
+            Err(failure) if failure.verdict != Verdict::Down => {
+                let phases = seen.phases;
+                *seen = observe(target, Err(failure), phases, seen.tries);
+            }
+            Err(failure) => {
+                seen.reason.push_str("; not measured: ");
+                seen.reason.push_str(&failure.reason);
+            }
         }
     }
 
@@ -110,7 +114,7 @@ impl Prober {
         loop {
             tries += 1;
             let mut attempt = ProbeAttempt::start(target, care.patience);
-            let mut outcome = self.attempt(target, &mut attempt, care).await;
+            let outcome = self.attempt(target, &mut attempt, care).await;
             // A target that stays silent for this long is asked with more patience, or not at all.
             let silent =
                 matches!(&outcome, Err(failure) if failure.silent) && target.patience().is_some();
@@ -122,15 +126,10 @@ impl Prober {
                     total: Some(milliseconds(start.elapsed())),
                     ..attempt.phases
                 };
-                let mut speed = None;
-                if care.speed && outcome.is_ok() {
-                    match self.speed(target).await {
-                        Ok(measured) => speed = measured,
-                        Err(wrong) => outcome = Err(wrong),
-                    }
-                }
                 let mut seen = observe(target, outcome, phases, tries);
-                seen.speed = speed;
+                if care.speed && seen.is_up() {
+                    self.measure(target, &mut seen).await;
+                }
                 // Waiting once more would not help.
                 seen.silent &= !attempt.is_patient();
                 self.doubt(target, &attempt, &mut seen);

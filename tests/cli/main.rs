@@ -37,6 +37,7 @@ mod init_dialogue;
 mod live_screen;
 mod log;
 mod policy;
+mod probe;
 #[cfg(target_os = "linux")]
 mod service;
 #[cfg(target_os = "linux")]

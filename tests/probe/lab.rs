@@ -378,3 +378,81 @@ fn the_labs_trees_are_mirrors() {
     let seen = probe(&[], &target(TargetKind::Mirror { path }));
     assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
 }
+
+#[test]
+fn of_proxies_that_are_measured_the_right_ones_come_first_and_what_is_wrong_last() {
+    let _turn = LAB.lock().unwrap();
+    if !started() {
+        return;
+    }
+    let root = std::env::var("LAB").unwrap_or_else(|_| "/var/tmp/goroam-lab".to_owned());
+    let zip = "tree/public/gopkg.in/yaml.v3/@v/v3.0.1.zip";
+    let sum = h1_of(&Path::new(&root).join(zip)).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let mut policy = "version = 1\n".to_owned();
+    let faults = |mode: &str| format!("http://127.0.0.1:9100/_m/{mode}");
+    for (name, url) in [
+        ("page", faults("portal200")),
+        ("other", faults("badzip")),
+        ("cut", faults("trunczip")),
+        ("fails", faults("503")),
+        ("drips", faults("drip:100000+zip")),
+        ("late", faults("slow:0.3+zip")),
+        ("nginx", "http://127.0.0.1:8080".to_owned()),
+    ] {
+        policy += &format!(
+            "[target.{name}]\ngoproxy = \"{url}\"\nmodule = \"gopkg.in/yaml.v3@v3.0.1\"\n\
+             zip_sum = \"{sum}\"\n"
+        );
+    }
+    policy += "[[profile]]\nname = \"rest\"\nenv = { GOPROXY = \"direct\" }\n";
+    let file = home.path().join("policy.toml");
+    std::fs::write(&file, policy).unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let goroam = |words: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_goroam"))
+            .args(words.split_whitespace())
+            .env_clear()
+            .envs([("HOME", home.path()), ("GOROAM_CONFIG", &file)])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let order = |words: &str| {
+        let json: serde_json::Value = serde_json::from_str(&goroam(words)).unwrap();
+        let targets = json["targets"].as_array().unwrap().iter();
+        let row = |target: &serde_json::Value| {
+            let speed = target["speed"]["expected_ms"].as_f64();
+            format!(
+                "{} {}{}",
+                target["name"].as_str().unwrap(),
+                target["verdict"].as_str().unwrap(),
+                if speed.is_some() { " measured" } else { "" }
+            )
+        };
+        targets.map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        order("probe --speed --json"),
+        [
+            "nginx up measured",
+            "late up measured",
+            "drips up measured",
+            "cut up",
+            "fails down",
+            "other wrong",
+            "page portal",
+        ]
+    );
+    // A URL of the policy is asked as the policy says.
+    let text = goroam("probe late http://127.0.0.1:8080/");
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    assert!(rows[0].ends_with("http://127.0.0.1:8080/"), "{text}");
+    assert!(rows[1].ends_with(" late"), "{text}");
+    assert!(
+        rows[2].starts_with("http://127.0.0.1:8080/ is the fastest"),
+        "{text}"
+    );
+}

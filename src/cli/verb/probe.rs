@@ -3,10 +3,11 @@
 use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
 use crate::cli::args::Json;
-use crate::cli::render::{BAD, BOLD, GOOD, ODD, Page, Sheet, clean, paint, width};
+use crate::cli::render::{BAD, BOLD, GOOD, ODD, Page, Sheet, clean, duration, paint, width};
 use crate::cli::{Context, Failure};
 use crate::model::status::TargetStatus;
 use crate::model::{Observation, Phase, Proof, Speed, Verdict};
+use crate::policy::sort_by_speed;
 use anstyle::Style;
 use clap::Args;
 use serde::Serialize;
@@ -14,9 +15,12 @@ use serde::Serialize;
 /// `goroam probe`
 #[derive(Debug, Clone, Args)]
 pub struct Probe {
-    /// Targets to probe [default: all]
-    #[arg(value_name = "TARGET")]
+    /// Targets, mirrors (cn, io, aliyun, google) or URLs [default: all targets]
+    #[arg(value_name = "TARGET|URL")]
     pub targets: Vec<String>,
+    /// Measure each proxy with a small zip, and sort by the result
+    #[arg(long)]
+    pub speed: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Json,
@@ -53,9 +57,22 @@ struct Measured {
 /// Probes the targets and reports the results. A target that is down is a result, not a failure.
 pub(in crate::cli) async fn run(context: &Context, args: &Probe) -> Result<u8, Failure> {
     let session = Session::open(context.config.clone(), context.env.clone())?;
-    let seen = session.probe(&args.targets).await?;
-    context.show(args.format.json, &report(&seen), |_, page| {
-        probe(&seen, page)
+    let policy = &session.loaded.policy;
+    // Whoever names a proxy that the policy does not have compares it with others.
+    let is_foreign = |name| !policy.targets.contains_key(name);
+    let targets = session.to_probe(&args.targets, args.speed)?;
+    let speed = args.speed || args.targets.iter().any(is_foreign);
+    let (progress, meter) = context.progress("probing");
+    let mut seen = session.probe(&targets, speed, &meter).await;
+    drop(progress);
+    if speed {
+        let locals = targets.iter().filter(|target| target.is_local());
+        let locals: Vec<&str> = locals.map(|target| target.name.as_str()).collect();
+        sort_by_speed(&mut seen, |name| locals.contains(&name));
+    }
+    context.show(args.format.json, &report(&seen), |_, page| match speed {
+        true => speeds(&seen, page),
+        false => probe(&seen, page),
     })?;
     Ok(EXIT_DONE)
 }
@@ -113,11 +130,7 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
             sheet.line(&format!("{heading}what it proved"));
             continue;
         };
-        let style = match seen.verdict {
-            Verdict::Up => GOOD,
-            Verdict::Portal | Verdict::Wrong => ODD,
-            Verdict::Down => BAD,
-        };
+        let style = style(seen.verdict);
         let mut reason = clean(&seen.reason);
         if let Some(speed) = seen.speed {
             reason += &format!("; {}", rate(speed.bytes_per_second));
@@ -133,6 +146,44 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
     sheet.finish()
 }
 
+/// Formats a row for each proxy, the best one first, and what to do with that one.
+fn speeds(seen: &[Observation], page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    if seen.is_empty() {
+        sheet.paragraph("The policy has no proxies that could be measured.");
+        return sheet.finish();
+    }
+    sheet.line("verdict  first byte        rate  500 kB in  proxy");
+    for seen in seen {
+        let speed = seen.speed;
+        let ms = |of: fn(Speed) -> f64| speed.map_or("–".to_owned(), |speed| duration(of(speed)));
+        let rate = speed.map_or("–".to_owned(), |speed| rate(speed.bytes_per_second));
+        let (first, whole) = (ms(|speed| speed.first_byte), ms(Speed::expected_ms));
+        let verdict = seen.verdict.to_string();
+        let blank = " ".repeat(7usize.saturating_sub(width(&verdict)));
+        let verdict = paint(style(seen.verdict), &verdict);
+        let lead = format!("{verdict}{blank}  {first:>10}  {rate:>10}  {whole:>9}  ");
+        let name = clean(&seen.target);
+        // The name of one that is up says all; of another one, the reason does.
+        let text = match speed {
+            Some(_) => name,
+            None => format!("{name}: {}", clean(&seen.reason)),
+        };
+        sheet.hanging(&lead, &text, 4);
+    }
+    for hint in hints(seen) {
+        sheet.paragraph(&hint);
+    }
+    let best = seen.first().filter(|seen| seen.speed.is_some());
+    if let Some(best) = best.filter(|_| seen.len() > 1) {
+        sheet.paragraph(&format!(
+            "{} is the fastest of those with the right content.",
+            clean(&best.target)
+        ));
+    }
+    sheet.finish()
+}
+
 /// Formats the columns: words are aligned left and painted, numbers right.
 fn lead(row: &[String; 6], widths: [usize; 6], styles: [Style; 2]) -> String {
     let mut lead = String::new();
@@ -144,6 +195,14 @@ fn lead(row: &[String; 6], widths: [usize; 6], styles: [Style; 2]) -> String {
         };
     }
     lead
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Up => GOOD,
+        Verdict::Portal | Verdict::Wrong => ODD,
+        Verdict::Down => BAD,
+    }
 }
 
 /// Formats milliseconds without their unit, so that a column can be compared.
@@ -230,10 +289,11 @@ mod tests {
 
 #[cfg(test)]
 mod printed {
-    use super::probe;
+    use super::{probe, speeds};
     use crate::cli::render::fixtures::{hotel, page, plain, too_wide};
     use crate::cli::render::{GOOD, paint};
     use crate::model::Speed;
+    use crate::policy::sort_by_speed;
 
     const HOTEL: &str = "       verdict   dns  connect  tls  first byte  what it proved
 corp   up          1        2    6           3
@@ -271,6 +331,43 @@ cn answers, but not with what go would accept: nothing is fetched from it.
             let text = plain(&probe(&seen, &page()));
             assert!(text.contains(&format!("hello@v1.0.0; {shown}\n")), "{text}");
         }
+    }
+
+    const SORTED: &str = "\
+verdict  first byte        rate  500 kB in  proxy
+up            31 ms    4.2 MB/s     150 ms  corp
+up            90 ms     61 kB/s    8287 ms
+    https://goproxy.corp.example/artifactory/api/go/go-virtual
+down              –           –          –  sum: no answer from DNS 10.8.0.2 in
+    3 s
+portal            –           –          –  proxy: 302 to
+    http://login.hotel.example/
+wrong             –           –          –  cn: 200, but HTML where go.mod was
+    asked
+A login page answers every request: open http://login.hotel.example/ in a
+browser.
+cn answers, but not with what go would accept: nothing is fetched from it.
+corp is the fastest of those with the right content.
+";
+
+    #[test]
+    fn measured_proxies_are_sorted_by_what_counts() {
+        let mut seen = hotel();
+        let mut slow = seen[0].clone();
+        slow.target = "https://goproxy.corp.example/artifactory/api/go/go-virtual".to_owned();
+        for (seen, first_byte, bytes_per_second) in
+            [(&mut slow, 90.0, 61e3), (&mut seen[0], 31.4, 4.2e6)]
+        {
+            seen.speed = Some(Speed {
+                first_byte,
+                bytes_per_second,
+            });
+        }
+        seen.insert(0, slow);
+        sort_by_speed(&mut seen, |_| false);
+        let text = speeds(&seen, &page());
+        assert_eq!(plain(&text), SORTED);
+        assert_eq!(too_wide(&text), None);
     }
 
     #[test]

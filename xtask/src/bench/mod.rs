@@ -6,6 +6,7 @@ mod cli;
 mod crowd;
 mod idle;
 mod mirror;
+mod mirrors;
 mod relay;
 mod scene;
 mod size;
@@ -20,7 +21,9 @@ use crate::lab;
 use crate::options::Options;
 use crate::run::{self, Result};
 
-const PARTS: [&str; 7] = ["size", "mirror", "relay", "soak", "cli", "idle", "switch"];
+const PARTS: [&str; 8] = [
+    "size", "mirror", "relay", "mirrors", "soak", "cli", "idle", "switch",
+];
 
 /// What every part uses.
 struct Bench {
@@ -59,12 +62,15 @@ pub fn bench(options: &Options) -> Result {
         let seconds = options.number("--seconds", 15)?;
         relay::relay(&goroam, runs, seconds).map_err(|why| format!("relay: {why}"))?;
     }
+    if wants("mirrors") {
+        mirrors::mirrors(&goroam, runs).map_err(|why| format!("mirrors: {why}"))?;
+    }
     // It takes half an hour, and says right or wrong: only on request.
     if only == Some("soak") {
         let minutes = options.number("--minutes", 30)?;
         soak::soak(&goroam, minutes).map_err(|why| format!("soak: {why}"))?;
     }
-    if matches!(only, Some("size" | "mirror" | "relay" | "soak")) {
+    if matches!(only, Some("size" | "mirror" | "relay" | "mirrors" | "soak")) {
         return Ok(());
     }
     for missing in lab::prepare(true) {
