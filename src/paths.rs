@@ -191,6 +191,11 @@ impl Paths {
         self.state.join("ready.json")
     }
 
+    /// What `goroam doctor --undo` takes back.
+    pub fn undo(&self) -> PathBuf {
+        self.state.join("undo.json")
+    }
+
     /// What `goroam hook` has said about exported variables.
     pub fn hook_told(&self) -> PathBuf {
         self.state.join("hook-told")

@@ -74,7 +74,7 @@ impl Session {
 
 /// Reports whether go, once it uses the file's value of this variable, treats as private all that
 /// the file and the exports call private. An exported list replaces the file's list.
-fn keeps_private(name: &str, env: &Environment, file: &EnvText) -> bool {
+pub fn keeps_private(name: &str, env: &Environment, file: &EnvText) -> bool {
     let own = if name == "GOPROXY" {
         "GONOPROXY"
     } else {

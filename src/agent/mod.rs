@@ -43,7 +43,7 @@ pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
 pub use handover::{LISTENER, STORED, inherited};
-pub use hook::{ExportVerdict, HOOK_MARKER, HOOKED, hook_notes, hooked};
+pub use hook::{ExportVerdict, HOOK_MARKER, HOOKED, hook_notes, hooked, keeps_private};
 pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
 pub use pin::{Choices, ProfileChoice};

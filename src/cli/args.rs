@@ -267,11 +267,14 @@ pub enum Verb {
     /// Find what overrides goroam's settings
     ///
     /// Looks for variables that win over the go env file (in this shell, its start-up
-    /// files, the service manager and editors) and checks the project. Changes nothing,
-    /// except with --cache --fix. The exit code is 0 if nothing overrides, otherwise 1.
+    /// files, the service manager and editors) and checks the project. Changes nothing
+    /// without --fix. The exit code is 0 if nothing overrides, otherwise 1. With --fix: 0 if
+    /// all that it shows is done, 1 if something is left, 4 without a yes.
     #[command(after_help = after!(
         "goroam doctor",
         "goroam doctor ~/src/app --json",
+        "goroam doctor --fix            show what is safe to fix, ask, and do it",
+        "goroam doctor --undo           take it back",
         "goroam doctor --cache --fix    remove login pages from the module cache"
     ))]
     Doctor(Doctor),

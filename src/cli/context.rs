@@ -1,6 +1,6 @@
 //! The input and output of every verb.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead as _, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +12,23 @@ use crate::environment::Environment;
 use crate::meter::Meter;
 use crate::paths::Paths;
 use crate::policy::Policy;
+
+/// Asks a yes/no question on standard error; Enter means no. `None`: there is no person to ask.
+///
+/// # Errors
+/// When the terminal cannot be read or written.
+pub(super) fn confirms(question: &str) -> io::Result<Option<bool>> {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Ok(None);
+    }
+    let mut err = io::stderr().lock();
+    err.write_all(question.as_bytes())?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    let answer = answer.trim();
+    Ok(Some(matches!(answer, "y" | "Y" | "yes" | "Yes")))
+}
 
 /// The input and output of every verb.
 #[derive(Debug)]

@@ -29,15 +29,16 @@ pub struct DoctorInput {
 ///
 /// # Errors
 /// When the home directory is unknown.
-pub async fn examine(input: DoctorInput) -> Result<DoctorFacts, Error> {
+pub async fn examine(input: &DoctorInput) -> Result<DoctorFacts, Error> {
     let env = &input.env;
     let paths = Paths::find(input.config.clone(), env)?;
     let home = env.home().unwrap_or_default();
     let mut facts = DoctorFacts {
+        home: home.clone(),
         hooked: hooked(env),
         ..DoctorFacts::default()
     };
-    own::look(&mut facts, input.config, env, &paths).await;
+    own::look(&mut facts, input.config.clone(), env, &paths).await;
     let names = [values::NAMES, stops::NAMES]
         .into_iter()
         .flat_map(|names| names.split(' '));

@@ -2,22 +2,28 @@
 //! once. `checks` judges what sets variables, since one value is often seen in several places.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::finding::{Code, DoctorFinding, Severity};
+use super::shell::LoneLine;
 use crate::model::mask;
 use crate::model::status::Status;
 
 /// The facts that doctor has collected.
 #[derive(Debug, Clone, Default)]
 pub struct DoctorFacts {
+    /// The user's home directory.
+    pub(super) home: PathBuf,
     /// Findings that need no further judgement.
     pub findings: Vec<DoctorFinding>,
     /// The places that were read.
     pub looked: Vec<String>,
     /// Every place that sets a variable.
     pub seen: Vec<Sighting>,
+    /// Lines of start-up files that only set variables of go, and what each affects.
+    pub(super) lone: Vec<(LoneLine, Vec<String>)>,
     /// Start-up files that write into the go env file.
     pub rewrites: Vec<Sighting>,
     /// The values of the managed variables in the go env file, credentials removed; `None` if there

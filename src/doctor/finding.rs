@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::repair::Fix;
+
 /// The severity; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +167,9 @@ pub struct DoctorFinding {
     /// How to fix it.
     #[serde(rename = "mend")]
     pub fix: String,
+    /// What `goroam doctor --fix` does about it; `None`: nothing, it stays advice.
+    #[serde(rename = "fix")]
+    pub by_goroam: Option<Fix>,
 }
 
 impl DoctorFinding {
@@ -185,7 +190,14 @@ impl DoctorFinding {
             why: why.into(),
             reaches: Vec::new(),
             fix: fix.into(),
+            by_goroam: None,
         }
+    }
+
+    /// Reports whether a fix is about this.
+    pub fn is_fixed_by(&self, fix: &Fix) -> bool {
+        let is_named = |name| fix.names.contains(name);
+        self.place.as_deref() == Some(&fix.place) && self.name.as_ref().is_some_and(is_named)
     }
 
     /// Sets the place.

@@ -71,6 +71,13 @@ impl Look<'_> {
             for export in startup.exports() {
                 merge(&mut self.facts.seen, seen(export));
             }
+            for lone in startup.lone_lines() {
+                let known = self.facts.lone.iter_mut().find(|(one, _)| one == lone);
+                match known {
+                    Some((_, all)) => all.push(reaches.to_owned()),
+                    None => (self.facts.lone).push((lone.clone(), vec![reaches.to_owned()])),
+                }
+            }
             for written in startup.written {
                 merge(&mut self.facts.rewrites, seen(written));
             }

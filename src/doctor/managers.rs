@@ -17,30 +17,22 @@ use crate::model::mask;
 /// hangs.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
+/// The manager of this system.
+pub(super) const MANAGER: &str = if cfg!(target_os = "macos") {
+    "launchd"
+} else {
+    "the systemd user manager"
+};
+
 /// Asks the manager of this system.
 pub(super) async fn look(facts: &mut DoctorFacts, env: &Environment, names: &BTreeSet<String>) {
-    if cfg!(target_os = "linux") {
-        // The manager listens there, with or without D-Bus. If there is another runtime directory,
-        // its manager is another one, or does not exist: then there is nothing to ask.
-        let folder = env.path("XDG_RUNTIME_DIR").unwrap_or_default();
-        if folder.is_absolute() && folder.join("systemd/private").exists() {
-            let place = "the systemd user manager";
-            let text = ask(facts, place, "systemctl", &["--user", "show-environment"]).await;
-            for (name, value) in format::shown(&text.unwrap_or_default(), names) {
-                add(facts, name, &value, place);
-            }
-        }
-    } else if cfg!(target_os = "macos") {
-        for name in names {
-            let Some(text) = ask(facts, "launchd", "launchctl", &["getenv", name]).await else {
-                return;
-            };
-            let value = text.trim_end_matches('\n');
-            if !value.is_empty() {
-                add(facts, name.clone(), value, "launchd");
-            }
-        }
-    } else if cfg!(windows) {
+    for (name, value) in variables(facts, env, names).await {
+        let seen = Sighting::new(name, Some(&value), MANAGER.to_owned(), Kind::Manager);
+        facts
+            .seen
+            .push(seen.reaching("new services and desktop programs"));
+    }
+    if cfg!(windows) {
         for key in [
             r"HKCU\Environment",
             r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment",
@@ -56,10 +48,33 @@ pub(super) async fn look(facts: &mut DoctorFacts, env: &Environment, names: &BTr
     }
 }
 
-fn add(facts: &mut DoctorFacts, name: String, value: &str, place: &str) {
-    let seen = Sighting::new(name, Some(value), place.to_owned(), Kind::Manager);
-    let seen = seen.reaching("new services and desktop programs");
-    facts.seen.push(seen);
+/// Returns the variables that systemd or launchd passes on, with their credentials.
+pub(super) async fn variables(
+    facts: &mut DoctorFacts,
+    env: &Environment,
+    names: &BTreeSet<String>,
+) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    if cfg!(target_os = "linux") {
+        // The manager listens there, with or without D-Bus. If there is another runtime directory,
+        // its manager is another one, or does not exist: then there is nothing to ask.
+        let folder = env.path("XDG_RUNTIME_DIR").unwrap_or_default();
+        if folder.is_absolute() && folder.join("systemd/private").exists() {
+            let text = ask(facts, MANAGER, "systemctl", &["--user", "show-environment"]).await;
+            found = format::shown(&text.unwrap_or_default(), names);
+        }
+    } else if cfg!(target_os = "macos") {
+        for name in names {
+            let Some(text) = ask(facts, MANAGER, "launchctl", &["getenv", name]).await else {
+                break;
+            };
+            let value = text.trim_end_matches('\n');
+            if !value.is_empty() {
+                found.push((name.clone(), value.to_owned()));
+            }
+        }
+    }
+    found
 }
 
 /// Returns the output of a program; reports a failure.

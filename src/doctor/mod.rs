@@ -1,9 +1,9 @@
 //! Finds what overrides goroam's settings: reads the places that set go's variables (shells,
 //! editors, service managers), the project and goroam's own state, and says what to do about each
-//! problem. Changes nothing.
+//! problem. Only `fix` and `cache` change something.
 //!
 //! ```text
-//! examine (I/O) → DoctorFacts → check (pure) → DoctorFinding
+//! examine (I/O) → DoctorFacts → check (pure) → DoctorFinding → fix
 //! ```
 //!
 //! No file is executed, whatever language it is in, and credentials are removed from every value.
@@ -18,6 +18,7 @@ mod facts;
 mod file_url;
 mod files;
 mod finding;
+mod fix;
 mod format;
 mod gather;
 mod managers;
@@ -26,10 +27,12 @@ mod own;
 mod places;
 mod programs;
 mod project;
+mod repair;
 mod shell;
 mod startups;
 mod stops;
 mod values;
+mod words;
 
 pub use cache::{
     Broken, CacheError, CacheReport, CacheWish, Outcome, Piece, examine_cache, mend_cache,
@@ -38,3 +41,5 @@ pub use checks::check;
 pub use examine::{DoctorInput, examine};
 pub use facts::{DoctorFacts, EnvFileLine, Kind, Scope, ServiceFacts, Sighting, Stop};
 pub use finding::{Code, DoctorFinding, Severity};
+pub use fix::{Prepared, UndoError, Undone, assign, carry_out, plan_cache, prepare, undo};
+pub use repair::{Fix, FixKind, FixOutcome};

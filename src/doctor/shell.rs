@@ -3,23 +3,46 @@
 //! command in a block, or after `&&` or `||`, is uncertain ("may"). The result in the running shell
 //! is visible in its environment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::files::Files;
 use super::format::{Book, Setting};
+use super::words::{Source, Values, assignment, known, value};
 use crate::model::pattern::glob_match;
 
-/// Maximum length of a known word in bytes, and maximum number of variables.
-const LONGEST: usize = 4096;
+/// Maximum number of variables.
 const MOST_VARIABLES: usize = 1000;
 /// Maximum number of files of one start, and maximum depth to which they may read each other.
 const MOST_FILES: usize = 256;
 const DEEPEST_FILE: usize = 8;
 /// Maximum depth of blocks.
 const DEEPEST_BLOCK: usize = 64;
-/// Represents, in a word, a part that is known only at run time.
-const UNKNOWN: char = '\0';
+
+/// Flags of fish's `set` that only say where the variable is visible.
+const PLAIN_FLAGS: [&str; 10] = [
+    "-x",
+    "-g",
+    "-U",
+    "-gx",
+    "-xg",
+    "-Ux",
+    "-xU",
+    "--export",
+    "--global",
+    "--universal",
+];
+
+/// A line that has one statement at the top level of its file, which only sets variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LoneLine {
+    pub(super) file: PathBuf,
+    /// Counted from 1.
+    pub(super) line: usize,
+    /// The line as it is, without its end.
+    pub(super) text: String,
+    pub(super) names: Vec<String>,
+}
 
 /// Whether a command is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,261 +54,6 @@ enum Runs {
 }
 
 use Runs::{May, No, Yes};
-
-type Values = BTreeMap<String, String>;
-
-/// Returns the value of a variable. A go variable that no line has set counts as empty: if it comes
-/// from another place, that place has its own finding.
-fn value<'v>(values: &'v Values, name: &str) -> &'v str {
-    let value = values.get(name).map(String::as_str);
-    value.unwrap_or(if name.starts_with("GO") { "" } else { "\0" })
-}
-
-/// A text and the current position in it.
-struct Source<'t> {
-    rest: &'t str,
-    line: usize,
-    is_fish: bool,
-    /// The delimiters of here-documents whose text follows.
-    documents: Vec<String>,
-}
-
-/// What may follow a command.
-const ENDS: [&str; 14] = [
-    "\n", "&&", "||", ";;&", ";;", ";&", ";", "|&", "|", "&|", "&!", "&", "(", ")",
-];
-
-impl<'t> Source<'t> {
-    fn take_while(&mut self, is_wanted: impl Fn(char) -> bool) -> &'t str {
-        let end = self.rest.find(|c| !is_wanted(c));
-        let (taken, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
-        self.line += taken.matches('\n').count();
-        self.rest = rest;
-        taken
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let mut chars = self.rest.chars();
-        let c = chars.next()?;
-        self.line += usize::from(c == '\n');
-        self.rest = chars.as_str();
-        Some(c)
-    }
-
-    fn eat(&mut self, text: &str) -> bool {
-        let rest = self.rest.strip_prefix(text);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
-    }
-
-    /// Returns the words of the next command, its line, and what ends it; `None` at the end.
-    fn command(&mut self, values: &Values) -> Option<(Vec<String>, usize, &'static str)> {
-        let (mut words, mut line) = (Vec::new(), self.line);
-        loop {
-            self.take_while(|c| matches!(c, ' ' | '\t' | '\r'));
-            if self.rest.starts_with('#') {
-                self.take_while(|c| c != '\n');
-            }
-            if self.eat("\\\n") || self.eat("\\\r\n") {
-                self.line += 1;
-                continue;
-            }
-            if words.is_empty() {
-                line = self.line;
-            }
-            let before = (self.rest, self.line);
-            if self.rest.starts_with(['<', '>']) || self.rest.starts_with("&>") {
-                self.redirection(values);
-                continue;
-            }
-            // Otherwise `(` starts arithmetic, a pattern or `f ()`.
-            let is_subshell = words.is_empty() && !self.is_fish && !self.rest.starts_with("((");
-            let end = ENDS.into_iter().find(|end| self.rest.starts_with(end));
-            if let Some(end) = end.filter(|end| is_subshell || *end != "(") {
-                self.eat(end);
-                if end == "\n" {
-                    self.line += 1;
-                    self.skip_documents();
-                }
-                return Some((words, line, end));
-            }
-            if self.rest.is_empty() {
-                return (!words.is_empty()).then_some((words, line, ""));
-            }
-            let word = self.word(values);
-            // zsh: `f() { cd $1 }`
-            if word == "}" && !words.is_empty() {
-                (self.rest, self.line) = before;
-                return Some((words, line, ""));
-            }
-            // `2>&1`
-            let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
-            if !is_number || !self.rest.starts_with(['<', '>']) {
-                words.push(word);
-            }
-        }
-    }
-
-    /// Reads `>file`, `2>&1`, `<<END`, `<(command)`.
-    fn redirection(&mut self, values: &Values) {
-        let is_document = !self.is_fish && self.eat("<<") && !self.eat("<");
-        self.take_while(|c| matches!(c, '<' | '>' | '&' | '|' | '!' | '-'));
-        self.take_while(|c| matches!(c, ' ' | '\t'));
-        let word = self.word(values);
-        self.documents.extend(is_document.then_some(word));
-    }
-
-    fn skip_documents(&mut self) {
-        for delimiter in std::mem::take(&mut self.documents) {
-            while !self.rest.is_empty() {
-                let line = self.take_while(|c| c != '\n').trim_end_matches('\r');
-                self.next();
-                if line.trim_start_matches('\t') == delimiter {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Returns the value of the word that starts here.
-    fn word(&mut self, values: &Values) -> String {
-        let mut out = String::new();
-        let mut is_quoted = false;
-        if self.eat("()") {
-            return "()".to_owned();
-        }
-        let ends = [' ', '\t', '\r', '\n', ';', '&', '|', '<', '>', ')'];
-        let from = self.rest.len();
-        while is_quoted || !self.rest.starts_with(ends) && !self.rest.starts_with("()") {
-            if out.len() > LONGEST {
-                out = UNKNOWN.to_string();
-            }
-            let Some(c) = self.next() else { break };
-            match (c, self.rest.chars().next()) {
-                ('"', _) => is_quoted = !is_quoted,
-                ('\'', _) if !is_quoted => self.single(self.is_fish, &mut out),
-                ('$', Some('\'')) if !is_quoted => {
-                    self.next();
-                    self.single(true, &mut out);
-                }
-                ('\\', Some(next)) => {
-                    self.next();
-                    if is_quoted && !matches!(next, '$' | '`' | '"' | '\\' | '\n') {
-                        out.push('\\');
-                    }
-                    out.extend((next != '\n').then_some(next));
-                }
-                ('~', None | Some('/' | ' ' | '\t' | '\n' | ';'))
-                    if !is_quoted && (out.is_empty() || out.ends_with('=')) =>
-                {
-                    out.push_str(value(values, "HOME"));
-                }
-                ('`', _) if !self.is_fish => {
-                    self.skip_to('`');
-                    out.push(UNKNOWN);
-                }
-                ('(', _) if !is_quoted => {
-                    // `*.sh(N)` of zsh is a known word.
-                    if self.is_fish || out.is_empty() || out.ends_with('=') {
-                        out.push(UNKNOWN);
-                    }
-                    self.skip_to(')');
-                }
-                ('$', Some(next)) => self.reference(next, values, &mut out),
-                _ => out.push(c),
-            }
-        }
-        if self.rest.len() == from {
-            self.next();
-        }
-        out
-    }
-
-    /// Reads up to the closing `'`. The meaning of escaped letters and digits is unknown.
-    fn single(&mut self, has_escapes: bool, out: &mut String) {
-        while let Some(c) = self.next().filter(|c| *c != '\'') {
-            let is_escape = !self.is_fish || self.rest.starts_with(['\'', '\\']);
-            match c {
-                '\\' if has_escapes && is_escape => {
-                    let plain = self.next().filter(|c| !c.is_alphanumeric());
-                    out.push(plain.unwrap_or(UNKNOWN));
-                }
-                _ => out.push(c),
-            }
-        }
-    }
-
-    /// Reads what follows a `$`.
-    fn reference(&mut self, next: char, values: &Values, out: &mut String) {
-        match next {
-            '(' => {
-                self.next();
-                self.skip_to(')');
-                out.push(UNKNOWN);
-            }
-            '{' if !self.is_fish => {
-                self.next();
-                let inner = self.skip_to('}');
-                let end = inner.find(|c| !is_part_of_name(c)).unwrap_or(inner.len());
-                let (name, rest) = inner.split_at(end);
-                // For go, an empty value is the same as not set, so `-` is the same as `:-` here.
-                let other = rest.trim_start_matches(':').strip_prefix(['-', '=']);
-                match (value(values, name), other) {
-                    // A default in a default is not followed.
-                    ("", Some(other)) if !other.contains("${") => {
-                        let mut source = Source {
-                            rest: other,
-                            documents: Vec::new(),
-                            ..*self
-                        };
-                        out.push_str(&source.word(values));
-                    }
-                    ("", Some(_)) => out.push(UNKNOWN),
-                    (_, None) if !rest.is_empty() => out.push(UNKNOWN),
-                    (value, _) => out.push_str(value),
-                }
-            }
-            c if is_part_of_name(c) && !c.is_ascii_digit() => {
-                out.push_str(value(values, self.take_while(is_part_of_name)));
-            }
-            c if "0123456789-?#@*!$".contains(c) => {
-                self.next();
-                out.push(UNKNOWN);
-            }
-            _ => out.push('$'),
-        }
-    }
-
-    /// Skips past the character that closes the open construct, with regard to quotes, nesting and
-    /// comments; returns the text before it.
-    fn skip_to(&mut self, close: char) -> &'t str {
-        let from = self.rest;
-        let mut open = vec![close];
-        let mut before = ' ';
-        while let Some(&top) = open.last()
-            && let Some(c) = self.next()
-        {
-            match c {
-                '\\' => drop(self.next()),
-                c if c == top => drop(open.pop()),
-                '"' | '`' => open.push(c),
-                '(' if before == '$' || top == ')' => open.push(')'),
-                '{' if before == '$' => open.push('}'),
-                '\'' if top != '"' => {
-                    self.take_while(|c| c != '\'');
-                    self.next();
-                }
-                '#' if top == ')' && matches!(before, ' ' | '\t' | '\n' | ';') => {
-                    self.take_while(|c| c != '\n');
-                }
-                _ => {}
-            }
-            before = c;
-        }
-        let inner = from.strip_suffix(self.rest).unwrap_or_default();
-        inner.strip_suffix(close).unwrap_or(inner)
-    }
-}
 
 /// The open blocks of a text, and what precedes the next command.
 struct Flow {
@@ -303,6 +71,11 @@ impl Flow {
     fn runs(&self) -> Runs {
         let here = self.open.last().map_or(self.whole, |(_, runs)| *runs);
         here.min(self.joined)
+    }
+
+    /// Reports whether the next command belongs to no block, function or list.
+    fn is_at_top(&self) -> bool {
+        self.open.is_empty() && self.joined == Yes && !self.is_function
     }
 
     fn open(&mut self, closes: &'static str, runs: Runs) {
@@ -369,6 +142,7 @@ pub(super) struct Startup<'f> {
     pub(super) unread: Vec<(PathBuf, String)>,
     /// What the files write into the go env file.
     pub(super) written: Vec<Setting>,
+    lone: Vec<LoneLine>,
     depth: usize,
     /// The line of the current command; `certain`: whether it is executed for certain.
     line: usize,
@@ -395,6 +169,7 @@ impl<'f> Startup<'f> {
             read: Vec::new(),
             unread: Vec::new(),
             written: Vec::new(),
+            lone: Vec::new(),
             depth: 0,
             line: 0,
             certain: true,
@@ -405,6 +180,13 @@ impl<'f> Startup<'f> {
     pub(super) fn exports(&self) -> Vec<Setting> {
         let exported = |one: &&Setting| self.exported.contains(&one.name);
         self.book.found.iter().filter(exported).cloned().collect()
+    }
+
+    /// Returns the lines that do nothing but set variables that the shell exports at the end.
+    pub(super) fn lone_lines(&self) -> impl Iterator<Item = &LoneLine> {
+        let exported = |name: &String| self.exported.contains(name);
+        let lines = self.lone.iter();
+        lines.filter(move |line| line.names.iter().all(exported))
     }
 
     /// Returns the value of a variable if it is known.
@@ -456,8 +238,18 @@ impl<'f> Startup<'f> {
             is_function: false,
             is_fish: self.is_fish,
         };
+        let mut begins_line = true;
         while let Some((words, line, end)) = source.command(&self.values) {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            // A here-document or a continued line ends further down.
+            let ends_line = match end {
+                "\n" => source.line == line + 1,
+                _ => end.is_empty() && source.rest.is_empty() && source.line == line,
+            };
+            if begins_line && ends_line && flow.is_at_top() {
+                self.lone_line(&words, text, line);
+            }
+            begins_line = end == "\n";
             let words = flow.without_keywords(&words);
             let runs = flow.runs();
             match words {
@@ -492,6 +284,23 @@ impl<'f> Startup<'f> {
                 "" | "\n" if words.is_empty() => flow.joined,
                 _ => Yes,
             };
+        }
+    }
+
+    /// Records the command of a line if it only sets variables of go to known values.
+    fn lone_line(&mut self, words: &[&str], text: &str, line: usize) {
+        let Some(names) = sets_only(words, self.is_fish) else {
+            return;
+        };
+        let text = text.lines().nth(line - 1).unwrap_or_default();
+        let is_wanted = names.iter().all(|name| self.book.names.contains(*name));
+        if is_wanted && self.lone.len() < MOST_FILES && !text.contains(['<', '>']) {
+            self.lone.push(LoneLine {
+                file: self.book.file.clone(),
+                line,
+                text: text.to_owned(),
+                names: names.into_iter().map(str::to_owned).collect(),
+            });
         }
     }
 
@@ -622,25 +431,32 @@ impl<'f> Startup<'f> {
     }
 }
 
-/// Returns the value if every part of it is known.
-fn known(value: &str) -> Option<&str> {
-    (!value.contains(UNKNOWN) && value.len() <= LONGEST).then_some(value)
-}
-
-/// Splits `NAME=value`. The result of `NAME+=value` is unknown.
-fn assignment(word: &str) -> Option<(&str, &str)> {
-    let (name, value) = word.split_once('=')?;
-    let (name, value) = match name.strip_suffix('+') {
-        Some(name) => (name, "\0"),
-        None => (name, value),
+/// Returns the variables that a command sets, if it does nothing else and every part is known.
+fn sets_only<'w>(words: &[&'w str], is_fish: bool) -> Option<Vec<&'w str>> {
+    let is_known = words.iter().all(|word| known(word).is_some());
+    if is_fish {
+        let ["set", rest @ ..] = words else {
+            return None;
+        };
+        let count = rest.iter().take_while(|word| word.starts_with('-')).count();
+        let (flags, rest) = rest.split_at(count);
+        let are_plain = flags.iter().all(|flag| PLAIN_FLAGS.contains(flag));
+        let exports = flags.iter().any(|flag| flag.contains('x'));
+        return match rest {
+            [name, _, ..] if is_known && are_plain && exports => Some(vec![*name]),
+            _ => None,
+        };
+    }
+    let assigned = match words {
+        ["export", rest @ ..] | ["declare" | "typeset", "-x" | "-gx" | "-xg", rest @ ..] => rest,
+        rest => rest,
     };
-    let is_name = name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
-        && name.chars().all(is_part_of_name);
-    is_name.then_some((name, value))
-}
-
-fn is_part_of_name(c: char) -> bool {
-    c == '_' || c.is_ascii_alphanumeric()
+    let name = |word: &&'w str| {
+        let (name, value) = assignment(word)?;
+        known(value).map(|_| name)
+    };
+    let names: Option<Vec<&str>> = assigned.iter().map(name).collect();
+    names.filter(|names| is_known && !names.is_empty())
 }
 
 // These shells' files have Unix paths.
@@ -756,6 +572,65 @@ mod tests {
             ("GOPROXY=off go build", ""),
         ] {
             assert_eq!(seen(true, text), expected, "{text}");
+        }
+    }
+
+    /// The lines of a text that only set variables that it exports.
+    fn lone(is_fish: bool, text: &str) -> Vec<usize> {
+        let table = Table::of(&[("/h/rc", text)]);
+        let names = ["GOPROXY".to_owned(), "GOSUMDB".to_owned()].into();
+        let mut startup = Startup::new(&table, &names, is_fish, &[("HOME", "/h")]);
+        startup.file(Path::new("/h/rc"));
+        startup.lone_lines().map(|one| one.line).collect()
+    }
+
+    #[test]
+    fn a_statement_that_is_alone_on_its_line_at_the_top_is_known_as_such() {
+        for (text, lines) in [
+            ("\nexport GOPROXY=off # why\nls\n", vec![2]),
+            ("  declare -x GOPROXY='a|b' GOSUMDB=off", vec![1]),
+            ("GOPROXY=off\nexport GOPROXY\n", vec![1]),
+            ("GOPROXY=off\n", vec![]),
+            ("export GOPROXY=a\nexport GOPROXY=b\n", vec![1, 2]),
+            ("export GOPROXY=a\r\n", vec![1]),
+            ("cat <<X\nexport GOPROXY=a\nX\nexport GOPROXY=b\n", vec![4]),
+            ("export \\\n GOPROXY=off\n", vec![]),
+            ("export GOPROXY=a\\\nb\n", vec![]),
+            ("export GOPROXY='a\nb'\n", vec![]),
+            ("x=1 \\\nexport GOPROXY=off\n", vec![]),
+            ("if x; then\nexport GOPROXY=off\nfi\n", vec![]),
+            ("f() {\nexport GOPROXY=off\n}\n", vec![]),
+            ("case x in\ny)\nexport GOPROXY=off\n;;\nesac\n", vec![]),
+            ("{\nexport GOPROXY=off\n}\n", vec![]),
+            ("(\nexport GOPROXY=off\n)\n", vec![]),
+            ("x &&\nexport GOPROXY=off\n", vec![]),
+            ("x && export GOPROXY=off\n", vec![]),
+            ("export GOPROXY=off; ls\n", vec![]),
+            ("ls; export GOPROXY=off\n", vec![]),
+            ("export GOPROXY=off EDITOR=vi\n", vec![]),
+            ("export GOPROXY=$(ask)\n", vec![]),
+            ("export GOPROXY=off >x\n", vec![]),
+            ("export GOPROXY=off <<X\nX\n", vec![]),
+            (
+                "echo \"\nexport GOPROXY=off\n\"\nexport GOPROXY=a\n",
+                vec![4],
+            ),
+            ("while read -r x\ndo\nexport GOPROXY=off\ndone <y\n", vec![]),
+        ] {
+            assert_eq!(lone(false, text), lines, "{text}");
+        }
+        for (text, lines) in [
+            ("set -gx GOPROXY off\n", vec![1]),
+            ("set --global --export GOPROXY off", vec![1]),
+            ("if a\nset -gx GOPROXY off\nend\n", vec![]),
+            ("function f\nset -gx GOPROXY off\nend\n", vec![]),
+            ("a; and set -gx GOPROXY off\n", vec![]),
+            ("set -gx GOPROXY off; ls\n", vec![]),
+            ("set -gxp GOPROXY off\n", vec![]),
+            ("set -gx GOPROXY (ask)\n", vec![]),
+            ("set -e GOPROXY\n", vec![]),
+        ] {
+            assert_eq!(lone(true, text), lines, "{text}");
         }
     }
 

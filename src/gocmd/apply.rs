@@ -491,7 +491,7 @@ pub async fn restore(
     place.make_ready()?;
     let path = &place.path;
     let failed =
-        |error| RestoreError::from(ApplyError::refused(path, path, "cannot be put back", error));
+        |error| RestoreError::from(ApplyError::refused(path, path, "cannot be replaced", error));
     let mut copy = Copy::new(&place, bytes.as_deref().unwrap_or_default())?;
     copy.sync().await.map_err(failed)?;
     let swapped = match bytes {

@@ -23,6 +23,8 @@ mod completions;
 #[cfg(target_os = "linux")]
 mod doctor;
 #[cfg(target_os = "linux")]
+mod doctor_fix;
+#[cfg(target_os = "linux")]
 mod doctor_shells;
 #[cfg(target_os = "linux")]
 mod env;

@@ -152,3 +152,42 @@ fn what_was_there_before_is_not_forgotten_when_it_cannot_be_kept() {
     bench.goroam("restore").exits(0);
     assert_eq!(bench.read(ENV), "GOPROXY=https://mine.example\n");
 }
+
+#[test]
+fn a_start_up_file_on_a_full_disk_stays_as_it_was_and_so_do_the_others() {
+    let Some(bench) = Bench::new() else { return };
+    let text = "export GOPROXY=direct\n";
+    bench.user.write(ENV, "GOPROXY=off\n");
+    bench.user.write(".bashrc", text);
+    let (dots, state) = (bench.user.path("dots"), bench.user.path(STATE));
+    std::fs::create_dir_all(&dots).unwrap();
+    std::fs::create_dir_all(&state).unwrap();
+    std::os::unix::fs::symlink(dots.join("zshrc"), bench.user.path(".zshrc")).unwrap();
+    let full = |folder: &std::path::Path| {
+        let folder = folder.display();
+        format!(
+            "mount -t tmpfs -o size=16k,mode=700 none {folder}
+            echo export GOPROXY=direct > {folder}/zshrc; chmod 600 {folder}/zshrc
+            head -c 100000 /dev/zero > {folder}/fill 2>/dev/null || true
+            trap 'cat {folder}/zshrc; ls -A {folder}' EXIT; \"$GOROAM\" \"$@\"; exit $?"
+        )
+    };
+    bench
+        .after(&full(&dots), "doctor --fix --yes")
+        .exits(1)
+        .says("left alone: GOPROXY in ~/.bashrc:1")
+        .says("nothing was changed")
+        .says("export GOPROXY=direct\nfill\nzshrc\n");
+    assert_eq!(bench.read(".bashrc"), text);
+    assert!(!bench.is_there(&format!("{STATE}/undo.json")));
+    // Nothing is changed that could not be taken back.
+    bench
+        .after(&full(&state), "doctor --fix --yes")
+        .exits(1)
+        .complains("undo.json: No space left on device")
+        .complains("nothing was changed");
+    assert_eq!(bench.read(".bashrc"), text);
+    bench.goroam("doctor --fix --yes").exits(0);
+    bench.goroam("doctor --undo").exits(0);
+    assert_eq!(bench.read(".bashrc"), text);
+}

@@ -63,6 +63,26 @@ fn what_the_user_manager_hands_on_is_named_and_so_is_the_file_behind_it() {
     user(command);
     assert_eq!(about(&doctor(&lab), "GOPROXY"), []);
 
+    // `--fix` does the same, and `--undo` takes it back with the password.
+    let set = "GOPROXY=https://joe:s3cret@old.test,direct";
+    user("mkdir -p ~/.config/go && echo GOPROXY=off > ~/.config/go/env");
+    user(&format!("systemctl --user set-environment {set}"));
+    let passed_on = || user("systemctl --user show-environment");
+    let fixed = user(&format!("cd && {GOROAM} doctor --fix --yes"));
+    assert!(
+        fixed.contains("unset: GOPROXY in the systemd user manager"),
+        "{fixed}"
+    );
+    assert!(!fixed.contains("s3cret"), "{fixed}");
+    assert!(!passed_on().contains("GOPROXY="));
+    user(&format!("cd && {GOROAM} doctor --undo"));
+    assert!(
+        passed_on().lines().any(|line| line == set),
+        "{}",
+        passed_on()
+    );
+    user("systemctl --user unset-environment GOPROXY; rm -r ~/.config/go");
+
     // A file for logins, which the manager reads: one finding, with the file's line.
     user("mkdir -p ~/.config/environment.d");
     user("printf '# go\\nGOSUMDB=\"off\"\\n' > ~/.config/environment.d/50-go.conf");

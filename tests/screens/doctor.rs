@@ -43,7 +43,56 @@ fn a_variable_of_this_shell_wins() {
       → run `goroam service install`, or `goroam agent` in a terminal
 
     1 error, 1 note; looked at N places
+    → `goroam doctor --fix` fixes 1 of them: it shows what, and asks
     [exit 1]
+    ");
+}
+
+#[test]
+fn a_line_is_shown_commented_out_and_taken_back() {
+    let user = User::new();
+    user.write(".config/goroam/goroam.toml", POLICY);
+    if screen_with_go(&user, "once").is_none() {
+        return;
+    }
+    user.write(".bashrc", "export GOPROXY=direct\n");
+    user.write(".zshrc", "export GOPROXY=$(cat ~/.proxy)\n");
+    assert_snapshot!(screen_with_go(&user, "doctor --fix").unwrap(), @r"
+    $ goroam doctor --fix
+    ! GOPROXY in ~/.bashrc:1
+      - export GOPROXY=direct
+      + # goroam doctor --fix: GOPROXY hides what `go env` has; undo:
+        `goroam doctor --undo`
+      + # export GOPROXY=direct
+
+    → 1 finding for you to fix: run `goroam doctor`
+    goroam: nothing was changed: `goroam doctor --fix --yes` does it without asking
+    [exit 4]
+    ");
+    assert_snapshot!(screen_with_go(&user, "doctor --fix --yes").unwrap(), @r"
+    $ goroam doctor --fix --yes
+    ✓ commented out: GOPROXY in ~/.bashrc:1
+
+    → open shells and programs keep the old values: start new ones
+    → `goroam doctor --undo` takes it back
+    → 1 finding for you to fix: run `goroam doctor`
+    [exit 0]
+    ");
+    assert_snapshot!(screen_with_go(&user, "doctor --fix").unwrap(), @r"
+    $ goroam doctor --fix
+    ✓ there is nothing that goroam can fix
+    → 1 finding for you to fix: run `goroam doctor`
+    [exit 0]
+    ");
+    assert_snapshot!(screen_with_go(&user, "doctor --undo").unwrap(), @r"
+    $ goroam doctor --undo
+    ✓ taken back: ~/.bashrc
+    [exit 0]
+    ");
+    assert_snapshot!(screen_with_go(&user, "doctor --undo").unwrap(), @r"
+    $ goroam doctor --undo
+    nothing to take back
+    [exit 0]
     ");
 }
 

@@ -157,6 +157,7 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
     user.write(".config/goroam/goroam.toml", POLICY);
     user.write("app/go.mod", NEEDS_A_MODULE);
     user.write("app/a.go", "package app\n");
+    user.write(".bashrc", "export GOPROXY=off\n");
     user.write("here/example.test/a/@v/v1.0.0.zip", "PK\x05\x06");
     let answers = [
         ("once --dry-run --json", 0),
@@ -167,6 +168,8 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
         ("env --json", 0),
         ("ready app --json", 1),
         ("doctor --json", 1),
+        ("doctor --fix --yes --json", 0),
+        ("doctor --undo --json", 0),
         ("history --json", 0),
         ("use --json", 0),
         ("restore --json", 0),

@@ -1,11 +1,13 @@
 //! `goroam doctor`
 
+mod fix;
+
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::render::{BOLD, MOST_FINDINGS, Mark, Page, Sheet, Shown, clean, paint};
 use crate::cli::{Context, Failure};
 use crate::doctor::{
     Broken, CacheError, CacheReport, CacheWish, DoctorFinding, DoctorInput, Outcome, ServiceFacts,
-    Severity, Sighting, check, examine, examine_cache, mend_cache,
+    Severity, Sighting, assign, check, examine, examine_cache, mend_cache, prepare,
 };
 use crate::model::{plural, tally};
 use crate::service;
@@ -22,9 +24,15 @@ pub struct Doctor {
     /// Look for broken entries in the module cache, such as stored login pages
     #[arg(long)]
     pub cache: bool,
-    /// Remove the broken entries and nothing else
-    #[arg(long, requires = "cache")]
+    /// Fix what is safe to fix: shows it and asks first (with --cache: at once)
+    #[arg(long)]
     pub fix: bool,
+    /// With --fix: do not ask
+    #[arg(short, long, requires = "fix")]
+    pub yes: bool,
+    /// Take back what --fix did to files and to systemd or launchd
+    #[arg(long, conflicts_with_all = ["cache", "fix", "project"])]
+    pub undo: bool,
     /// Also hash every zip, as `go mod verify` does for one project (reads all)
     #[arg(long, requires = "cache")]
     pub hash: bool,
@@ -36,6 +44,9 @@ pub struct Doctor {
 /// Finds what overrides the go env file, and says what to do. Exit code 1 when something overrides
 /// it.
 pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, Failure> {
+    if args.undo {
+        return fix::take_back(context, args.format.json).await;
+    }
     if args.cache {
         return cache(context, args);
     }
@@ -57,8 +68,13 @@ pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, F
         project,
         service: service(context),
     };
-    let facts = examine(input).await?;
-    let findings = check(&facts);
+    if args.fix {
+        return fix::run(context, input, args.yes, args.format.json).await;
+    }
+    let facts = examine(&input).await?;
+    let mut findings = check(&facts);
+    let prepared = prepare(&context.env, &facts, &findings).await;
+    assign(&mut findings, &prepared.fixes);
     let in_the_way = findings
         .iter()
         .any(|finding| finding.severity < Severity::Note);
@@ -145,6 +161,15 @@ pub(in crate::cli) fn doctor(diagnosis: &Diagnosis<'_>, page: &Page) -> String {
             (count(Severity::Note), "note"),
         ];
         sheet.line(&paint(BOLD, &format!("{}; {looked}", tally(&counts))));
+    }
+    let fixable = diagnosis.findings.iter();
+    match fixable.filter(|one| one.by_goroam.is_some()).count() {
+        0 => {}
+        count => {
+            let says =
+                format!("`goroam doctor --fix` fixes {count} of them: it shows what, and asks");
+            sheet.entry("→ ", &says);
+        }
     }
     sheet.finish()
 }

@@ -3,6 +3,7 @@
 use crate::agent::error::{EXIT_DONE, EXIT_NO_AGENT};
 use crate::agent::{self, Command, Error, Reply, Session};
 use crate::cli::args::Json;
+use crate::cli::context::confirms;
 use crate::cli::render::{BOLD, DIM, GOOD, Mark, Page, Sheet, clean, pad, paint};
 use crate::cli::{Context, Failure};
 use crate::ipc;
@@ -12,10 +13,6 @@ use crate::service::{
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use std::io;
-use std::io::BufRead as _;
-use std::io::IsTerminal as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// `goroam service`
@@ -146,7 +143,8 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
     }
     let has_set_something = agent::has_set_something(&site.paths);
     if has_set_something {
-        if args.restore || asks_for_it()? {
+        let question = "Put `go env` back to what it was before goroam, too? [y/N] ";
+        if args.restore || confirms(question)?.unwrap_or(false) {
             put_back(context, site).await?;
         } else {
             let said = "what goroam has set stays in the go env file; to have it as it was \
@@ -196,22 +194,6 @@ async fn put_back(context: &Context, site: &Site) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks only if the user can answer.
-fn asks_for_it() -> io::Result<bool> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Ok(false);
-    }
-    let mut err = io::stderr().lock();
-    write!(
-        err,
-        "Put `go env` back to what it was before goroam, too? [y/N] "
-    )?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
-}
-
 /// Removes goroam's own files by name, and their directories if they contain nothing else.
 fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
     let mut files = vec![
@@ -221,6 +203,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
         paths.projects(),
         paths.asked(),
         paths.readiness(),
+        paths.undo(),
         paths.panic_log(),
         // Of a tray: its lock beside the state on Windows, its log.
         paths.agent_lock(),
@@ -230,6 +213,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
         "journal.1.jsonl",
         "journal.lock",
         "turn.lock",
+        "undo.lock",
         "goroam.log.1",
         // Files that could not be read were renamed to these names.
         "state.json.broken",

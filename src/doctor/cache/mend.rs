@@ -16,14 +16,18 @@ use crate::state::file;
 
 /// Removes what is broken, and nothing else. Records the outcome for each entry in the report.
 pub fn mend_cache(report: &mut CacheReport) {
-    for broken in &mut report.broken {
-        if broken.outcome == Outcome::Found {
-            (broken.outcome, broken.because) = match take_out(broken) {
-                Ok(()) => (Outcome::Removed, None),
-                Err(why) => (Outcome::Kept, Some(why)),
-            };
-        }
-    }
+    let found = report.broken.iter_mut();
+    found
+        .filter(|broken| broken.outcome == Outcome::Found)
+        .for_each(mend_one);
+}
+
+/// Removes one broken entry, and records the outcome in it.
+pub(in crate::doctor) fn mend_one(broken: &mut Broken) {
+    (broken.outcome, broken.because) = match take_out(broken) {
+        Ok(()) => (Outcome::Removed, None),
+        Err(why) => (Outcome::Kept, Some(why)),
+    };
 }
 
 fn take_out(broken: &Broken) -> Result<(), String> {

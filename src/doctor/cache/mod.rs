@@ -24,5 +24,6 @@ mod sumdb;
 
 pub use examine::{CacheWish, examine_cache};
 pub use mend::mend_cache;
+pub(super) use mend::mend_one;
 pub use place::CacheError;
 pub use report::{Broken, CacheReport, Outcome, Piece};
