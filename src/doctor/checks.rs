@@ -180,6 +180,8 @@ impl Cause<'_> {
             }
             Kind::Editor => "delete that setting and restart the editor".to_owned(),
             Kind::Here => unset(name),
+            // Its editor would pass the variable on to the next one.
+            Kind::Process if place.starts_with("gopls ") => "restart its editor".to_owned(),
             Kind::Process => "restart it".to_owned(),
         }];
         let has = |kind: Kind| self.echoes.iter().any(|echo| echo.kind == kind);

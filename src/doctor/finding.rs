@@ -38,6 +38,8 @@ pub enum Code {
     ShadowedHere,
     /// Running programs have it, and nothing sets it any more.
     ShadowedInProcess,
+    /// A gopls is older than the values in the go env file.
+    GoplsOutdated,
     /// go reads another file, or none.
     GoenvElsewhere,
     /// go reads a proxy variable differently than intended.

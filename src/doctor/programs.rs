@@ -24,6 +24,7 @@ mod linux {
     use jiff::tz::TimeZone;
 
     use super::super::facts::{DoctorFacts, Kind, Sighting};
+    use super::super::finding::{Code, DoctorFinding, Severity};
     use super::super::format;
 
     /// Names, as in `/proc/PID/comm`, of programs that start go commands, directly or through other
@@ -40,8 +41,7 @@ mod linux {
     const MOST_BYTES: u64 = 1 << 20;
 
     /// Examines editors, language servers, debuggers and multiplexers of the same user, the oldest
-    /// first. A `gopls` without the variable is fine: each go command that it starts reads the file
-    /// again.
+    /// first.
     pub(crate) fn look(facts: &mut DoctorFacts, home: &Path, names: &BTreeSet<String>) {
         facts.looked.push("running programs".to_owned());
         let me = rustix::process::geteuid().as_raw();
@@ -53,6 +53,7 @@ mod linux {
         };
         let mut pids: Vec<u32> = entries.filter_map(pid).collect();
         pids.sort();
+        older_gopls(facts, home, &pids);
         // An editor has a dozen processes: only the first is reported, with the number of the
         // others.
         let mut found: Vec<(String, Sighting, usize)> = Vec::new();
@@ -81,6 +82,81 @@ mod linux {
         facts.seen.extend(found);
     }
 
+    /// Reports each gopls that is older than the values in the go env file. It asks `go env` when
+    /// it first searches for imports, and gives the answers (GOPROXY, GONOPROXY, GONOSUMDB,
+    /// GOSUMDB, GOINSECURE, GOFLAGS) to the `go list -m` of each later search. All its other go
+    /// commands read the file (`tests/cli/doctor_gopls.rs`).
+    fn older_gopls(facts: &mut DoctorFacts, home: &Path, pids: &[u32]) {
+        let file = facts.env_file.as_deref();
+        let meta = file.and_then(|path| std::fs::metadata(path).ok());
+        let modified = meta.and_then(|meta| meta.modified().ok());
+        let Some(changed) = modified.and_then(|at| Timestamp::try_from(at).ok()) else {
+            return;
+        };
+        let home_of: BTreeSet<String> = ["HOME".to_owned()].into();
+        for pid in pids {
+            // The time of a start is known to a second.
+            let is_older = started(*pid).is_some_and(|at| at.as_second() + 1 < changed.as_second());
+            let Some((_, place)) = program(*pid).filter(|(name, _)| is_older && name == "gopls")
+            else {
+                continue;
+            };
+            if variables(*pid, home, &home_of).is_empty() {
+                continue;
+            }
+            let (place, changed) = (format!("{place})"), when(changed));
+            let says = format!("{place} is older than the go env file, which changed {changed}");
+            let why = "When it searches for imports it may still use the old GOPROXY, GONOPROXY, \
+                       GOSUMDB and GOFLAGS. What it loads and downloads follows the file.";
+            let fix = format!("restart it: {}", restarts(*pid));
+            let code = Code::GoplsOutdated;
+            let finding = DoctorFinding::new(code, Severity::Note, says, why, fix);
+            facts.findings.push(finding.at(place));
+        }
+    }
+
+    /// Returns what restarts the gopls of the editor that started it.
+    fn restarts(pid: u32) -> &'static str {
+        let mut pid = pid;
+        // The editor is the parent, or a helper of the editor is.
+        for _ in 0..4 {
+            let Some(parent) = stat(pid, 1).and_then(|text| text.parse().ok()) else {
+                break;
+            };
+            pid = parent;
+            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            return match comm.trim_end() {
+                "code" | "code-insiders" | "codium" | "cursor" | "windsurf" | "code-server" => {
+                    "“Go: Restart Language Server” in the editor's command palette"
+                }
+                "nvim" => "`:LspRestart` in Neovim, with nvim-lspconfig",
+                "hx" | "helix" => "`:lsp-restart` in Helix",
+                "emacs" => "`M-x eglot-reconnect` in Emacs, or `M-x lsp-workspace-restart`",
+                "zed" | "zed-editor" => "“editor: restart language server” in Zed",
+                _ => continue,
+            };
+        }
+        "the editor's command for its language server, or the editor"
+    }
+
+    /// `09:12`, or `2026-11-30 09:12` on another day.
+    fn when(at: Timestamp) -> String {
+        let (at, now) = [at, Timestamp::now()]
+            .map(|one| one.to_zoned(TimeZone::system()))
+            .into();
+        let is_today = at.date() == now.date();
+        let form = if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+        at.strftime(form).to_string()
+    }
+
+    /// Returns a field behind the name in `/proc/PID/stat`, from 0 (proc_pid_stat(5)).
+    fn stat(pid: u32, field: usize) -> Option<String> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in brackets may contain any character.
+        let (_, rest) = stat.rsplit_once(')')?;
+        rest.split_whitespace().nth(field).map(str::to_owned)
+    }
+
     /// Returns the name of a program that is examined, and its displayed name.
     fn program(pid: u32) -> Option<(String, String)> {
         let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
@@ -98,20 +174,13 @@ mod linux {
         if !is_one {
             return None;
         }
-        let (started, now) = (started(pid), Timestamp::now());
-        let is_young = started.is_none_or(|at| now.as_second() - at.as_second() < LONG);
+        let started = started(pid);
+        let now = Timestamp::now().as_second();
+        let is_young = started.is_none_or(|at| now - at.as_second() < LONG);
         if name == "go" && is_young {
             return None;
         }
-        let started = started.map(|at| {
-            let (at, now) = (
-                at.to_zoned(TimeZone::system()),
-                now.to_zoned(TimeZone::system()),
-            );
-            let is_today = at.date() == now.date();
-            let form = if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
-            format!(", started {}", at.strftime(form))
-        });
+        let started = started.map(|at| format!(", started {}", when(at)));
         let place = format!("{name} (pid {pid}{}", started.unwrap_or_default());
         Some((name, place))
     }
@@ -136,14 +205,13 @@ mod linux {
 
     fn started(pid: u32) -> Option<Timestamp> {
         // The boot time of the system, in seconds since 1970 (proc_stat(5)).
-        let stat = std::fs::read_to_string("/proc/stat").ok()?;
-        let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+        let system = std::fs::read_to_string("/proc/stat").ok()?;
+        let boot = system
+            .lines()
+            .find_map(|line| line.strip_prefix("btime "))?;
         let boot: i64 = boot.trim().parse().ok()?;
-        // Field 22 of proc_pid_stat(5): clock ticks since boot.
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in brackets may contain any character.
-        let (_, rest) = stat.rsplit_once(')')?;
-        let ticks: i64 = rest.split_whitespace().nth(19)?.parse().ok()?;
+        // Clock ticks since boot.
+        let ticks: i64 = stat(pid, 19)?.parse().ok()?;
         // SAFETY: sysconf takes a number and touches nothing.
         let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
         let seconds = ticks.checked_div(per_second)?;

@@ -25,6 +25,8 @@ mod doctor;
 #[cfg(target_os = "linux")]
 mod doctor_fix;
 #[cfg(target_os = "linux")]
+mod doctor_gopls;
+#[cfg(target_os = "linux")]
 mod doctor_shells;
 #[cfg(target_os = "linux")]
 mod env;
