@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::{ColorChoice, CommandFactory as _, Parser};
+use serde::Serialize;
 use tracing::Level;
 
 use super::args::{Cli, Json, Once, Verb};
@@ -16,6 +17,7 @@ use super::context::{Context, Output};
 use super::failure::Failure;
 use super::instead::instead;
 use super::render::findings;
+use super::verb::check::{Found, found};
 use super::verb::{self, take_turn::take_turn};
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{Command, Error, record_panics};
@@ -38,11 +40,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         drop(Output.raw(text.as_bytes()));
         return ExitCode::SUCCESS;
     }
+    let json = wants_json(&args);
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            if let Some(message) = instead(&error, &args) {
-                say(&message);
+            let message = instead(&error, &args);
+            let is_failure = error.use_stderr() && json;
+            if let Some(message) = message.or_else(|| is_failure.then(|| misuse(&error))) {
+                say(json, &message, EXIT_USAGE, &[]);
                 return ExitCode::from(EXIT_USAGE);
             }
             // `--help | head` must not report an error.
@@ -62,10 +67,28 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match dispatch(&context, cli.verb) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            complain(&context, &failure);
+            complain(&context, &failure, json);
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// Reports whether the arguments ask for JSON, also if they cannot be parsed. What follows `exec` or
+/// `--` is the command line of another program.
+fn wants_json(args: &[OsString]) -> bool {
+    let mut own = args.iter().skip(1);
+    own.by_ref()
+        .take_while(|arg| *arg != "exec" && *arg != "--")
+        .any(|arg| arg == "--json")
+}
+
+/// Returns what clap says of the arguments, without the usage that it prints below.
+fn misuse(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let ends = ["\n\nUsage:", "\n\nFor more information"].map(|end| text.find(end));
+    let end = ends.into_iter().flatten().min().unwrap_or(text.len());
+    let text = text.get(..end).unwrap_or_default();
+    text.trim().trim_start_matches("error: ").to_owned()
 }
 
 fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
@@ -168,30 +191,57 @@ fn told(cli: &Cli) -> Option<&'static str> {
 }
 
 /// Prints the failure on standard error. If that is closed too, the message is lost.
-fn complain(context: &Context, failure: &Failure) {
+fn complain(context: &Context, failure: &Failure, json: bool) {
     let Some(message) = failure.message() else {
         return;
     };
     if let Failure::Goroam(Error::Policy {
         path,
         text: policy,
-        findings: found,
+        findings: all,
         ..
     }) = failure
     {
         // Only errors are printed here; `check` also prints the warnings.
-        let errors = found.iter().filter(|one| one.severity == Severity::Error);
+        let errors = all.iter().filter(|one| one.severity == Severity::Error);
         let errors: Vec<PolicyFinding> = errors.cloned().collect();
+        if json {
+            let found = found(policy, &errors);
+            return say(json, &message, failure.exit_code(), &found);
+        }
         let path = path.display().to_string();
         let text = findings(&path, policy, &errors, &context.page);
         drop(anstream::stderr().lock().write_all(text.as_bytes()));
     }
-    say(&message);
+    say(json, &message, failure.exit_code(), &[]);
 }
 
-/// Prints what went wrong, with the program's name.
-fn say(message: &str) {
+/// A failure for scripts. Fields are added, never renamed.
+#[derive(Serialize)]
+struct Failed<'a> {
+    error: Said<'a>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    message: &'a str,
+    exit_code: u8,
+    /// The errors of the policy, if it is refused: as in `check --json`.
+    #[serde(skip_serializing_if = "<[Found<'_>]>::is_empty")]
+    findings: &'a [Found<'a>],
+}
+
+/// Prints what went wrong, with the program's name, or as one line of JSON.
+fn say(json: bool, message: &str, exit_code: u8, findings: &[Found<'_>]) {
     let style: Style = AnsiColor::Red.on_default().bold();
-    let text = format!("{style}goroam:{style:#} {message}\n");
+    let error = Said {
+        message,
+        exit_code,
+        findings,
+    };
+    let text = match serde_json::to_string(&Failed { error }) {
+        Ok(line) if json => format!("{line}\n"),
+        Ok(_) | Err(_) => format!("{style}goroam:{style:#} {message}\n"),
+    };
     drop(anstream::stderr().lock().write_all(text.as_bytes()));
 }

@@ -269,7 +269,7 @@ fn watching_prints_each_change_and_ends_with_the_agent() {
 #[test]
 fn watching_needs_an_agent() {
     let done = User::new().goroam("status --watch --json").exits(5);
-    let done = done.complains("goroam: no agent is running");
+    let done = done.complains("{\"error\":{\"message\":\"no agent is running");
     assert_eq!(done.stdout(), "");
 }
 

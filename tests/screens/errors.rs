@@ -177,3 +177,49 @@ fn outside_of_a_project() {
     [exit 2]
     ");
 }
+
+#[test]
+fn whoever_asked_for_json_gets_failures_as_json() {
+    let user = User::new();
+    let line = |words: &str| {
+        let output = user.goroam(words).command().output().unwrap();
+        assert!(output.stdout.is_empty(), "{words}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let code = json["error"]["exit_code"].as_i64().map(|code| code as i32);
+        assert_eq!(code, output.status.code(), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        text.replace(user.path("").to_str().unwrap().trim_end_matches('/'), "~")
+    };
+    let words = [
+        "pause --json",
+        "--color always vendor check --json",
+        "status --json --frobnicate",
+        "use home --for soon --json",
+        "list --json",
+        "ready gone --json",
+    ];
+    assert_snapshot!(words.map(line).concat(), @r#"
+    {"error":{"message":"no agent is running; start one with `goroam agent`","exit_code":5}}
+    {"error":{"message":"there is neither a go.mod nor a go.work in ~ or above it; name the project's folder with -C","exit_code":1}}
+    {"error":{"message":"unexpected argument '--frobnicate' found","exit_code":2}}
+    {"error":{"message":"invalid value 'soon' for '--for <TIME>': expected number at 0; write it as 500ms, 30s, 5min, 2h or 30days","exit_code":2}}
+    {"error":{"message":"there is no `list`; `goroam use` lists profiles and mirrors, `goroam mirror list` modules","exit_code":2}}
+    {"error":{"message":"gone cannot be read as a directory","exit_code":2}}
+    "#);
+    let policy = POLICY.replace("up = \"local\"", "up = \"locla\"");
+    user.write(".config/goroam/goroam.toml", policy);
+    let json: serde_json::Value = serde_json::from_str(&line("probe --json")).unwrap();
+    let found = &json["error"]["findings"][0];
+    assert_eq!(found["code"], "unknown-target");
+    assert_eq!(
+        (&found["line"], &found["help"]),
+        (&6.into(), &"write \"local\"".into())
+    );
+    // What follows `exec` or `--` is another program's.
+    assert_snapshot!(screen(&user, "exec -- /gone --json"), @r"
+    $ goroam exec -- /gone --json
+    goroam: /gone: No such file or directory (os error 2)
+    [exit 127]
+    ");
+}

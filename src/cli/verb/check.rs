@@ -47,8 +47,9 @@ struct Report<'a> {
     strict: bool,
 }
 
+/// A finding in JSON.
 #[derive(Debug, Serialize)]
-struct Found<'a> {
+pub(in crate::cli) struct Found<'a> {
     code: &'a str,
     severity: Severity,
     message: &'a str,
@@ -208,6 +209,18 @@ fn report<'a>(
     findings: &'a [PolicyFinding],
     strict: bool,
 ) -> Report<'a> {
+    Report {
+        file,
+        findings: found(text, findings),
+        errors: count(findings, Severity::Error),
+        warnings: count(findings, Severity::Warning),
+        notes: count(findings, Severity::Note),
+        strict,
+    }
+}
+
+/// Returns the findings in a policy's text for a report in JSON.
+pub(in crate::cli) fn found<'a>(text: &str, findings: &'a [PolicyFinding]) -> Vec<Found<'a>> {
     let place = |label| Place::of(text, label);
     let found = |finding: &'a PolicyFinding| Found {
         code: finding.code,
@@ -217,14 +230,7 @@ fn report<'a>(
         related: finding.related.iter().map(place).collect(),
         help: finding.help.as_deref(),
     };
-    Report {
-        file,
-        findings: findings.iter().map(found).collect(),
-        errors: count(findings, Severity::Error),
-        warnings: count(findings, Severity::Warning),
-        notes: count(findings, Severity::Note),
-        strict,
-    }
+    findings.iter().map(found).collect()
 }
 
 fn count(findings: &[PolicyFinding], severity: Severity) -> usize {
