@@ -1,17 +1,17 @@
 //! Defines the command line's grammar and its help.
 
-/// Formats the end of a verb's help: examples, then what scripts can rely on, and last the verb's
-/// own exit codes if they differ.
+/// The exit codes of every verb: in the help of the whole program, and in each manual page.
+macro_rules! exit_codes {
+    () => {
+        "  0 done  1 failed  2 bad usage or bad policy  3 no usable go command\n  \
+         4 refused for safety  5 no agent is running  6 a checksum does not match"
+    };
+}
+
+/// Formats the end of a verb's help: examples, and the verb's own exit codes if they differ.
 macro_rules! after {
-    ($($example:literal),+ $(; $own:literal)?) => {
-        concat!(
-            "Examples:\n",
-            $("  ", $example, "\n",)+
-            "\nExit codes:\n",
-            "  0 done  1 failed  2 bad usage or bad policy  3 no usable go command\n",
-            "  4 refused for safety  5 no agent is running  6 a checksum does not match"
-            $(, "\n", $own)?
-        )
+    ($($example:literal),+ $(; $own:expr)?) => {
+        concat!("Examples:" $(, "\n  ", $example)+ $(, "\n\nExit codes:\n", $own)?)
     };
 }
 
@@ -44,7 +44,7 @@ pub use super::verb::status::StatusArgs;
 pub use super::verb::take_turn::Once;
 pub use super::verb::vendor::{Rollback, Snapshot, Vendor, VendorVerb};
 pub use common::Json;
-pub(in crate::cli) use common::{parse_limit, parse_span};
+pub(in crate::cli) use common::{EXIT_CODES, parse_limit, parse_span};
 
 /// The heading that separates the options of every verb from a verb's own.
 const EVERYWHERE: &str = "Options of every verb";
@@ -66,7 +66,8 @@ const EVERYWHERE: &str = "Options of every verb";
         "goroam agent          keep it right on every network",
         "goroam why            explain the choice of the profile",
         "goroam exec -- go build ./...     build even if the network fails",
-        "goroam mirror add --from .        store modules for work offline"
+        "goroam mirror add --from .        store modules for work offline";
+        exit_codes!()
     )
 )]
 pub struct Cli {
@@ -196,8 +197,8 @@ pub enum Verb {
         "goroam exec -- go build ./...",
         "goroam exec --tiers mirror,vendor -- go test ./...",
         "goroam exec --summary json -- make";
-        "  otherwise the command's own; 126 or 127 if it cannot be started, 1 if it was\n  \
-         stopped in the last step"
+        "  the command's own; 126 or 127 if it cannot be started, 1 if it was stopped in\n  \
+         the last step; before it starts, those of `goroam --help`"
     ))]
     Exec(Exec),
     /// Print what go uses here, and where each value comes from

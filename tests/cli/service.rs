@@ -16,7 +16,7 @@ const VERBS: [&str; 7] = [
 ];
 
 #[test]
-fn help_of_every_verb_of_the_service_names_the_exit_codes_and_an_example() {
+fn help_of_every_verb_of_the_service_has_an_example() {
     let user = User::new();
     for verb in VERBS {
         for flag in ["-h", "--help"] {
@@ -24,7 +24,6 @@ fn help_of_every_verb_of_the_service_names_the_exit_codes_and_an_example() {
                 .goroam(&format!("service {verb} {flag}"))
                 .exits(0)
                 .stdout();
-            assert!(help.contains("Exit codes:"), "{verb} {flag}: {help}");
             let example = format!("\n  goroam service {verb}");
             assert!(help.contains(&example), "{verb}: {help}");
             let wide = help.lines().find(|line| line.chars().count() > 80);

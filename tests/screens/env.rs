@@ -40,10 +40,6 @@ fn what_goroam_has_set() {
       goroam env GOPROXY -C ~/src/app
       eval "$(goroam env --shell bash)"    keep what holds now in this shell
       docker build --build-arg GOPROXY="$(goroam env --no-relay GOPROXY)" .
-
-    Exit codes:
-      0 done  1 failed  2 bad usage or bad policy  3 no usable go command
-      4 refused for safety  5 no agent is running  6 a checksum does not match
     [exit 0]
     "#);
     if screen_with_go(&user, "once").is_none() {

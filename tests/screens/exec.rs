@@ -89,10 +89,8 @@ fn help_and_a_wrong_command_line() {
       goroam exec --summary json -- make
 
     Exit codes:
-      0 done  1 failed  2 bad usage or bad policy  3 no usable go command
-      4 refused for safety  5 no agent is running  6 a checksum does not match
-      otherwise the command's own; 126 or 127 if it cannot be started, 1 if it was
-      stopped in the last step
+      the command's own; 126 or 127 if it cannot be started, 1 if it was stopped in
+      the last step; before it starts, those of `goroam --help`
     [exit 0]
     ");
     assert_snapshot!(screen(&user, "exec"), @r"

@@ -51,10 +51,6 @@ fn how_it_is_loaded() {
       eval "$(goroam hook bash)"     in ~/.bashrc
       eval "$(goroam hook zsh)"      in ~/.zshrc
       goroam hook pwsh | Out-String | Invoke-Expression      in $PROFILE
-
-    Exit codes:
-      0 done  1 failed  2 bad usage or bad policy  3 no usable go command
-      4 refused for safety  5 no agent is running  6 a checksum does not match
     [exit 0]
     "#);
     assert_snapshot!(screen(&user, "hook nu"), @r"

@@ -40,10 +40,6 @@ fn help_and_why_it_does_not_start() {
       goroam relay
       goroam relay --listen 127.0.0.1:7777
       goroam relay --chain 'https://proxy.golang.org,https://goproxy.io'
-
-    Exit codes:
-      0 done  1 failed  2 bad usage or bad policy  3 no usable go command
-      4 refused for safety  5 no agent is running  6 a checksum does not match
     [exit 0]
     ");
     assert_snapshot!(screen(&user, "relay --listen 0.0.0.0:8080"), @r"

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+/// The exit codes that scripts can rely on, as help shows them.
+pub(in crate::cli) const EXIT_CODES: &str = exit_codes!();
+
 /// `--json`
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Json {

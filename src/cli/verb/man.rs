@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 
 use crate::agent::error::EXIT_DONE;
+use crate::cli::args::EXIT_CODES;
 use crate::cli::{Context, Failure};
 
 /// `goroam man`
@@ -141,10 +142,11 @@ fn page(command: clap::Command) -> io::Result<String> {
         Some((extra, after)) => (extra, format!(".SH {after}")),
         None => (extra.trim_end(), String::new()),
     };
-    let codes = "\n.fi\n.SH \"EXIT STATUS\"\n.nf\n";
-    let extra = extra.replacen("\n\nExit codes:\n", codes, 1);
+    // The help of one verb has only its own codes.
+    let (examples, own) = extra.split_once("\n\nExit codes:\n").unwrap_or((extra, ""));
+    let own = own.strip_prefix(EXIT_CODES).unwrap_or(own);
     Ok(format!(
-        "{before}.SH EXAMPLES\n.nf\n{extra}\n.fi\n{}",
+        "{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n.SH \"EXIT STATUS\"\n.nf\n{EXIT_CODES}\n{own}\n.fi\n{}",
         end(&after)
     ))
 }
