@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -83,9 +82,9 @@ where
             (Style::new(), Style::new())
         };
         if self.clock {
-            write!(out, "{dim}")?;
-            SystemTime.format_time(&mut out)?;
-            write!(out, "{dim:#} ")?;
+            // The clock on the wall, and how far it is from UTC.
+            let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z");
+            write!(out, "{dim}{now}{dim:#} ")?;
         }
         write!(out, "{level}{:>5}{level:#} ", meta.level().as_str())?;
         write!(out, "{dim}{}:{dim:#} ", meta.target())?;

@@ -22,6 +22,14 @@ fn a_line_has_its_time_and_no_colour_in_a_pipe() {
         .exits(0);
     let told = done.complains("GOROAM_LOG is not understood").stderr();
     assert!(told.starts_with("20"), "{told}");
+    // The time of the reader's clock, and how far that is from UTC.
+    let far = user.goroam("history").env("GOROAM_LOG", BAD_FILTER);
+    let far = far.env("TZ", "NPT-5:45").exits(0).stderr();
+    assert_eq!(
+        far.split(' ').next().unwrap().len(),
+        "2026-11-22T09:12:03.123+05:45".len()
+    );
+    assert!(far.split(' ').next().unwrap().ends_with("+05:45"), "{far}");
     assert!(!told.contains('\x1b'), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
 }
