@@ -37,6 +37,13 @@ impl Meter {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Starts again at zero, for the next part of the work.
+    pub fn restart(&self) {
+        for counter in [&self.things, &self.bytes, &self.all_things, &self.all_bytes] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Returns the present counters.
     pub fn read(&self) -> Reading {
         Reading {

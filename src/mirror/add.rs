@@ -49,8 +49,8 @@ pub enum Notice<'a> {
     Waits,
     /// go runs for this project or module.
     Asks(&'a str),
-    /// goroam asks the checksum database.
-    Proves,
+    /// goroam asks the checksum database about this many versions.
+    Proves(usize),
     /// From here on, goroam verifies and stores what go downloaded.
     Stores,
 }
@@ -69,7 +69,7 @@ pub async fn add(
 ) -> Result<Added, AddError> {
     let queries = what.modules.iter().map(|text| query(text));
     let queries: Vec<String> = queries.collect::<Result<_, _>>()?;
-    let go = Box::pin(Go::find(wish, env, what.offline, what.toolchain)).await?;
+    let go = Box::pin(Go::find(wish, env, what.offline, what.toolchain, meter)).await?;
     refuse_foreign(root, Path::new(go.value("GOMODCACHE")))?;
     let mut wants = Wants::default();
     for named in &what.from {
@@ -104,8 +104,8 @@ pub async fn add(
         let file = cache.file(module, VersionFile::Mod);
         file.is_ok_and(|file| file.is_file())
     });
-    notice(Notice::Proves);
     let wanted: Vec<&ModuleVersion> = wants.zips.iter().chain(&wants.mods).collect();
+    notice(Notice::Proves(wanted.len()));
     let records = Box::pin(proof::records(&go, &store.layout, &wanted)).await;
     if let Some(why) = &records.fork {
         return Err(AddError::Forked(why.clone()));
@@ -192,6 +192,7 @@ impl Work<'_> {
         let mods = self.wants.mods.iter().map(|module| (module, false));
         let items: Vec<(&ModuleVersion, bool)> = zips.chain(mods).collect();
         let mut modules = BTreeSet::new();
+        self.meter.restart();
         self.meter.expect(items.len() as u64, 0);
         for batch in items.chunks(BATCH) {
             let mut fresh = batch.to_vec();

@@ -2,16 +2,21 @@
 //! projects name, as modules, and go's messages that it is too old.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use super::layout::{Layout, VersionFile};
 use super::wants::{AddError, Downloaded, Failed, Wants, downloaded, took};
 use crate::environment::Environment;
 use crate::gocmd::job::{Job, Ran, offline};
 use crate::gocmd::{GoCommand, find, run};
+use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_version::{at_least, compare, of_toolchain, toolchain_for, toolchain_module};
+use crate::meter::Meter;
 use crate::policy::expand::expand;
 
 /// Makes a temporary module, so that go does not use a go.mod from a parent directory. `more`:
@@ -22,6 +27,9 @@ pub(super) fn own_module(more: &str) -> Result<tempfile::TempDir, AddError> {
     std::fs::write(folder.path().join("go.mod"), text).map_err(AddError::temporary)?;
     Ok(folder)
 }
+
+/// The time between two looks into the module cache.
+const LOOKS: Duration = Duration::from_millis(200);
 
 /// The variables that are read with `go env`.
 const NAMES: &str = "GOMODCACHE GOPATH GOFLAGS GOPROXY GOSUMDB GOPRIVATE GONOSUMDB GODEBUG GOHOSTOS \
@@ -37,6 +45,8 @@ pub(super) struct Go<'a> {
     /// Whether it may be replaced by a newer go if a go.mod requires that.
     switches: bool,
     switched: Mutex<Switched>,
+    /// Counts what go downloads.
+    meter: &'a Meter,
 }
 
 /// A newer go that replaces this one.
@@ -63,6 +73,7 @@ impl<'a> Go<'a> {
         env: &'a Environment,
         offline: bool,
         switches: bool,
+        meter: &'a Meter,
     ) -> Result<Go<'a>, AddError> {
         let command = find::find(wish, env).await?;
         let names: Vec<&str> = NAMES.split(' ').collect();
@@ -75,6 +86,7 @@ impl<'a> Go<'a> {
             offline,
             switches: switches && at_least(&version, FIRST),
             switched: Mutex::default(),
+            meter,
         })
     }
 
@@ -120,6 +132,29 @@ impl<'a> Go<'a> {
         Path::new(self.value("GOMODCACHE"))
             .join("cache")
             .join("download")
+    }
+
+    /// Counts the zips of these modules while they come into the module cache, until it is dropped:
+    /// `go mod download` prints nothing before it has all of them.
+    pub(super) async fn count(&self, modules: impl Iterator<Item = &ModuleVersion>) -> Infallible {
+        let cache = Layout::new(self.cache());
+        let zips = modules.filter_map(|module| cache.file(module, VersionFile::Zip).ok());
+        let mut missing: Vec<PathBuf> = zips.collect();
+        let all = missing.len();
+        missing.retain(|zip| !zip.is_file());
+        self.meter.restart();
+        self.meter.expect(all as u64, 0);
+        self.meter.did((all - missing.len()) as u64, 0);
+        loop {
+            tokio::time::sleep(LOOKS).await;
+            missing.retain(|zip| match zip.metadata() {
+                Ok(zip) => {
+                    self.meter.did(1, zip.len());
+                    false
+                }
+                Err(_) => true,
+            });
+        }
     }
 
     /// Runs go in a directory; runs it again as a newer go if one is required and allowed.

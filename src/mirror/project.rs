@@ -15,7 +15,7 @@ use super::wants::{AddError, Wants, complaint, lines, meant, took};
 use crate::bounded;
 use crate::gocmd::job::Ran;
 use crate::gomod::go_sum::Hashed;
-use crate::gomod::{go_mod, go_work};
+use crate::gomod::{ModuleVersion, go_mod, go_work};
 
 /// An existing project.
 #[derive(Debug, PartialEq, Eq)]
@@ -143,8 +143,17 @@ impl Asked<'_> {
         Ok(ran)
     }
 
-    async fn download(&self, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
-        let ran = self.run(&["mod", "download", "-json"], what).await?;
+    /// Downloads modules; `counted` are those that the meter counts meanwhile.
+    async fn download(
+        &self,
+        what: &[&str],
+        counted: impl Iterator<Item = &ModuleVersion>,
+        wants: &mut Wants,
+    ) -> Result<(), AddError> {
+        let ran = tokio::select! {
+            ran = self.run(&["mod", "download", "-json"], what) => ran?,
+            never = self.go.count(counted) => match never {},
+        };
         took(&ran, &self.name, wants);
         Ok(())
     }
@@ -152,7 +161,8 @@ impl Asked<'_> {
     /// Downloads what a build needs, and makes go read every go.mod of the graph and the `.info` of
     /// each version in the build list.
     async fn build(&self, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
-        self.download(what, wants).await?;
+        let listed: Vec<ModuleVersion> = wants.listed().cloned().collect();
+        self.download(what, listed.iter(), wants).await?;
         let ran = self.run(&["list", "-m", "-e", "-json"], &["all"]).await?;
         if !ran.success {
             wants.fail(&self.name, "", &complaint(&ran.err));
@@ -204,10 +214,11 @@ async fn module(
     let lines = lines(&asked.sums())?.into_iter();
     let zips = lines.filter(|line| line.of == Hashed::Zip);
     let missing = zips.filter(|line| !wants.zips.contains(&line.module));
-    let missing: Vec<String> = missing.map(|line| line.module.to_string()).collect();
-    let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+    let missing: Vec<ModuleVersion> = missing.map(|line| line.module).collect();
     for some in missing.chunks(200) {
-        asked.download(some, wants).await?;
+        let names: Vec<String> = some.iter().map(ToString::to_string).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        asked.download(&names, some.iter(), wants).await?;
     }
     Ok(())
 }

@@ -62,6 +62,13 @@ impl Wants {
             .collect()
     }
 
+    /// Returns the versions of which a project's go.sum states the zip: what a build may need.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &ModuleVersion> {
+        let claims = self.claims.keys();
+        let zips = claims.filter(|(_, of)| *of == Hashed::Zip);
+        zips.map(|(module, _)| module)
+    }
+
     /// Adds the lines of a go.sum as requirements of its project; a missing file has no lines. If a
     /// file has several lines, the first counts, as for go (`modfetch.haveModSumLocked`).
     pub(super) fn insist(&mut self, file: &Path) -> Result<(), AddError> {

@@ -84,10 +84,11 @@ fn line(verb: &str, now: Reading, elapsed: Duration, columns: usize) -> String {
     let mut parts = Vec::new();
     // More may be done than was known at the start.
     let (all, all_bytes) = (now.all_things.max(now.things), now.all_bytes.max(now.bytes));
-    parts.push(match now.all_things {
-        0 => now.things.to_string(),
-        _ => format!("{} of {all}", now.things),
-    });
+    match (now.things, now.all_things) {
+        (0, 0) => {}
+        (things, 0) => parts.push(things.to_string()),
+        (things, _) => parts.push(format!("{things} of {all}")),
+    }
     match (now.all_bytes, now.bytes) {
         (0, 0) => {}
         (0, bytes) => parts.push(size(bytes)),
@@ -196,7 +197,7 @@ mod tests {
             after(2, only_things, 80),
             "verifying [===============.....] 3 of 4"
         );
-        assert_eq!(after(9, Reading::default(), 80), "verifying 0");
+        assert_eq!(after(9, Reading::default(), 80), "verifying");
         // More is done than was known.
         let more = Reading {
             bytes: 3_000_000_000,

@@ -21,16 +21,21 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
     };
     let meter = Arc::new(Meter::default());
     let mut progress = None;
-    let mut notice = |notice: Notice<'_>| match notice {
-        Notice::Waits => {
-            progress = None;
-            waits();
-        }
-        Notice::Asks(what) => say(&format!("asking go what {what} needs")),
-        Notice::Proves => say("asking the checksum database"),
-        Notice::Stores => {
-            let (columns, env) = (context.page.columns, &context.env);
-            progress = Some(Progress::show("storing", &meter, columns, env));
+    let show = |verb| Progress::show(verb, &meter, context.page.columns, &context.env);
+    let mut notice = |notice: Notice<'_>| {
+        // Its line must be gone before another is printed.
+        progress = None;
+        match notice {
+            Notice::Waits => waits(),
+            Notice::Asks(what) => {
+                say(&format!("asking go what {what} needs"));
+                progress = Some(show("downloading"));
+            }
+            Notice::Proves(count) => {
+                let versions = plural(count, "version");
+                say(&format!("asking the checksum database about {versions}"));
+            }
+            Notice::Stores => progress = Some(show("storing")),
         }
     };
     let work = add(
