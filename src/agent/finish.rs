@@ -10,13 +10,14 @@ use super::command::{Cause, TurnReport};
 use super::drift::{self, Present, managed};
 use super::error::Error;
 use super::session::Session;
-use super::turn::{PreparedTurn, Probed, ground, millis, prepare_write};
+use super::turn::{PreparedTurn, Probed, ground, prepare_write};
 use super::{clock, fastest, targets};
 use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError};
 use crate::gomod::sum::sha256_hex;
 use crate::model::mask::mask;
 use crate::model::plan::{Plan, PlanStep, Want, diff};
 use crate::model::status::{Drift, Status, Switch};
+use crate::model::text::milliseconds;
 use crate::model::{Change, Snapshot};
 use crate::paths::exact;
 use crate::policy::explain;
@@ -64,12 +65,12 @@ impl Session {
                 }
             }
         };
-        ms.insert("apply".to_owned(), millis(began.elapsed()));
+        ms.insert("apply".to_owned(), milliseconds(began.elapsed()));
         if !dry_run {
             self.relayed = relayed;
         }
         // The work after the swap only checks for other writers; no go command waits for it.
-        let took = millis(visible.saturating_duration_since(input.began));
+        let took = milliseconds(visible.saturating_duration_since(input.began));
         ms.insert("all".to_owned(), took);
 
         let Probed { decision, seen, .. } = probed;
@@ -397,7 +398,7 @@ impl Session {
         self.go = Some(go);
         let put = self.put_in_place(&input.file, &present, &plan, prepared);
         let (after, visible) = put.await?;
-        let took = millis(visible.saturating_duration_since(began));
+        let took = milliseconds(visible.saturating_duration_since(began));
         let changed = changed_names(&plan);
         let entry = Entry {
             drift: found,
@@ -519,7 +520,7 @@ impl Session {
         Baseline::remove(&self.paths.baseline()).map_err(Error::state(what))?;
         self.baseline = None;
         self.baseline_trouble = None;
-        let took = millis(began.elapsed());
+        let took = milliseconds(began.elapsed());
         let entry = Entry {
             drift,
             outcome: Outcome::Restored {

@@ -17,7 +17,8 @@ use super::error::Error;
 use super::fastest;
 use super::gofacts::GoFacts;
 use super::targets;
-use super::turn::{Input, PreparedTurn, Probed, ground, millis, seen_of_network};
+use super::turn::{Input, PreparedTurn, Probed, ground, seen_of_network};
+use crate::model::text::milliseconds;
 use crate::model::{Observation, Phase, Target};
 use crate::policy::settle::{self, Footing};
 use crate::policy::{DecisionFacts, TargetState, decide, needed};
@@ -34,7 +35,7 @@ pub(super) async fn round(
     let mut ms = BTreeMap::new();
     let mut since = Instant::now();
     let mut lap = |step: &str| {
-        ms.insert(step.to_owned(), millis(since.elapsed()));
+        ms.insert(step.to_owned(), milliseconds(since.elapsed()));
         since = Instant::now();
     };
     let mut probed = probe_and_decide(&input, &go, early).await?;

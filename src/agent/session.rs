@@ -23,7 +23,7 @@ use super::recall::{self, recall};
 use super::relay::{self, KeepIn, RelayInput, Relayed};
 use super::round::round;
 use super::targets::{self, TargetHistory};
-use super::turn::{Input, Probed, ground, millis};
+use super::turn::{Input, Probed, ground};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, shadows};
 use crate::meter::Meter;
@@ -32,6 +32,7 @@ use crate::model::plan::companions;
 use crate::model::status::{
     Drift, LastGood, NetworkStatus, Pinned, Readiness, Status, TargetStatus,
 };
+use crate::model::text::milliseconds;
 use crate::model::{Chain, Change, Observation, Snapshot, Target, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
@@ -373,7 +374,7 @@ impl Session {
             summary: explain::because(&decision, &self.loaded.policy, &snapshot, &seen),
             decision,
             report: seen.into_values().map(|seen| seen.observation).collect(),
-            decided_ms: Some(millis(began.elapsed())),
+            decided_ms: Some(milliseconds(began.elapsed())),
             ..WhyReport::default()
         })
     }

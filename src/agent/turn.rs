@@ -242,11 +242,6 @@ fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<
         .collect()
 }
 
-/// Milliseconds, rounded to a hundredth.
-pub(crate) fn millis(time: std::time::Duration) -> f64 {
-    (time.as_secs_f64() * 100_000.0).round() / 100.0
-}
-
 /// Returns the decision for a profile without a probe: a `fastest` gives what it last gave here.
 /// `None` if that is not known.
 fn decision_without_probe(input: &Input, profile: &Profile) -> Option<Decision> {

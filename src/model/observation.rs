@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::tenths;
+
 /// What a probe concludes about its target.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -78,7 +80,7 @@ impl Speed {
 
     /// Returns the milliseconds that a typical module would take: what mirrors are compared by.
     pub fn expected_ms(self) -> f64 {
-        self.first_byte + Speed::TYPICAL / self.bytes_per_second.max(1.0) * 1000.0
+        tenths(self.first_byte + Speed::TYPICAL / self.bytes_per_second.max(1.0) * 1000.0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Text for people and shells: sizes, spans of time, counts, quoted words.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
 
@@ -65,6 +66,16 @@ pub fn moment(at: Timestamp, now: &Zoned) -> String {
     } else {
         at.strftime("%Y-%m-%d %H:%M").to_string()
     }
+}
+
+/// Returns milliseconds, rounded to a tenth: more digits are noise, and long in JSON.
+pub fn milliseconds(time: Duration) -> f64 {
+    tenths(time.as_secs_f64() * 1000.0)
+}
+
+/// Rounds to a tenth.
+pub fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }
 
 /// Formats a duration: milliseconds below 10 s, then seconds.

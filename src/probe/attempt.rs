@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::fault::{ProbeFailure, down, in_words, refusal, wrong};
+use crate::model::text::milliseconds;
 use crate::model::{Cause, Limits, Phase, Phases, Target};
 
 /// Takes the body of a file, piece by piece.
@@ -226,8 +227,4 @@ pub(super) async fn within<T>(
             )
         }),
     }
-}
-
-pub(super) fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use super::attempt::{ProbeAttempt, milliseconds};
+use super::attempt::ProbeAttempt;
 use super::credentials::{Credentials, GoClient};
 use super::fault::{ProbeOutcome, definite};
 use super::goproxy::{self, AskedModule};
@@ -19,6 +19,7 @@ use super::verifier::{NotedKeys, ServerKey};
 use super::{dial, icmp, local, page, speed, sumdb, tls};
 use crate::environment::Environment;
 use crate::model::observation::DISTRUSTED;
+use crate::model::text::milliseconds;
 use crate::model::{Host, Observation, Phase, Phases, Pin, Proof, Target, TargetKind, Verdict};
 
 /// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives a probe,

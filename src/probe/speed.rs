@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answer::WantedBody;
-use super::attempt::{BodySink, Download, FilePart, milliseconds};
+use super::attempt::{BodySink, Download, FilePart};
 use super::fault::{ProbeFailure, quoted, refusal, wrong};
 use super::goproxy::{base_url, below, expect_ok, judge_zip, of_zip};
 use super::session::ProbeSession;
 use crate::gomod::sum;
 use crate::gomod::zip::ModZip;
+use crate::model::text::milliseconds;
 use crate::model::{Phase, Speed};
 
 /// A longer zip says nothing more about the speed.
@@ -92,6 +93,6 @@ pub(super) async fn measure(
     let sending = end.duration_since(first).max(SHORTEST);
     Ok(Speed {
         first_byte: milliseconds(first.duration_since(start)),
-        bytes_per_second: bytes as f64 / sending.as_secs_f64(),
+        bytes_per_second: (bytes as f64 / sending.as_secs_f64()).round(),
     })
 }

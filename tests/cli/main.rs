@@ -43,8 +43,8 @@ mod log;
 mod policy;
 mod probe;
 #[cfg(target_os = "linux")]
-mod service;
-#[cfg(target_os = "linux")]
 mod progress;
+#[cfg(target_os = "linux")]
+mod service;
 #[cfg(target_os = "linux")]
 mod supervised;
