@@ -30,10 +30,10 @@ use crate::meter::Meter;
 use crate::model::mask::mask;
 use crate::model::plan::companions;
 use crate::model::status::{
-    Drift, LastGood, NetworkStatus, Pinned, Readiness, Status, TargetStatus,
+    AgentState, Drift, LastGood, NetworkStatus, Pinned, Readiness, Status, TargetStatus,
 };
 use crate::model::text::milliseconds;
-use crate::model::{Chain, Change, Observation, Snapshot, Target, Tier};
+use crate::model::{Chain, Change, Observation, Portal, Snapshot, Target, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::finding::nearest;
@@ -94,6 +94,9 @@ pub struct WhyReport {
     /// The same, as a step of degradation.
     #[serde(default)]
     pub tier: Option<Tier>,
+    /// Where to log in, if a login page answers for the whole network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_out: Option<String>,
 }
 
 impl Session {
@@ -257,6 +260,15 @@ impl Session {
         all
     }
 
+    /// Reports whether the target is on this machine, so that it says nothing about the network.
+    pub fn is_local(&self, name: &str) -> bool {
+        self.loaded
+            .policy
+            .targets
+            .get(name)
+            .is_some_and(Target::is_local)
+    }
+
     pub(crate) fn unknown<'a>(
         &self,
         kind: &'static str,
@@ -286,7 +298,23 @@ impl Session {
             None => self.why_by_looking().await?,
         };
         (report.from, report.tier) = self.source(&report.decision).unzip();
+        let seen = report.report.iter().map(|seen| TargetStatus {
+            local: self.is_local(&seen.target),
+            ..TargetStatus::new(&seen.target, Some(seen))
+        });
+        let portal = Portal::among(&seen.collect::<Vec<_>>(), report.tier)
+            .map(|portal| portal.way_out(self.agent_state()));
+        report.way_out = portal;
         Ok(report)
+    }
+
+    /// Reports whether an agent runs for this go env file.
+    pub fn agent_state(&self) -> AgentState {
+        let file = self.file().ok();
+        match file.and_then(|file| locks::running(&self.paths, &file.path)) {
+            Some(_) => AgentState::Running,
+            None => AgentState::Stopped,
+        }
     }
 
     /// Returns the newest decision of the journal, if it is in force and was made by a policy with

@@ -17,6 +17,7 @@ pub mod mask;
 pub mod observation;
 pub mod pattern;
 pub mod plan;
+mod portal;
 pub mod public_code;
 mod public_suffix;
 pub mod snapshot;
@@ -38,6 +39,7 @@ pub use lookalike::Lookalike;
 pub use mask::mask;
 pub use observation::{Observation, Phase, Phases, Proof, Speed, Verdict};
 pub use pattern::{PatternFault, Patterns};
+pub use portal::Portal;
 pub use snapshot::{
     Link, LinkKind, NetworkId, Omitted, Resolver, Route, RouteKind, Rule, Snapshot,
 };

@@ -94,6 +94,9 @@ pub struct TargetStatus {
     pub local: bool,
     /// What was proven or what went wrong; "not needed" if the target was not probed.
     pub reason: String,
+    /// The login page that answers in its place, if that page names itself.
+    #[serde(default)]
+    pub portal_url: Option<String>,
     /// Milliseconds by phase.
     pub ms: Phases,
     /// The results of the last rounds, oldest first: milliseconds if it was up, null if it was not.
@@ -332,6 +335,15 @@ fn yes() -> bool {
 }
 
 impl Status {
+    /// Returns whether an agent acts by itself: a paused one does not.
+    pub fn acting(&self) -> AgentState {
+        if self.paused {
+            AgentState::Stopped
+        } else {
+            self.agent
+        }
+    }
+
     /// Returns every managed variable as it is in the go env file; `None`: it has no line.
     pub fn lines(&self) -> BTreeMap<String, Option<String>> {
         let none = self.was.keys().map(|name| (name.clone(), None));
@@ -350,6 +362,7 @@ impl TargetStatus {
             up: seen.map(Observation::is_up),
             verdict: seen.map(|seen| seen.verdict),
             reason: seen.map_or("not needed", |seen| &seen.reason).to_owned(),
+            portal_url: seen.and_then(|seen| seen.portal_url.clone()),
             ms: seen.map(|seen| seen.phases).unwrap_or_default(),
             history: Vec::new(),
         }

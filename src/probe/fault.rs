@@ -10,6 +10,7 @@ use rustls::{AlertDescription, CertificateError};
 use url::Url;
 
 use super::verifier::CertificateFault;
+use crate::model::mask::has_credentials;
 use crate::model::text::is_direction_mark;
 use crate::model::{Cause, Host, Phase, Proof, Verdict};
 
@@ -152,12 +153,15 @@ fn portal_url(url: &Url) -> Option<String> {
     let mut url = url.clone();
     strip_userinfo(&mut url);
     // A parsed URL holds no control characters: they are removed or escaped.
-    let text = url.as_str();
-    let fit = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && text.len() <= MAX_PORTAL_URL
-        && !text.contains(char::is_control);
-    fit.then(|| text.to_owned())
+    let is_fit = |text: &str| {
+        text.len() <= MAX_PORTAL_URL && !text.contains(char::is_control) && !has_credentials(text)
+    };
+    if !is_fit(url.as_str()) {
+        url.set_query(None);
+        url.set_fragment(None);
+    }
+    let is_page = matches!(url.scheme(), "http" | "https") && url.has_host();
+    (is_page && is_fit(url.as_str())).then(|| url.into())
 }
 
 /// More bytes came than any answer has.
@@ -614,7 +618,14 @@ mod tests {
         );
         assert_eq!(page("javascript:alert(1)"), None);
         assert_eq!(page("file:///etc/passwd"), None);
-        assert_eq!(page(&format!("http://h.test/{}", "x".repeat(600))), None);
+        let long = "x".repeat(600);
+        assert_eq!(page(&format!("http://h.test/{long}")), None);
+        for query in [&format!("mac={long}"), "a=1&token=s3cret#x"] {
+            let found = page(&format!("http://h.test/in?{query}"));
+            assert_eq!(found.as_deref(), Some("http://h.test/in"));
+        }
+        let odd = page("http://h.test/\u{202e}\u{1b}[2J`id`?$(id)\u{7}").unwrap();
+        assert!(odd.is_ascii() && !odd.contains(char::is_control), "{odd}");
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::words::{clean, cut_utf16};
-use crate::model::status::{Status, TargetStatus};
+use crate::model::status::Status;
 use crate::model::text::moment;
-use crate::model::{Tier, Verdict};
+use crate::model::{Portal, Tier};
 
 /// The icon for each state. The symbol distinguishes them; the colour only repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,7 +150,7 @@ pub(super) fn icon(status: Option<&Status>) -> Icon {
 /// shadow goroam's are left out: the agent's own environment tells nothing about the user's shell.
 pub(super) fn notes(status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(portal(status).map(portal_note));
+    notes.extend(portal_note(status));
     notes.extend(status.drift.iter().map(|drift| match &drift.found {
         Some(found) => format!(
             "{} was set to {found} by another program or by hand",
@@ -169,43 +169,15 @@ pub(super) fn troubles(status: &Status) -> impl Iterator<Item = &str> {
     status.troubles.iter().map(String::as_str).filter(said)
 }
 
-/// Returns the target whose place a login page takes, if that page blocks the network. While
-/// modules arrive over the network, a page in front of one target is only a blocked site.
-pub(super) fn portal(status: &Status) -> Option<&TargetStatus> {
-    let captive =
-        !is_anything_up(status) || !matches!(status.tier, Some(Tier::Proxy | Tier::Direct));
-    let is_portal = |target: &&TargetStatus| target.verdict == Some(Verdict::Portal);
-    let mut portals = status.targets.iter().filter(is_portal);
-    let named = portals
-        .clone()
-        .find(|target| page(&target.reason).is_some());
-    named.or_else(|| portals.next()).filter(|_| captive)
-}
-
-/// Formats the note. The action comes first: a menu has room for about seventy characters.
-pub(super) fn portal_note(target: &TargetStatus) -> String {
-    match page(&target.reason) {
-        Some(page) => format!("open {page} in a browser: a login page answers for everybody"),
-        None => format!(
-            "look for a login page in a browser: something answers in the place of {}: {}",
-            target.name, target.reason
-        ),
-    }
+/// Returns the way out of a login page that blocks the network.
+pub(super) fn portal_note(status: &Status) -> Option<String> {
+    let portal = Portal::among(&status.targets, status.tier);
+    portal.map(|portal| portal.way_out_in_short(status.acting()))
 }
 
 /// Formats the note "verification is weakened: GONOSUMDB".
 pub(super) fn weakened_note(what: &str) -> String {
     format!("verification is weakened: {what}")
-}
-
-/// Returns scheme and host (with its port) of the first URL in a reason:
-/// "http://login.hotel.example/" of "302 to http://login.hotel.example/x".
-fn page(reason: &str) -> Option<String> {
-    let at = reason.find("http://").or_else(|| reason.find("https://"))?;
-    let (scheme, rest) = reason.get(at..)?.split_once("://")?;
-    let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
-    let host = rest.split(ends).next().unwrap_or_default();
-    (!host.is_empty()).then(|| format!("{scheme}://{}/", clean(host, NAME_CHARACTERS)))
 }
 
 /// Reports whether nothing arrives over the network: no target is up, and there is no default route
@@ -356,6 +328,7 @@ pub(super) mod fixtures {
             verdict: Some(verdict),
             local: false,
             reason: reason.to_owned(),
+            portal_url: reason.split_once(" to ").map(|(_, page)| page.to_owned()),
             ms: Phases::default(),
             history: Vec::new(),
         }

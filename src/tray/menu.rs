@@ -441,8 +441,8 @@ mod tests {
             (office(), "office · since 09:12\ncorp proven by its key"),
             (
                 hotel(),
-                "offline · since 09:12\n! open http://login.hotel.example/ in a browser: a login page answers \
-                 for everybody\nnothing answers",
+                "offline · since 09:12\n! open http://login.hotel.example/ in a browser and log in; goroam \
+                 looks again by itself\nnothing answers",
             ),
             (Status::default(), "no profile yet"),
         ];
@@ -465,9 +465,19 @@ mod tests {
         let mut status = hotel();
         let reason = "200, but HTML where go.mod was asked";
         status.targets = vec![target("proxy", Verdict::Portal, reason)];
-        let drawn = drawn(&face(Some(&status), &around()).menu);
-        let want = "(! look for a login page in a browser: something answers in the place of p…)";
+        let shown = |status: &Status| drawn(&face(Some(status), &around()).menu);
+        let drawn = shown(&status);
+        let want = "(! log in to this network in a browser, or ask who intercepts TLS here; go";
         assert!(drawn.contains(want), "{drawn}");
+        // What a stranger names stays text, on one line.
+        status.targets = vec![target(
+            "proxy",
+            Verdict::Portal,
+            "302 to http://\u{1b}[2J\n\u{202e}x/y",
+        )];
+        let text = shown(&status);
+        assert!(text.contains("[2J \u{fffd}x/ in a browser"), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
     }
 
     fn each(items: &[Item], see: &mut impl FnMut(&Item, usize)) {

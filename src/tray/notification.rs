@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::face::{NAME_CHARACTERS, Notification, portal, portal_note, troubles, weakened_note};
+use super::face::{NAME_CHARACTERS, Notification, portal_note, troubles, weakened_note};
 use super::words::{clean, cut_utf16};
 use crate::model::status::Status;
 
@@ -61,11 +61,10 @@ fn switch_title(before: &Status, now: &Status) -> Option<String> {
 /// Returns title and text of each new trouble, worst first.
 fn new_troubles(before: &Status, now: &Status) -> Vec<(String, String)> {
     let mut out = Vec::new();
-    if let Some(target) = portal(now) {
-        let note = portal_note(target);
-        if portal(before).map(portal_note).as_ref() != Some(&note) {
-            out.push(("A login page is in the way".to_owned(), note));
-        }
+    if let Some(note) = portal_note(now)
+        && portal_note(before).as_ref() != Some(&note)
+    {
+        out.push(("A login page is in the way".to_owned(), note));
     }
     let weakened = now.weakened.iter();
     for what in weakened.filter(|what| !before.weakened.contains(what)) {
@@ -229,8 +228,8 @@ mod tests {
                 hotel(),
                 Some((
                     "office → offline",
-                    "open http://login.hotel.example/ in a browser: a login page answers \
-                     for everybody. nothing answers",
+                    "open http://login.hotel.example/ in a browser and log in; goroam looks again \
+                     by itself. nothing answers",
                     true,
                 )),
             ),
@@ -242,8 +241,8 @@ mod tests {
                 hotel(),
                 Some((
                     "A login page is in the way",
-                    "open http://login.hotel.example/ in a browser: a login page answers \
-                     for everybody",
+                    "open http://login.hotel.example/ in a browser and log in; goroam looks again \
+                     by itself",
                     true,
                 )),
             ),

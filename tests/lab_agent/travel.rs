@@ -128,6 +128,52 @@ fn no_portal_is_taken_for_the_public_network_whatever_it_answers() {
 }
 
 #[test]
+fn a_portal_is_told_with_the_way_out_and_a_dead_name_server_by_its_address() {
+    let Some(lab) = Lab::get() else { return };
+    let laptop = lab.laptop().with_policy(&lab.policy());
+    let text = |words: &[&str]| {
+        let ran = laptop.goroam(words);
+        format!("{}{}", ran.stdout, ran.stderr).replace("\n  ", " ")
+    };
+    lab.net(&["hotspot-mode", "portal302"]);
+    lab.travel("hotspot");
+    let way_out = "! open http://login.portal.test/ in a browser and log in; ";
+    let once = text(&["once"]);
+    assert!(
+        once.contains("(this network wants a login first)"),
+        "{once}"
+    );
+    assert!(
+        once.contains(&format!("{way_out}then run `goroam once`")),
+        "{once}"
+    );
+    let agent = laptop.agent();
+    support::wait_until("the agent", SOON, || {
+        let status = json(&laptop, &["status", "--json"]);
+        let runs = status["agent"] == "running";
+        runs.then_some(()).ok_or(status.to_string())
+    });
+    for words in ["status", "why", "once", "probe"] {
+        let told = text(&[words]);
+        let again = format!("{way_out}goroam looks again by itself");
+        assert!(told.contains(&again), "{words}: {told}");
+    }
+    assert!(agent.stop().success());
+
+    lab.travel("home");
+    for (mode, why) in [
+        ("silent", "DNS 192.168.77.1 answers nothing"),
+        ("refused", "DNS 192.168.77.1 answers nothing"),
+        ("nxdomain", "DNS 192.168.77.1 knows no name"),
+    ] {
+        lab.dns("home", mode);
+        let once = json(&laptop, &["once", "--json"]);
+        assert_eq!(once["why"], why, "{mode}: {once:#}");
+    }
+    lab.dns("home", "ok");
+}
+
+#[test]
 fn logging_into_a_portal_is_noticed_though_no_event_tells_of_it() {
     let Some(lab) = Lab::get() else { return };
     let laptop = lab.laptop().with_policy(&lab.policy());

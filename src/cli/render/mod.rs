@@ -248,6 +248,7 @@ pub(super) mod fixtures {
             trace,
         };
         WhyReport {
+            way_out: None,
             from: Some("module proxy goproxy.corp.example".to_owned()),
             decision: Decision {
                 profile: "office".to_owned(),

@@ -9,7 +9,7 @@ use super::style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
 use crate::model::status::{AgentState, NetworkStatus, RelayStatus, Status, TargetStatus};
 use crate::model::text::duration;
-use crate::model::{Verdict, plural};
+use crate::model::{Portal, Verdict, plural};
 
 /// The first column's width in the block of variables: "network" and most names fit.
 const NAME_COLUMNS: usize = 9;
@@ -56,7 +56,9 @@ pub(in crate::cli) fn segment(status: &Status) -> String {
     let Some(profile) = &status.profile else {
         return String::new();
     };
-    let is_wrong = !status.troubles.is_empty() || !status.shadowed.is_empty();
+    let is_wrong = !status.troubles.is_empty()
+        || !status.shadowed.is_empty()
+        || Portal::among(&status.targets, status.tier).is_some();
     let marks = [(status.pinned.is_some(), "*"), (is_wrong, "!")];
     let marks = marks
         .into_iter()
@@ -142,7 +144,11 @@ pub(in crate::cli) fn status_line(status: &Status, page: &Page) -> String {
 
 /// Returns the notes for the user, one line each.
 pub(in crate::cli) fn notes(status: &Status) -> Vec<String> {
-    let mut notes = Vec::new();
+    let portal = Portal::among(&status.targets, status.tier);
+    let mut notes: Vec<String> = portal
+        .map(|portal| clean(&portal.way_out(status.acting())))
+        .into_iter()
+        .collect();
     for weakened in &status.weakened {
         notes.push(format!("verification is weakened: {}", clean(weakened)));
     }

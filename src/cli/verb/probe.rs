@@ -3,10 +3,10 @@
 use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
 use crate::cli::args::Json;
-use crate::cli::render::{BAD, BOLD, GOOD, ODD, Page, Sheet, clean, duration, paint, width};
+use crate::cli::render::{BAD, BOLD, GOOD, Mark, ODD, Page, Sheet, clean, duration, paint, width};
 use crate::cli::{Context, Failure};
-use crate::model::status::TargetStatus;
-use crate::model::{Observation, Phase, Proof, Speed, Verdict};
+use crate::model::status::{AgentState, TargetStatus};
+use crate::model::{Observation, Phase, Portal, Proof, Speed, Verdict};
 use crate::policy::sort_by_speed;
 use anstyle::Style;
 use clap::Args;
@@ -40,7 +40,6 @@ struct Probed<'a> {
     proof: Proof,
     definite: bool,
     tries: u32,
-    portal_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caveat: Option<&'a str>,
     speed: Option<Measured>,
@@ -65,20 +64,25 @@ pub(in crate::cli) async fn run(context: &Context, args: &Probe) -> Result<u8, F
     let (progress, meter) = context.progress("probing");
     let mut seen = session.probe(&targets, speed, &meter).await;
     drop(progress);
+    let locals = targets.iter().filter(|target| target.is_local());
+    let locals: Vec<&str> = locals.map(|target| target.name.as_str()).collect();
     if speed {
-        let locals = targets.iter().filter(|target| target.is_local());
-        let locals: Vec<&str> = locals.map(|target| target.name.as_str()).collect();
         sort_by_speed(&mut seen, |name| locals.contains(&name));
     }
-    context.show(args.format.json, &report(&seen), |_, page| match speed {
-        true => speeds(&seen, page),
-        false => probe(&seen, page),
+    let report = report(&seen, |name| locals.contains(&name));
+    let agent = session.agent_state();
+    context.show(args.format.json, &report, |_, page| match speed {
+        true => speeds(&seen, agent, page),
+        false => probe(&seen, agent, page),
     })?;
     Ok(EXIT_DONE)
 }
 
-fn report(seen: &[Observation]) -> Report<'_> {
-    let probed = |seen: &'_ Observation| TargetStatus::new(&seen.target, Some(seen));
+fn report(seen: &[Observation], is_local: impl Fn(&str) -> bool) -> Report<'_> {
+    let probed = |seen: &'_ Observation| TargetStatus {
+        local: is_local(&seen.target),
+        ..TargetStatus::new(&seen.target, Some(seen))
+    };
     Report {
         targets: seen
             .iter()
@@ -88,7 +92,6 @@ fn report(seen: &[Observation]) -> Report<'_> {
                 proof: seen.proof,
                 definite: seen.definite,
                 tries: seen.tries,
-                portal_url: seen.portal_url.as_deref(),
                 caveat: seen.caveat.as_deref(),
                 speed: seen.speed.map(|speed| Measured {
                     speed,
@@ -102,7 +105,7 @@ fn report(seen: &[Observation]) -> Report<'_> {
 const HEADINGS: [&str; 6] = ["", "verdict", "dns", "connect", "tls", "first byte"];
 
 /// Formats a row for each target, milliseconds by phase, and what to do about a login page.
-pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
+pub(in crate::cli) fn probe(seen: &[Observation], agent: AgentState, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     if seen.is_empty() {
         sheet.paragraph("The policy has no targets.");
@@ -140,14 +143,14 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
         let hang = if fits { columns } else { 4 };
         sheet.hanging(&lead(row, widths, [BOLD, style]), &reason, hang);
     }
-    for hint in hints(seen) {
-        sheet.paragraph(&hint);
+    for hint in hints(seen, agent) {
+        sheet.marked(Mark::Odd, &hint);
     }
     sheet.finish()
 }
 
 /// Formats a row for each proxy, the best one first, and what to do with that one.
-fn speeds(seen: &[Observation], page: &Page) -> String {
+fn speeds(seen: &[Observation], agent: AgentState, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     if seen.is_empty() {
         sheet.paragraph("The policy has no proxies that could be measured.");
@@ -171,8 +174,8 @@ fn speeds(seen: &[Observation], page: &Page) -> String {
         };
         sheet.hanging(&lead, &text, 4);
     }
-    for hint in hints(seen) {
-        sheet.paragraph(&hint);
+    for hint in hints(seen, agent) {
+        sheet.marked(Mark::Odd, &hint);
     }
     let best = seen.first().filter(|seen| seen.speed.is_some());
     if let Some(best) = best.filter(|_| seen.len() > 1) {
@@ -223,25 +226,17 @@ fn rate(bytes_per_second: f64) -> String {
     }
 }
 
-fn hints(seen: &[Observation]) -> Vec<String> {
-    let portals = || seen.iter().filter(|seen| seen.verdict == Verdict::Portal);
-    let url = portals().find_map(|seen| seen.portal_url.as_deref());
+fn hints(seen: &[Observation], agent: AgentState) -> Vec<String> {
+    let targets = seen
+        .iter()
+        .map(|seen| TargetStatus::new(&seen.target, Some(seen)));
     let mut hints = Vec::new();
-    if let Some(url) = url {
-        hints.push(format!(
-            "A login page answers every request: open {} in a browser.",
-            clean(url)
-        ));
-    } else if let Some(portal) = portals().next() {
-        hints.push(format!(
-            "Something answers in the place of {}: log in to the network in a browser, \
-             or ask who intercepts TLS here.",
-            clean(&portal.target)
-        ));
+    if let Some(portal) = Portal::among(&targets.collect::<Vec<_>>(), None) {
+        hints.push(clean(&portal.way_out(agent)));
     }
     if let Some(wrong) = seen.iter().find(|seen| seen.verdict == Verdict::Wrong) {
         hints.push(format!(
-            "{} answers, but not with what go would accept: nothing is fetched from it.",
+            "{} answers, but not with what go would accept: nothing is fetched from it",
             clean(&wrong.target)
         ));
     }
@@ -275,7 +270,7 @@ mod tests {
                 bytes_per_second: 1e6,
             }),
         };
-        let json = serde_json::to_value(report(&[seen])).unwrap();
+        let json = serde_json::to_value(report(&[seen], |name| name == "corp")).unwrap();
         let target = &json["targets"][0];
         assert_eq!(target["name"], "corp");
         assert_eq!(target["up"], false);
@@ -293,6 +288,7 @@ mod printed {
     use crate::cli::render::fixtures::{hotel, page, plain, too_wide};
     use crate::cli::render::{GOOD, paint};
     use crate::model::Speed;
+    use crate::model::status::AgentState;
     use crate::policy::sort_by_speed;
 
     const HOTEL: &str = "       verdict   dns  connect  tls  first byte  what it proved
@@ -304,14 +300,14 @@ cn     wrong      <1        3    7           4  200, but HTML where go.mod was
                                                 asked
 sum    down     3000        –    –           –  no answer from DNS 10.8.0.2 in 3
                                                 s
-A login page answers every request: open http://login.hotel.example/ in a
-browser.
-cn answers, but not with what go would accept: nothing is fetched from it.
+! open http://login.hotel.example/ in a browser and log in; goroam looks again
+  by itself
+! cn answers, but not with what go would accept: nothing is fetched from it
 ";
 
     #[test]
     fn a_hotel_reads_as_it_should() {
-        let text = probe(&hotel(), &page());
+        let text = probe(&hotel(), AgentState::Running, &page());
         assert_eq!(plain(&text), HOTEL);
         assert_eq!(too_wide(&text), None);
     }
@@ -328,7 +324,7 @@ cn answers, but not with what go would accept: nothing is fetched from it.
                 first_byte: 20.0,
                 bytes_per_second,
             });
-            let text = plain(&probe(&seen, &page()));
+            let text = plain(&probe(&seen, AgentState::Running, &page()));
             assert!(text.contains(&format!("hello@v1.0.0; {shown}\n")), "{text}");
         }
     }
@@ -365,7 +361,7 @@ corp is the fastest of those with the right content.
         }
         seen.insert(0, slow);
         sort_by_speed(&mut seen, |_| false);
-        let text = speeds(&seen, &page());
+        let text = speeds(&seen, AgentState::Running, &page());
         assert_eq!(plain(&text), SORTED);
         assert_eq!(too_wide(&text), None);
     }
@@ -375,7 +371,7 @@ corp is the fastest of those with the right content.
         let mut seen = hotel();
         seen.truncate(1);
         seen[0].target = "group".to_owned();
-        let text = probe(&seen, &page());
+        let text = probe(&seen, AgentState::Running, &page());
         assert!(text.contains(&format!(" {} ", paint(GOOD, "up"))), "{text}");
     }
 
@@ -384,7 +380,7 @@ corp is the fastest of those with the right content.
         let mut seen = hotel();
         seen[1].portal_url = Some("http://x/\x1b]0;owned\x07".to_owned());
         seen[1].reason = "302 to \x1b[2J".to_owned();
-        let text = plain(&probe(&seen, &page()));
+        let text = plain(&probe(&seen, AgentState::Running, &page()));
         assert!(
             text.contains("http://x/\u{fffd}]0;owned\u{fffd} in"),
             "{text}"

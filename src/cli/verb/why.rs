@@ -3,7 +3,9 @@
 use crate::agent::error::EXIT_DONE;
 use crate::agent::{Session, WhyReport};
 use crate::cli::args::Json;
-use crate::cli::render::{BAD, BOLD, DIM, GOOD, Page, Sheet, clean, duration, pad, paint, width};
+use crate::cli::render::{
+    BAD, BOLD, DIM, GOOD, Mark, Page, Sheet, clean, duration, pad, paint, width,
+};
 use crate::cli::{Context, Failure};
 use crate::model::Truth;
 use crate::policy::Trace;
@@ -79,6 +81,9 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
         sheet.paragraph(&format!("{names} not reached."));
     }
     sheet.paragraph(&closing(report));
+    if let Some(way_out) = &report.way_out {
+        sheet.marked(Mark::Odd, &clean(way_out));
+    }
     sheet.finish()
 }
 
