@@ -303,14 +303,17 @@ pub enum Verb {
     Check(Check),
     /// Write a commented policy file to start from
     ///
-    /// On a terminal, reads `go env` and the network and asks at most three questions:
-    /// the company's proxy, its CA, start at login. Otherwise asks nothing. Never
-    /// overwrites a file.
+    /// On a terminal, reads `go env` and the network, asks for the company's proxy (and
+    /// its CA), lists the profiles, and asks before it writes, starts at login or applies.
+    /// Elsewhere asks nothing and does what the flags say. A host that DNS does not know
+    /// is refused (exit code 2) until it is confirmed, with --yes in a script. An existing
+    /// policy stays (exit code 1), except with --force.
     #[command(after_help = after!(
         "goroam init",
         "goroam init --proxy https://goproxy.corp.example --service",
         "goroam init --template corporate",
-        "goroam init --stdout | less"
+        "goroam init --proxy https://goproxy.corp.example --print | less",
+        "goroam init --force --apply     start over, with a backup, and use it now"
     ))]
     Init(Init),
     /// Restore the go env file to its state before goroam

@@ -65,6 +65,8 @@ pub struct Company {
     pub sumdb: Option<String>,
     /// Whether it lacks the module that is requested by default.
     pub lacks_default: bool,
+    /// Whether it passes the checksum database on.
+    pub passes_sumdb: bool,
 }
 
 impl Company {
@@ -74,7 +76,8 @@ impl Company {
     }
 
     /// Returns the policy's text, commented, usable as a `goroam.toml`. A line of the template that
-    /// starts with `@` is there only for some companies, and has at most one placeholder.
+    /// starts with `@` is there only for some companies (`@sum+ca`: if both hold), and has at most
+    /// one placeholder.
     pub fn text(&self) -> String {
         let sumdb = self.sumdb.as_deref().unwrap_or("sum.golang.org");
         // A database with a URL of its own is not requested through the mirror, which holds its
@@ -105,17 +108,20 @@ impl Company {
         for line in include_str!("templates/company.toml").lines() {
             let optional = line.strip_prefix('@');
             let optional = optional.map(|line| line.split_once(' ').unwrap_or((line, "")));
-            let (is_there, line) = match optional {
-                Some(("ca", line)) => (self.ca.is_some(), line),
+            let (marks, line) = optional.unwrap_or(("", line));
+            let is_there = marks.split('+').all(|mark| match mark {
+                "ca" => self.ca.is_some(),
                 // Without GOPRIVATE go would ask these proxies for the company's modules, too: their
                 // names must not go to yet more hosts. So where they are not known, it is left out.
-                Some(("private", line)) => (!self.private.is_empty(), line),
-                Some(("pin", line)) => (self.pin.is_some(), line),
-                Some(("lacks", line)) => (self.lacks_default, line),
-                Some(("has", line)) => (!self.lacks_default, line),
-                Some(("clear", line)) => (self.is_in_the_clear(), line),
-                _ => (true, line),
-            };
+                "private" => !self.private.is_empty(),
+                "pin" => self.pin.is_some(),
+                "lacks" => self.lacks_default,
+                "has" => !self.lacks_default,
+                "clear" => self.is_in_the_clear(),
+                "sum" => self.passes_sumdb,
+                "nosum" => !self.passes_sumdb,
+                _ => true,
+            });
             if is_there {
                 let value = values.iter().find(|(name, _)| line.contains(name));
                 out.push_str(
@@ -164,6 +170,7 @@ mod company_tests {
             private: "*.corp.example,github.com/corp".to_owned(),
             sumdb: None,
             lacks_default: false,
+            passes_sumdb: false,
         }
     }
 
@@ -183,7 +190,12 @@ mod company_tests {
 
     #[test]
     fn whatever_is_known_it_is_a_policy_without_any_finding() {
-        let all = company();
+        let without_sum = company();
+        assert_eq!(codes(&without_sum), [""; 0]);
+        let all = Company {
+            passes_sumdb: true,
+            ..without_sum
+        };
         assert_eq!(codes(&all), [""; 0]);
         let bare = Company {
             ca: None,
@@ -223,6 +235,11 @@ mod company_tests {
             ..company()
         };
         assert_eq!(codes(&clear), ["loosens-accepted"]);
+        let with_sum = Company {
+            passes_sumdb: true,
+            ..clear.clone()
+        };
+        assert_eq!(codes(&with_sum), ["loosens-accepted"; 2]);
         assert!(clear.text().contains("THE RISK"));
     }
 

@@ -125,7 +125,7 @@ fn what_goroam_brings_itself_passes_the_strict_check() {
     let user = User::new();
     for template in ["default", "corporate"] {
         let text = user
-            .goroam(&format!("init --stdout --template {template}"))
+            .goroam(&format!("init --print --template {template}"))
             .exits(0)
             .stdout();
         user.write("p.toml", &text);

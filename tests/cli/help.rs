@@ -185,7 +185,7 @@ fn a_pipe_gets_no_escape_codes_unless_it_asks_for_them() {
 #[test]
 fn a_reader_that_has_seen_enough_is_not_an_error() {
     let user = User::new();
-    for words in ["completions bash", "man", "--help", "init --stdout"] {
+    for words in ["completions bash", "man", "--help", "init --print"] {
         let mut child = user
             .goroam(words)
             .command()

@@ -14,6 +14,8 @@ fn trusting(command: Run, trusted: &str) -> Run {
     command
         .env("SSL_CERT_FILE", trusted)
         .env("SSL_CERT_DIR", "/nonexistent")
+        // Nothing is asked outside of this machine.
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
 }
 
 fn written(user: &User) -> String {
@@ -133,7 +135,7 @@ fn a_certificate_that_nobody_vouches_for_is_not_pinned() {
     )
     .exits(0)
     .says("! wrong: certificate of 127.0.0.1")
-    .says("The policy is right all the same");
+    .says("--ca");
     assert!(!written(&user).contains("\npin = "));
     has_no_finding(&user);
 }
@@ -146,12 +148,6 @@ fn a_proxy_that_does_not_answer_or_lacks_the_module_is_told_of() {
         .exits(0)
         .says("! down: connection refused by 127.0.0.1");
     has_no_finding(&user);
-    let user = User::new();
-    init(&user, &company.ca(), "--proxy https://goproxy.invalid")
-        .exits(0)
-        .says("goproxy.invalid");
-    has_no_finding(&user);
-
     let (user, company) = (User::new(), Company::answering(|_| status("404 Not Found")));
     init(&user, &company.ca(), &format!("--proxy {}", company.url()))
         .exits(0)
@@ -256,7 +252,7 @@ fn yes_takes_what_go_env_says_without_its_password() {
     let user = User::new();
     user.write(".config/go/env", format!("GOPROXY={url},direct\n"));
     init(&user, &company.ca(), "").exits(0);
-    let built_in = user.goroam("init --stdout").exits(0).stdout();
+    let built_in = user.goroam("init --print").exits(0).stdout();
     assert_eq!(written(&user), built_in);
 }
 
@@ -264,7 +260,7 @@ fn yes_takes_what_go_env_says_without_its_password() {
 fn plain_http_is_taken_with_a_warning_that_check_repeats() {
     let user = User::new();
     let url = "http://goproxy.invalid:8081";
-    user.goroam(&format!("init --proxy {url}"))
+    user.goroam(&format!("init --proxy {url} --yes --no-service"))
         .exits(0)
         .says("anyone who controls the network can answer in its place");
     let report = user.goroam("check --json").exits(0).json();
@@ -280,7 +276,7 @@ fn plain_http_is_taken_with_a_warning_that_check_repeats() {
 #[test]
 fn printed_it_is_the_policy_and_nothing_else() {
     let (user, company) = (User::new(), Company::new());
-    let words = format!("--stdout --proxy {}", company.url());
+    let words = format!("--print --proxy {}", company.url());
     let done = init(&user, &company.ca(), &words).exits(0);
     assert!(
         done.stdout().starts_with("# goroam.toml"),
@@ -292,7 +288,7 @@ fn printed_it_is_the_policy_and_nothing_else() {
     user.write("p.toml", done.stdout());
     user.goroam("check p.toml").exits(0);
     // Needs no home, as a template does not.
-    user.goroam("init --stdout").without("HOME").exits(0);
+    user.goroam("init --print").without("HOME").exits(0);
 }
 
 #[test]
@@ -345,4 +341,119 @@ fn a_redirect_to_another_host_does_not_pin_that_ones_key() {
     let words = format!("--proxy {}", company.url());
     init(&user, both.to_str().unwrap(), &words).exits(0);
     assert!(!written(&user).contains(elsewhere.pin()));
+}
+
+#[test]
+fn a_policy_is_replaced_by_force_and_kept_under_the_next_free_name() {
+    let user = User::new();
+    for before in ["version = 1\n# one\n", "version = 1\n# two\n"] {
+        user.write("dotfiles/goroam.toml", before);
+        let link = user.policy();
+        if link.symlink_metadata().is_err() {
+            std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(user.path("dotfiles/goroam.toml"), &link).unwrap();
+        }
+        user.goroam("init").exits(1).complains("--force");
+        assert_eq!(written(&user), before);
+        user.goroam("init --force")
+            .exits(0)
+            .says("the policy before is kept: ");
+        assert!(written(&user).contains("[target.proxy]"));
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+    }
+    let kept = |name: &str| std::fs::read_to_string(user.path(name)).unwrap();
+    assert_eq!(
+        kept(".config/goroam/goroam.toml.bak"),
+        "version = 1\n# one\n"
+    );
+    assert_eq!(
+        kept(".config/goroam/goroam.toml.bak2"),
+        "version = 1\n# two\n"
+    );
+    let report = user.goroam("init --force --json").exits(0).json();
+    let backup = report["backup"].as_str().unwrap();
+    assert!(backup.ends_with("goroam.toml.bak3"), "{report:#}");
+    // What is not a file is not replaced, and nothing waits for it.
+    std::fs::remove_file(user.policy()).unwrap();
+    std::fs::create_dir(user.policy()).unwrap();
+    user.goroam("init --force")
+        .exits(1)
+        .complains("cannot be written");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_policy_is_applied_at_once_if_that_is_asked_for() {
+    let Some(go) = crate::go::go(crate::go::VERSIONS[2]) else {
+        return;
+    };
+    let path = format!("{}:/usr/bin:/bin", go.parent().unwrap().display());
+    let (user, company) = (User::new(), Company::new());
+    let words = format!("--proxy {} --apply", company.url());
+    init(&user, &company.ca(), &words)
+        .env("PATH", &path)
+        .exits(0)
+        .says("none → office")
+        .says("undo: goroam restore");
+    let env = std::fs::read_to_string(user.path(".config/go/env")).unwrap();
+    assert!(
+        env.contains(&format!("GOPROXY={}\n", company.url())),
+        "{env}"
+    );
+    // In JSON it is one document.
+    let words = format!("--proxy {} --apply --force --json", company.url());
+    let report = init(&user, &company.ca(), &words).env("PATH", &path);
+    let report = report.exits(0).json();
+    assert_eq!(report["applied"]["profile"], "office", "{report:#}");
+    // The policy stays if go is missing, and the exit code says which of the two failed.
+    let user = User::new();
+    let run = init(&user, &company.ca(), "--apply").env("PATH", "/nowhere");
+    let done = run.command().output().unwrap();
+    if !std::path::Path::new("/usr/local/go/bin/go").exists() {
+        assert_eq!(done.status.code(), Some(3));
+    }
+    assert!(user.policy().exists());
+}
+
+#[test]
+fn the_checksum_database_is_asked_as_go_will_ask_it() {
+    let signer = crate::signer::Signer::new(1);
+    let gosumdb = signer.gosumdb();
+    let tree = signer.tree(54);
+    let company = Company::answering(move |seen| match seen.line.as_str() {
+        "GET /sumdb/sum.test/supported" => company::server::ok("text/plain", ""),
+        "GET /sumdb/sum.test/latest" => company::server::ok("text/plain", &tree),
+        _ => company::server::good_proxy(seen),
+    });
+    let user = User::new();
+    user.write(".config/go/env", format!("GOSUMDB={gosumdb}\n"));
+    user.write("corp.pem", std::fs::read(company.ca()).unwrap());
+    let words = format!("--proxy {} --ca corp.pem", company.url());
+    init(&user, &company.other_ca(), &words)
+        .exits(0)
+        .says("✓ sum.test answers through the proxy: tree of 54 records");
+    let text = written(&user);
+    let target = format!(
+        "[target.company-sum]\nsumdb = \"{gosumdb}\"\nvia = \"{}\"\nca = ",
+        company.url()
+    );
+    assert!(text.contains(&target), "{text}");
+    let probe = trusting(user.goroam("probe company-sum --json"), &company.other_ca());
+    assert_eq!(probe.exits(0).json()["targets"][0]["verdict"], "up");
+    let codes = user.goroam("check --json").exits(0).json();
+    assert_eq!(codes["errors"], 0, "{codes:#}");
+
+    // Neither the proxy nor the network leads to it.
+    let (user, company) = (User::new(), Company::new());
+    let words = format!("--proxy {} --json", company.url());
+    let report = init(&user, &company.ca(), &words).exits(0).json();
+    let remarks = report["remarks"].to_string();
+    for told in [
+        "the checksum database sum.golang.org does not answer (does not pass sum.golang.org on",
+        "public modules that no go.sum lists fail here",
+    ] {
+        assert!(remarks.contains(told), "{remarks}");
+    }
+    assert!(!written(&user).contains("company-sum"));
+    has_no_finding(&user);
 }

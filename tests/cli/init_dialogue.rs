@@ -16,17 +16,32 @@ fn terminal(user: &User, trusted: &str) -> Option<Terminal> {
         ("LANG", "C.UTF-8"),
         ("SSL_CERT_FILE", trusted),
         ("SSL_CERT_DIR", "/nonexistent"),
+        // Nothing is asked outside of this machine.
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
     ];
     Terminal::open(100, 120, &vars)
 }
 
-/// Says no to the last question, where this machine can start anything at login.
-fn not_at_login(terminal: &Terminal) -> String {
-    let asked = |lines: &[String]| lines.iter().any(|line| line.contains("Start at login"));
+/// Lets the policy be written, and nothing else: says no to the start at login (where this machine
+/// can start anything) and to the turn.
+fn only_written(terminal: &Terminal) -> String {
     let ended = |lines: &[String]| lines.iter().any(|line| line.starts_with("rc="));
-    let screen = terminal.until("the last question", |lines| asked(lines) || ended(lines));
-    if asked(&screen) {
-        terminal.enter("n");
+    let questions = [
+        ("[Y/n, p prints", ""),
+        ("Start at login", "n"),
+        ("Apply it now", "n"),
+    ];
+    for (at, (_, answer)) in questions.iter().enumerate() {
+        let asked = |lines: &[String], part: &[(&str, &str)]| {
+            let is_asked = |line: &String| part.iter().any(|(words, _)| line.contains(words));
+            lines.iter().any(is_asked)
+        };
+        let screen = terminal.until("the next question", |lines| {
+            asked(lines, &questions[at..]) || ended(lines)
+        });
+        if asked(&screen, &questions[at..=at]) {
+            terminal.enter(answer);
+        }
     }
     terminal.until("the end", ended).join("\n")
 }
@@ -52,13 +67,23 @@ fn two_answers_make_a_policy_for_a_company() {
     assert!(text.contains("What is here:"), "{text}");
     assert!(text.contains("  network    "), "{text}");
     terminal.enter(&format!("  {}/  ", company.url()));
-    let text = not_at_login(&terminal);
+    // Short at first; the whole policy only if it is asked for.
+    let text = terminal.shows("[Y/n, p prints it]:").join("\n");
+    assert!(
+        text.contains(&format!("  office  {}", company.url())),
+        "{text}"
+    );
+    assert!(!text.contains("[target.company]"), "{text}");
+    assert!(!user.policy().exists());
+    terminal.enter("p");
+    terminal.shows("│ [target.company]");
+    let text = only_written(&terminal);
     for told in [
         "✓ it is a module proxy: golang.org/x/text@v0.3.0, hash right",
         &format!("✓ its key is {}", company.pin()),
         "│ [target.company]",
         &format!("│ pin = [\"{}\"]", company.pin()),
-        "goroam.toml\n  edit it, then: goroam check; goroam once",
+        "goroam.toml\n  next: goroam once (or edit it, then goroam check)",
         "rc=0",
     ] {
         assert!(text.contains(told), "no {told}:\n{text}");
@@ -92,7 +117,7 @@ fn a_certificate_that_nobody_vouches_for_leads_to_one_more_question() {
     std::fs::copy(company.ca(), user.path("corp.pem")).unwrap();
     terminal.enter("~/corp.pem");
     terminal.shows("✓ it is a module proxy");
-    not_at_login(&terminal);
+    only_written(&terminal);
     let text = written(&user);
     let ca = user.path("corp.pem");
     assert!(
@@ -111,14 +136,14 @@ fn enter_alone_is_the_built_in_policy() {
     terminal.enter(INIT);
     terminal.shows("address [none]:");
     terminal.enter("");
-    let text = not_at_login(&terminal);
+    let text = only_written(&terminal);
     assert!(text.contains("rc=0"), "{text}");
-    let built_in = user.goroam("init --stdout").exits(0).stdout();
+    let built_in = user.goroam("init --print").exits(0).stdout();
     assert_eq!(written(&user), built_in);
     // Once more: it stays, and only what is left to do is offered.
     wiped(&terminal);
     terminal.enter(INIT);
-    let text = not_at_login(&terminal);
+    let text = only_written(&terminal);
     assert!(
         text.contains("there is a policy already; it is left unchanged"),
         "{text}"
@@ -143,7 +168,7 @@ fn what_go_env_says_is_offered_without_its_password() {
     assert!(text.contains("git.corp.example (go env file)"), "{text}");
     assert!(text.contains(&format!("[{}, as", company.url())), "{text}");
     terminal.enter("");
-    let text = not_at_login(&terminal);
+    let text = only_written(&terminal);
     assert!(!text.contains("s3cret"), "{text}");
     assert!(written(&user).contains("GOPRIVATE = \"git.corp.example\"\n"));
     assert!(written(&user).contains(company.pin()));
@@ -167,7 +192,7 @@ fn an_answer_that_cannot_be_right_is_asked_for_again() {
         terminal.shows(why);
     }
     terminal.enter("none");
-    not_at_login(&terminal);
+    only_written(&terminal);
     assert!(!written(&user).contains("[target.company]"));
 }
 
@@ -221,9 +246,11 @@ fn the_policy_is_shown_while_it_can_still_be_refused() {
     terminal.enter(&format!("PATH=$HOME/bin:$PATH; {INIT}"));
     terminal.shows("address [none]:");
     terminal.enter("");
-    let text = terminal.shows("Start at login").join("\n");
-    let (shown, _) = text.split_once("Start at login").unwrap();
-    assert!(shown.contains("version = 1\n"), "{text}");
+    terminal.shows("[Y/n, p prints it]:");
+    terminal.enter("p");
+    terminal.shows("version = 1");
+    terminal.enter("y");
+    terminal.shows("Start at login");
     assert!(
         !user.policy().exists(),
         "it was written before the question"
@@ -232,4 +259,63 @@ fn the_policy_is_shown_while_it_can_still_be_refused() {
     terminal.shows("rc=130");
     terminal.shows("nothing was written");
     assert!(!user.path(".config/goroam").exists());
+}
+
+#[test]
+fn nothing_is_written_or_replaced_without_a_yes() {
+    let user = User::new();
+    let Some(terminal) = terminal(&user, "/nonexistent") else {
+        return;
+    };
+    terminal.enter(INIT);
+    terminal.shows("address [none]:");
+    terminal.enter("none");
+    terminal.shows("[Y/n, p prints it]:");
+    terminal.enter("maybe");
+    terminal.shows("y, n or p, please");
+    terminal.enter("n");
+    terminal.shows("nothing was written");
+    terminal.shows("rc=1");
+    assert!(!user.path(".config/goroam").exists());
+
+    user.write(".config/goroam/goroam.toml", "version = 1\n");
+    wiped(&terminal);
+    terminal.enter(&INIT.replace(" init", " init --force"));
+    terminal.shows("address [none]:");
+    terminal.enter("none");
+    terminal.shows("and keep it as .bak [Y/n, p prints the new one]:");
+    terminal.enter("n");
+    terminal.shows("rc=1");
+    assert_eq!(written(&user), "version = 1\n");
+    assert!(!user.path(".config/goroam/goroam.toml.bak").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_last_answer_applies_it() {
+    let Some(go) = crate::go::go(crate::go::VERSIONS[2]) else {
+        return;
+    };
+    let (user, company) = (User::new(), Company::new());
+    let Some(terminal) = terminal(&user, &company.ca()) else {
+        return;
+    };
+    let go = go.parent().unwrap().display();
+    terminal.enter(&format!("PATH={go}:$PATH; {INIT}"));
+    terminal.shows("address [none]:");
+    terminal.enter(&company.url());
+    terminal.shows("[Y/n, p prints it]:");
+    terminal.enter("");
+    let last = |lines: &[String]| lines.iter().any(|line| line.contains("Apply it now"));
+    let login = |lines: &[String]| lines.iter().any(|line| line.contains("Start at login"));
+    let screen = terminal.until("a question", |lines| last(lines) || login(lines));
+    if login(&screen) {
+        terminal.enter("n");
+        terminal.until("the last question", last);
+    }
+    terminal.enter("y");
+    terminal.shows("none → office");
+    terminal.shows("rc=0");
+    let env = std::fs::read_to_string(user.path(".config/go/env")).unwrap();
+    assert!(env.contains(&company.url()), "{env}");
 }

@@ -12,6 +12,8 @@ mod cli;
 #[cfg(target_os = "linux")]
 #[path = "../support/go.rs"]
 mod go;
+#[path = "../support/signer.rs"]
+mod signer;
 #[path = "../support/tmux.rs"]
 mod tmux;
 
@@ -42,6 +44,8 @@ mod live_screen;
 mod log;
 mod policy;
 mod probe;
+#[cfg(target_os = "linux")]
+mod portal;
 #[cfg(target_os = "linux")]
 mod progress;
 #[cfg(target_os = "linux")]

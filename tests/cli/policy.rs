@@ -7,7 +7,7 @@ fn init_writes_a_policy_that_nobody_else_can_write_to_and_never_overwrites() {
     let user = User::new();
     user.goroam("init").exits(0).says("goroam.toml");
     let written = std::fs::read_to_string(user.policy()).unwrap();
-    let printed = user.goroam("init --stdout").exits(0).stdout();
+    let printed = user.goroam("init --print").exits(0).stdout();
     assert_eq!(written, printed);
     user.goroam("init --template corporate")
         .exits(1)

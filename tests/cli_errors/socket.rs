@@ -104,7 +104,7 @@ fn a_reader_that_has_seen_enough_is_no_failure_and_a_full_disk_is_one() {
         "history",
         "check",
         "probe",
-        "init --stdout",
+        "init --print",
         "completions bash",
         "man",
         "--help",

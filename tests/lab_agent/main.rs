@@ -13,6 +13,7 @@ mod tmux;
 
 mod agent;
 mod hostile;
+mod init;
 mod itself;
 mod known;
 mod live;

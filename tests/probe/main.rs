@@ -9,6 +9,10 @@
 #[path = "../support/probe_server.rs"]
 mod server;
 
+#[cfg(unix)]
+#[path = "../support/signer.rs"]
+mod signer;
+
 #[cfg(target_os = "linux")]
 mod blackhole;
 mod credentials;

@@ -11,12 +11,12 @@ fn a_policy_is_written_once() {
     assert_snapshot!(screen(&user, "init"), @r"
     $ goroam init
     ~/.config/goroam/goroam.toml
-      edit it, then: goroam check; goroam once
+      next: goroam once (or edit it, then goroam check)
     [exit 0]
     ");
     assert_snapshot!(screen(&user, "init"), @r"
     $ goroam init
-    goroam: ~/.config/goroam/goroam.toml exists already and is left unchanged; `goroam check` reads it, `goroam init --stdout` prints the template
+    goroam: ~/.config/goroam/goroam.toml exists already and is left unchanged; `goroam check` reads it, `goroam init --force` replaces it and keeps a backup, `--print` only prints
     [exit 1]
     ");
 }

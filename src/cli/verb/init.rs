@@ -1,42 +1,37 @@
-//! `goroam init` writes a first policy. At a terminal it reads the network and `go env`, asks at
-//! most three questions (the company's proxy, its CA, start at login), and shows what it writes.
-//! Elsewhere flags give the same answers.
+//! `goroam init` writes a first policy. At a terminal it reads the network and `go env`, asks for the
+//! company's proxy (and its CA), says what it would write, and asks before it does. Elsewhere flags
+//! give the same answers.
 
 mod address;
 mod dialogue;
 mod found;
+mod meet;
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum, ValueHint};
 use serde::Serialize;
 
 use self::address::Address;
-use self::dialogue::{Dialogue, here, marked, policy, unless_interrupted};
+use self::dialogue::{Dialogue, here, policy, profiles, unless_interrupted};
 use self::found::{Found, domain_of};
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_REFUSED};
-use crate::agent::{Error, read_policy_text};
+use crate::agent::{Command, Error, POLICY_LIMIT, TurnReport, read_policy_text};
 use crate::bounded;
-use crate::cli::render::Mark;
+use crate::cli::verb::take_turn::{report_of, turn};
 use crate::cli::{Context, Failure};
 use crate::gocmd::{EnvFile, LocateError};
 use crate::model::go_url;
 use crate::model::pattern::faults;
-use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
-use crate::model::{
-    Limits, Observation, Patterns, Phase, Pin, RelayLimits, Target, TargetKind, mask,
-};
+use crate::model::{Observation, Patterns, mask};
 use crate::paths::Paths;
 use crate::policy::Severity;
-use crate::policy::file::{PolicyLocation, parse};
-use crate::policy::templates::{Company, Template};
-use crate::probe::{Introduction, introduce};
+use crate::policy::file::{Parsed, PolicyLocation, parse};
+use crate::policy::templates::Template;
 use crate::service::{self, ServiceError, ServiceRequest, Site};
-use crate::state::file::write_new;
+use crate::state::entry::Outcome;
+use crate::state::file::{replace, write_new};
 
 /// The policies that goroam carries with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,20 +59,26 @@ pub struct Init {
     /// Module paths that are private to the company, as in GOPRIVATE
     #[arg(long, value_name = "PATTERNS")]
     pub private: Option<String>,
+    /// Replace the present policy, which is kept beside it as `.bak`
+    #[arg(long, conflicts_with = "print")]
+    pub force: bool,
+    /// Also apply it at once (`goroam once`)
+    #[arg(long, conflicts_with = "print")]
+    pub apply: bool,
     /// Also start at login (`goroam service install`)
-    #[arg(long, conflicts_with_all = ["no_service", "stdout"])]
+    #[arg(long, conflicts_with_all = ["no_service", "print"])]
     pub service: bool,
     /// Do not start at login, and do not ask
     #[arg(long)]
     pub no_service: bool,
-    /// Ask nothing: use the proxy of `go env` and start at login
+    /// Ask nothing: use the proxy of `go env`, whatever it answers, and start at login
     #[arg(short, long)]
     pub yes: bool,
     /// Print the policy instead of writing it
-    #[arg(long)]
-    pub stdout: bool,
+    #[arg(long, alias = "stdout")]
+    pub print: bool,
     /// Print JSON for scripts; fields are added, never renamed. Asks nothing
-    #[arg(long, conflicts_with = "stdout")]
+    #[arg(long, conflicts_with = "print")]
     pub json: bool,
 }
 
@@ -88,12 +89,16 @@ struct InitReport {
     policy: String,
     /// Whether it was written now. False: it existed before.
     written: bool,
+    /// Where the policy before is kept, if it was replaced.
+    backup: Option<String>,
     /// `default`, `corporate`, `classic`, `company`; null: no policy was written.
     template: Option<&'static str>,
     /// The company's proxy.
     proxy: Option<ProxyReport>,
     /// What was done to start at login; null: this was not requested.
     service: Option<Vec<String>>,
+    /// What `--apply` did.
+    applied: Option<TurnReport>,
     /// The messages that a person would have seen.
     remarks: Vec<String>,
 }
@@ -151,8 +156,8 @@ fn for_editors(policy: &str) -> String {
     schema().unwrap_or_else(|| policy.to_owned())
 }
 
-/// More than any bundle of certificates has, in bytes.
-const MOST_PEM: u64 = 16 << 20;
+/// Earlier policies that are kept beside the present one.
+const MOST_BACKUPS: u32 = 100;
 
 /// The message if neither a flag nor `go env` nor the proxy's name gives the private modules.
 const NO_PRIVATE: &str = "which modules are private is not known, so GOPRIVATE is not set: go asks \
@@ -166,14 +171,14 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
         Some(TemplateName::Corporate) => Template::Corporate,
         Some(TemplateName::Classic) => Template::Classic,
     };
-    let could_ask = !args.yes && !args.json && !args.stdout && args.template.is_none();
+    let could_ask = !args.yes && !args.json && !args.print && args.template.is_none();
     let asks = could_ask && context.out.is_terminal() && io::stdin().is_terminal();
     if args.proxy.is_none() && !args.yes {
         if !asks && (args.ca.is_some() || args.private.is_some()) {
             let message = "--ca and --private need a proxy: --proxy URL";
             return Err(Failure::usage(message));
         }
-        if args.stdout {
+        if args.print {
             context.out.raw(for_editors(template.text()).as_bytes())?;
             return Ok(EXIT_DONE);
         }
@@ -185,13 +190,14 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
     {
         return Err(Error::from(error).into());
     }
-    let is_there = !args.stdout && std::fs::symlink_metadata(&paths.policy).is_ok();
+    let is_there = !args.print && std::fs::symlink_metadata(&paths.policy).is_ok();
+    let keeps = is_there && !args.force;
     let mut wizard = Wizard {
         dialogue: Dialogue {
             out: context.out,
             asks,
             json: args.json,
-            stdout: args.stdout,
+            print: args.print,
             remarks: Vec::new(),
         },
         context,
@@ -199,50 +205,71 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
         paths: &paths,
     };
     let choosing = async {
-        let choice = if is_there {
+        // All questions come before the first change.
+        let choice = if keeps {
             wizard.keep_existing()?;
             Choice::default()
         } else {
-            wizard.choose(template).await?
+            let choice = wizard.choose(template).await?;
+            if asks {
+                wizard.confirm(&choice.text, is_there).await?;
+            }
+            choice
         };
-        if asks && !is_there {
-            // Before the last question, so that the user can still refuse the policy.
-            let policy = policy(&choice.text);
-            context.out.text(&format!("\n{policy}\n"))?;
-        }
-        Ok((choice, wizard.wants_service().await?))
+        let with_service = wizard.wants_service().await?;
+        let is_open = asks && !keeps && !with_service && !args.apply;
+        let applies = args.apply || (is_open && wizard.dialogue.agrees("Apply it now").await?);
+        Ok((choice, with_service, applies))
     };
     let message = "interrupted; nothing was written";
-    let (choice, with_service) = unless_interrupted(asks, message, choosing).await?;
-    if args.stdout {
+    let (choice, with_service, applies) = unless_interrupted(asks, message, choosing).await?;
+    if args.print {
         context.out.raw(choice.text.as_bytes())?;
         return Ok(EXIT_DONE);
     }
-    if !is_there {
-        wizard.write(&choice.text)?;
-    }
+    let backup = if keeps {
+        None
+    } else {
+        wizard.write(&choice.text, is_there)?
+    };
     let mut service = None;
     if with_service {
         let message = "interrupted; the policy stays, `goroam service status` tells the rest";
         service = Some(unless_interrupted(asks, message, wizard.install_service()).await?);
     }
     let dialogue = wizard.dialogue;
-    dialogue.say(match (is_there, service.is_some()) {
-        (_, true) => "  see it at work: goroam status --watch\n",
-        (false, false) => "  edit it, then: goroam check; goroam once\n",
-        (true, false) => "  next: goroam check; goroam once\n",
+    let mut applied = None;
+    if applies {
+        let command = Command::Once { dry_run: false };
+        let message = "interrupted; the policy stays, `goroam once` applies it";
+        let report = unless_interrupted(asks, message, report_of(context, command)).await?;
+        dialogue.say(&turn(&report, &context.page))?;
+        applied = Some(report);
+    }
+    let has_failed = |report: &TurnReport| matches!(report.outcome, Outcome::Failed { .. });
+    let exit = match applied.as_ref().is_some_and(has_failed) {
+        true => EXIT_FAILED,
+        false => EXIT_DONE,
+    };
+    dialogue.say(match (keeps, service.is_some(), applies) {
+        (_, true, _) => "  see it at work: goroam status --watch\n",
+        (_, false, true) => "",
+        (false, false, false) => "  next: goroam once (or edit it, then goroam check)\n",
+        (true, false, false) => "  next: goroam check; goroam once\n",
     })?;
     if args.json {
         context.out.json(&InitReport {
             policy: paths.policy.display().to_string(),
-            written: !is_there,
+            written: !keeps,
+            backup: backup.map(|path| path.display().to_string()),
             template: choice.template,
             proxy: choice.proxy,
             service,
+            applied,
             remarks: dialogue.remarks,
         })?;
     }
-    Ok(EXIT_DONE)
+    Ok(exit)
 }
 
 /// Collects what a policy needs: from flags, from `go env`, from the proxy and from the user.
@@ -262,15 +289,16 @@ impl Wizard<'_> {
             || args.proxy.is_some()
             || args.ca.is_some()
             || args.private.is_some();
-        if content || !(args.service || args.yes || self.dialogue.asks) {
+        if content || !(args.service || args.apply || args.yes || self.dialogue.asks) {
             return Err(Failure::failed(format_args!(
                 "{shown} exists already and is left unchanged; `goroam check` reads it, `goroam \
-                 init --stdout` prints the template"
+                 init --force` replaces it and keeps a backup, `--print` only prints"
             )));
         }
         let dialogue = &mut self.dialogue;
         dialogue.good("there is a policy already; it is left unchanged:")?;
         dialogue.say(&format!("    {shown}\n"))?;
+        dialogue.say("    (`goroam init --force` replaces it and keeps a backup)\n")?;
         let wrong = match read_policy_text(path) {
             Ok(text) => self.trouble(&text),
             Err(error) => Some(error.to_string()),
@@ -284,14 +312,43 @@ impl Wizard<'_> {
 
     /// Returns why a text is not a valid policy.
     fn trouble(&self, text: &str) -> Option<String> {
+        let mut findings = self.parse(text).findings.into_iter();
+        let error = findings.find(|finding| finding.severity == Severity::Error)?;
+        Some(error.message)
+    }
+
+    fn parse(&self, text: &str) -> Parsed {
         let home = self.context.env.home();
         let place = PolicyLocation {
             folder: self.paths.policy.parent().unwrap_or(Path::new("/")),
             home: home.as_deref(),
         };
-        let mut findings = parse(text, place).findings.into_iter();
-        let error = findings.find(|finding| finding.severity == Severity::Error)?;
-        Some(error.message)
+        parse(text, place)
+    }
+
+    /// Shows what the policy does, and asks whether to write it.
+    async fn confirm(&self, text: &str, replaces: bool) -> Result<(), Failure> {
+        let (out, shown) = (self.context.out, self.paths.policy.display());
+        if let Some(policy) = self.parse(text).policy {
+            out.text(&profiles(&policy, &self.context.page))?;
+        }
+        let question = match replaces {
+            true => format!("Replace {shown} and keep it as .bak [Y/n, p prints the new one]"),
+            false => format!("Write {shown} [Y/n, p prints it]"),
+        };
+        let read = |text: &str| match text.trim().to_lowercase().as_str() {
+            "" | "y" | "yes" => Ok(Some(true)),
+            "n" | "no" => Ok(Some(false)),
+            "p" | "print" => Ok(None),
+            _ => Err("y, n or p, please".to_owned()),
+        };
+        loop {
+            match self.dialogue.ask(&question, read).await? {
+                Some(true) => return Ok(()),
+                Some(false) => return Err(Failure::failed("nothing was written")),
+                None => out.text(&format!("\n{}\n", policy(text)))?,
+            }
+        }
     }
 
     async fn choose(&mut self, template: Template) -> Result<Choice, Failure> {
@@ -306,10 +363,16 @@ impl Wizard<'_> {
         for weak in found.weakens() {
             self.dialogue.remark(&weak)?;
         }
-        let Some(address) = self.address(&found).await? else {
-            return Ok(Choice::of(Template::Default));
+        let mut named = self.args.proxy.as_deref();
+        let (mut company, private_guessed, observation) = loop {
+            let Some(address) = self.address(&found, named.take()).await? else {
+                return Ok(Choice::of(Template::Default));
+            };
+            // `None`: its name was wrong.
+            if let Some(met) = self.meet(&found, address).await? {
+                break met;
+            }
         };
-        let (mut company, private_guessed, observation) = self.meet(&found, address).await?;
         let mut trouble = self.trouble(&company.text());
         if trouble.is_some() && args.private.is_none() && !company.private.is_empty() {
             // Another person's setting, or a guess: the policy is right without it too.
@@ -340,8 +403,12 @@ impl Wizard<'_> {
     }
 
     /// Returns the proxy's address: the flag's, the user's answer, or the one in `go env`.
-    async fn address(&self, found: &Found) -> Result<Option<Address>, Failure> {
-        if let Some(text) = &self.args.proxy {
+    async fn address(
+        &self,
+        found: &Found,
+        named: Option<&str>,
+    ) -> Result<Option<Address>, Failure> {
+        if let Some(text) = named {
             let refuse = |why| Failure::usage(format_args!("--proxy: {why}"));
             return Address::read(text).map_err(refuse);
         }
@@ -363,140 +430,6 @@ impl Wizard<'_> {
             _ => Address::read(text),
         };
         self.dialogue.ask(&question, read).await
-    }
-
-    /// Probes the proxy, with a CA file if it needs one. Also reports whether GOPRIVATE is a guess.
-    async fn meet(
-        &mut self,
-        found: &Found,
-        address: Address,
-    ) -> Result<(Company, bool, Observation), Failure> {
-        let (private, guessed) = self.private(found, &address.host)?;
-        let mut company = Company {
-            url: address.url,
-            host: address.host,
-            sumdb: found.sumdb().map(str::to_owned),
-            private,
-            ..Company::default()
-        };
-        if company.is_in_the_clear() {
-            self.dialogue.remark(
-                "http: anyone who controls the network can answer in its place, so nothing that \
-                 it says proves anything; `goroam check` will warn. Better ask it over https",
-            )?;
-        }
-        let refuse = |why| Failure::usage(format_args!("--ca: {why}"));
-        let ca = self.args.ca.as_deref().map(|path| self.ca_file(path));
-        let mut ca = ca.transpose().map_err(refuse)?;
-        self.dialogue
-            .say(&format!("  asking {} …\n", company.url))?;
-        let mut met = self.probe(&company.url, ca.as_deref()).await;
-        if self.dialogue.asks && met.untrusted && ca.is_none() {
-            self.dialogue.remark(&format!(
-                "{}: its certificate is not signed by a trusted CA",
-                met.observation.reason
-            ))?;
-        }
-        while self.dialogue.asks && met.untrusted && ca.is_none() {
-            let question = "Its CA's certificate, a PEM file [the system's roots alone]";
-            let read = |text: &str| match text.trim() {
-                "" => Ok(None),
-                path => self.ca_file(Path::new(path)).map(Some),
-            };
-            let Some(path) = self.dialogue.ask(question, read).await? else {
-                break;
-            };
-            let again = self.probe(&company.url, Some(&path)).await;
-            if again.untrusted {
-                let refusal = marked(Mark::Odd, "that CA did not sign it either");
-                self.dialogue.say(&refusal)?;
-            } else {
-                (ca, met) = (Some(path), again);
-            }
-        }
-        company.ca = ca.map(|path| path.to_string_lossy().into_owned());
-        company.lacks_default = met.lacks_module;
-        company.pin = met.key.clone().filter(|_| is_itself(&met));
-        self.tell(&company, &met)?;
-        if guessed {
-            self.dialogue.remark(&format!(
-                "GOPRIVATE = {} is a guess from the proxy's name; `--private` or an editor can do \
-                 better",
-                company.private
-            ))?;
-        }
-        if company.private.is_empty() && self.args.private.is_none() {
-            self.dialogue.remark(NO_PRIVATE)?;
-        }
-        Ok((company, guessed, met.observation))
-    }
-
-    fn tell(&mut self, company: &Company, met: &Introduction) -> io::Result<()> {
-        let (seen, dialogue) = (&met.observation, &mut self.dialogue);
-        if seen.is_up() {
-            dialogue.good(&format!("it is a module proxy: {}", seen.reason))?;
-        } else if met.lacks_module {
-            dialogue.remark(&format!(
-                "it {}; name a module that it has in the policy, or it never counts as up",
-                seen.reason
-            ))?;
-        } else {
-            dialogue.remark(&format!(
-                "{}: {}. The policy is right all the same, for when it answers",
-                seen.verdict, seen.reason
-            ))?;
-        }
-        if let Some(caveat) = &seen.caveat {
-            dialogue.remark(caveat)?;
-        }
-        if let Some(Pin(key)) = &company.pin {
-            dialogue.good(&format!("its key is sha256/{}", STANDARD.encode(key)))?;
-        }
-        Ok(())
-    }
-
-    async fn probe(&self, url: &str, ca: Option<&Path>) -> Introduction {
-        let target = Target {
-            name: "company".to_owned(),
-            kind: TargetKind::GoProxy {
-                url: url.to_owned(),
-                module: DEFAULT_MODULE.0.to_owned(),
-                version: DEFAULT_MODULE.1.to_owned(),
-                sum: Some(DEFAULT_SUM.to_owned()),
-                zip_sum: None,
-            },
-            limits: Limits {
-                // The user waits, and can ask again.
-                retries: 0,
-                patience: Duration::from_secs(30),
-                ..Limits::default()
-            },
-            relay: RelayLimits::default(),
-            private: true,
-            ca: ca.map(Path::to_owned).into_iter().collect(),
-            pins: Vec::new(),
-        };
-        introduce(&self.context.env, &target).await
-    }
-
-    /// Returns an absolute path to a file that contains a certificate.
-    fn ca_file(&self, path: &Path) -> Result<PathBuf, String> {
-        let path = match (path.strip_prefix("~"), self.context.env.home()) {
-            (Ok(rest), Some(home)) => home.join(rest),
-            _ => path.to_owned(),
-        };
-        let path = std::path::absolute(&path).unwrap_or(path);
-        let shown = path.display();
-        if path.to_str().is_none_or(|text| text.contains("${")) {
-            return Err(format!("{shown}: a policy cannot hold such a name"));
-        }
-        let text = bounded::read(&path, MOST_PEM).map_err(|error| format!("{shown}: {error}"))?;
-        let begin = b"-----BEGIN CERTIFICATE-----";
-        if text.windows(begin.len()).any(|part| part == begin) {
-            return Ok(path);
-        }
-        let why = "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)";
-        Err(format!("{shown}: {why}"))
     }
 
     /// Returns GOPRIVATE: the flag's value, the one in `go env`, or a guess from the proxy's
@@ -532,7 +465,7 @@ impl Wizard<'_> {
         if args.service || args.no_service {
             return Ok(args.service);
         }
-        if args.stdout || (!args.yes && !dialogue.asks) {
+        if args.print || (!args.yes && !dialogue.asks) {
             return Ok(false);
         }
         let site = Site::find(self.paths.clone(), self.context.env.clone());
@@ -550,15 +483,24 @@ impl Wizard<'_> {
         }
     }
 
-    fn write(&mut self, text: &str) -> Result<(), Failure> {
+    /// Writes the policy. Returns where the one before is kept, if it `replaces` one.
+    fn write(&mut self, text: &str, replaces: bool) -> Result<Option<PathBuf>, Failure> {
         let path = &self.paths.policy;
         let shown = path.display();
         let cannot = |error| Failure::failed(format_args!("{shown}: cannot be written: {error}"));
+        if replaces {
+            let backup = keep_and_replace(path, text.as_bytes()).map_err(cannot)?;
+            let kept = format!("the policy before is kept: {}", backup.display());
+            self.dialogue.good(&kept)?;
+            self.dialogue.say(&format!("{shown}\n"))?;
+            return Ok(Some(backup));
+        }
         if !write_new(path, text.as_bytes()).map_err(cannot)? {
             let message = format_args!("{shown} exists already and is left unchanged");
             return Err(Failure::failed(message));
         }
-        Ok(self.dialogue.say(&format!("{shown}\n"))?)
+        self.dialogue.say(&format!("{shown}\n"))?;
+        Ok(None)
     }
 
     /// Installs and starts the service. Returns what was done, line by line.
@@ -590,8 +532,20 @@ impl Wizard<'_> {
     }
 }
 
-/// Reports whether the proxy is genuine. It may still lack the module or require credentials.
-fn is_itself(met: &Introduction) -> bool {
-    let seen = &met.observation;
-    seen.is_up() || (seen.definite && seen.failed == Some(Phase::Content) && met.lacks_module)
+/// Copies the file to the first free name beside it, then replaces it. A link stays a link.
+fn keep_and_replace(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let file = path.canonicalize()?;
+    let before = bounded::read(&file, POLICY_LIMIT)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let names = std::iter::once(format!("{name}.bak"))
+        .chain((2..MOST_BACKUPS).map(|number| format!("{name}.bak{number}")));
+    for name in names {
+        let backup = path.with_file_name(name);
+        if write_new(&backup, &before)? {
+            replace(&file, bytes)?;
+            return Ok(backup);
+        }
+    }
+    let why = "there are too many backups of it; remove some";
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
 }

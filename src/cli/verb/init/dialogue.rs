@@ -4,9 +4,10 @@
 use std::io::{self, BufRead, Read, Write};
 
 use super::found::{Found, Variable};
-use crate::cli::render::{BOLD, DIM, Mark, Page, Sheet, clean, network, paint};
+use crate::cli::render::{BOLD, DIM, Mark, Page, Sheet, clean, network, paint, width};
 use crate::cli::{Failure, Output};
 use crate::model::mask;
+use crate::policy::{EnvValue, Policy};
 
 /// The exit code that a shell reports for SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -22,7 +23,7 @@ pub(super) struct Dialogue {
     /// Standard output is a report, which contains the messages.
     pub(super) json: bool,
     /// Standard output is a policy; messages go to standard error.
-    pub(super) stdout: bool,
+    pub(super) print: bool,
     pub(super) remarks: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl Dialogue {
 
     /// Prints a message for the present reader only.
     pub(super) fn say(&self, text: &str) -> io::Result<()> {
-        match (self.json, self.stdout) {
+        match (self.json, self.print) {
             (true, _) => Ok(()),
             (_, true) => anstream::stderr().lock().write_all(text.as_bytes()),
             _ => self.out.text(text),
@@ -80,12 +81,25 @@ impl Dialogue {
     /// # Errors
     /// When the input has ended.
     pub(super) async fn agrees(&self, question: &str) -> Result<bool, Failure> {
+        self.decides(&format!("{question} [Y/n]"), true).await
+    }
+
+    /// Asks a yes/no question; Enter means no.
+    ///
+    /// # Errors
+    /// When the input has ended.
+    pub(super) async fn confirms(&self, question: &str) -> Result<bool, Failure> {
+        self.decides(&format!("{question} [y/N]"), false).await
+    }
+
+    async fn decides(&self, question: &str, usual: bool) -> Result<bool, Failure> {
         let read = |text: &str| match text.trim().to_lowercase().as_str() {
-            "" | "y" | "yes" => Ok(true),
+            "" => Ok(usual),
+            "y" | "yes" => Ok(true),
             "n" | "no" => Ok(false),
             _ => Err("y or n, please".to_owned()),
         };
-        self.ask(&format!("{question} [Y/n]"), read).await
+        self.ask(question, read).await
     }
 }
 
@@ -174,6 +188,34 @@ fn question(text: &str) -> String {
 pub(super) fn marked(mark: Mark, text: &str) -> String {
     let mut sheet = Sheet::new(80);
     sheet.entry(&format!("  {} ", mark.painted()), &clean(text));
+    sheet.finish()
+}
+
+/// Formats what a policy does: each profile with its GOPROXY.
+pub(super) fn profiles(policy: &Policy, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    sheet.line("The policy, first to last:");
+    let columns = policy.profiles.iter().map(|profile| width(&profile.name));
+    let columns = columns.max().unwrap_or(0);
+    let mut last = None;
+    for profile in &policy.profiles {
+        let text = match profile.env.get("GOPROXY") {
+            Some(EnvValue::Text(text)) => mask(text),
+            Some(EnvValue::Fastest { of, then, .. }) => {
+                let then = then.as_ref().map(|then| format!(", then {then}"));
+                format!("the best of {}{}", of.join(", "), then.unwrap_or_default())
+            }
+            None => "as it was".to_owned(),
+        };
+        // A variant that differs in nothing that is shown.
+        let row = Some((&profile.name, text));
+        if row != last
+            && let Some((name, text)) = &row
+        {
+            sheet.row(name, columns, &clean(text));
+        }
+        last = row;
+    }
     sheet.finish()
 }
 
