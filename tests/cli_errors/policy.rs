@@ -51,7 +51,7 @@ const SLIPS: &[(&str, &[(&str, &str)])] = &[
         &[("21", "did you mean `fastest`?")],
     ),
     ("[[profile]]", &[]),
-    ("name = \"c\"", &[("8", "a second profile is called `c`")]),
+    ("name = \"b\"", &[("8", "a second profile is called `b`")]),
     (
         "env = { GOPROXY = { fastest = [\"cm\"], seperator = \",\" } }",
         &[

@@ -29,7 +29,7 @@ fn a_policy_without_errors_is_one_line() {
     ");
     assert_snapshot!(screen(&user, "check"), @r"
     $ goroam check
-    ✓ built-in default: no errors; 5 profiles, 9 targets
+    ✓ built-in default: no errors; 3 profiles, 9 targets
     [exit 0]
     ");
 }
