@@ -43,9 +43,9 @@ mod init_dialogue;
 mod live_screen;
 mod log;
 mod policy;
-mod probe;
 #[cfg(target_os = "linux")]
 mod portal;
+mod probe;
 #[cfg(target_os = "linux")]
 mod progress;
 #[cfg(target_os = "linux")]

@@ -340,9 +340,9 @@ portal            –           –          –  proxy: 302 to
     http://login.hotel.example/
 wrong             –           –          –  cn: 200, but HTML where go.mod was
     asked
-A login page answers every request: open http://login.hotel.example/ in a
-browser.
-cn answers, but not with what go would accept: nothing is fetched from it.
+! open http://login.hotel.example/ in a browser and log in; goroam looks again
+  by itself
+! cn answers, but not with what go would accept: nothing is fetched from it
 corp is the fastest of those with the right content.
 ";
 
