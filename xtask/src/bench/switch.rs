@@ -29,6 +29,8 @@ const DAY: &str =
 enum Visits {
     /// So often in a row, by one agent.
     All(u64),
+    /// The same, and each so long that every silent target is given up.
+    Long(u64),
     /// So often, each time by an agent that knows no network.
     First(u64),
 }
@@ -72,7 +74,7 @@ pub fn switch(bench: &Bench, runs: u64) -> Result {
     let title = "the same, in a home where proxy.golang.org is silent; GOPROXY is a `fastest`";
     let first = "the first visit to a home that drops every packet to proxy.golang.org";
     let silent = silence("hang")
-        .and_then(|()| table(bench, &fastest, title, "home,airplane", Visits::All(runs)))
+        .and_then(|()| table(bench, &fastest, title, "home,airplane", Visits::Long(runs)))
         .and_then(|()| silence("drop"))
         .and_then(|()| table(bench, &bench.policy, first, "home", Visits::First(runs)));
     // Only so does a listener that dropped packets accept again.
@@ -86,7 +88,7 @@ pub fn switch(bench: &Bench, runs: u64) -> Result {
 }
 
 fn table(bench: &Bench, policy: &Path, title: &str, cycle: &str, visits: Visits) -> Result {
-    let (Visits::All(runs) | Visits::First(runs)) = visits;
+    let (Visits::All(runs) | Visits::Long(runs) | Visits::First(runs)) = visits;
     let lab_dir = run::root().join("tests/lab");
     let agents: [(PathBuf, &[&str], &str); 3] = [
         (bench.goroam.clone(), &["agent"], "expect-goroam.json"),
@@ -101,10 +103,15 @@ fn table(bench: &Bench, policy: &Path, title: &str, cycle: &str, visits: Visits)
     for (program, args, expect) in &agents {
         eprintln!("switch: {}, {runs} rounds of {cycle}", program.display());
         let expect = lab_dir.join(expect);
-        let measure = |runs| measure(policy, program, args, &expect, cycle, runs);
+        let quiet = if matches!(visits, Visits::Long(_)) {
+            "9"
+        } else {
+            "2.5"
+        };
+        let measure = |runs| measure(policy, program, args, &expect, (cycle, quiet), runs);
         let mut rows = Vec::new();
         match visits {
-            Visits::All(runs) => rows = measure(runs)?,
+            Visits::All(runs) | Visits::Long(runs) => rows = measure(runs)?,
             Visits::First(runs) => {
                 for _ in 0..runs {
                     bench.forget()?;
@@ -180,7 +187,7 @@ fn measure(
     program: &Path,
     args: &[&str],
     expect: &Path,
-    cycle: &str,
+    (cycle, quiet): (&str, &str),
     runs: u64,
 ) -> Result<Vec<Row>> {
     let out = lab::dir().join("log/bench-switch.tsv");
@@ -191,6 +198,8 @@ fn measure(
         &runs.to_string(),
         "--window",
         "15",
+        "--quiet",
+        quiet,
         "--cycle",
         cycle,
         "--expect",
