@@ -28,8 +28,7 @@ const DAYS: [Day; 2] = [
         network: &["office-mode drop", "move office"],
         project: "tests/lab/demo",
         lines: &[
-            "goroam init --yes --no-service --proxy https://goproxy.corp.test",
-            "goroam once",
+            "goroam init --yes --no-service --apply --proxy https://goproxy.corp.test",
             "cd demo && go build && ./demo",
         ],
     },
