@@ -1,7 +1,5 @@
 //! What a shell's hook may do with the variables that the shell exports.
 
-use std::collections::BTreeSet;
-
 use super::drift;
 use super::session::Session;
 use crate::environment::Environment;
@@ -12,22 +10,6 @@ use crate::model::status::Status;
 /// The variables that a hook may unset. GOPRIVATE and the GONO… variables are never among them:
 /// without their exports private names could reach a public proxy.
 pub const HOOKED: [&str; 2] = ["GOPROXY", "GOSUMDB"];
-
-/// The variable in which a hook notes, for shells within this one and for its next run, what
-/// start-up files had exported: the hash of each value, with `-` while it is unset.
-pub const HOOK_MARKER: &str = "GOROAM_HOOK";
-
-/// Returns the marker's notes: names and hashes.
-pub fn hook_notes(env: &Environment) -> impl Iterator<Item = (&str, &str)> {
-    let words = env.get(HOOK_MARKER).unwrap_or_default().split(' ');
-    words.filter_map(|word| word.split_once('='))
-}
-
-/// Returns the variables that a hook has unset in this shell.
-pub fn hooked(env: &Environment) -> BTreeSet<String> {
-    let notes = hook_notes(env).filter(|(_, hash)| hash.starts_with('-'));
-    notes.map(|(name, _)| name.to_owned()).collect()
-}
 
 /// What an exported variable stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::drift;
 use super::error::Error;
+use super::project::ProjectHere;
 use super::relay::is_url_of;
 use super::session::Session;
 use crate::bounded;
@@ -54,7 +55,7 @@ pub enum ValueSource {
     Environment,
     /// The go env file.
     File,
-    /// A go.mod or go.work in the directory or above.
+    /// A `[[project]]` of the policy, or a go.mod or go.work in the directory or above.
     Project,
     /// go itself, or GOROOT/go.env.
     Default,
@@ -86,8 +87,9 @@ impl ValueInUse {
 }
 
 impl Session {
-    /// Returns what go uses in a directory: the variables that concern modules, those that are set
-    /// anywhere, and `names`. A name that go does not know is left out. `without_relay`: GOPROXY is
+    /// Returns what go uses in a directory, whose `project` the caller has found: the variables that
+    /// concern modules, those that are set anywhere, and `names`. A name that go does not know is
+    /// left out. `without_relay`: GOPROXY is
     /// the chain behind the agent's relay. Without a go command, only named values that the
     /// environment or the go env file sets are known.
     ///
@@ -95,18 +97,20 @@ impl Session {
     /// When go is needed and cannot be run.
     pub async fn in_use(
         &mut self,
-        folder: &Path,
+        (folder, project): (&Path, Option<&ProjectHere>),
         names: &[String],
         without_relay: bool,
     ) -> Result<BTreeMap<String, ValueInUse>, Error> {
         let env = Arc::clone(&self.env);
+        let here = project.map(|project| project.laid_over(&env));
+        let here = here.as_ref().unwrap_or(&env);
         let own_file = self.file().ok();
         let own_text = own_file.as_ref().and_then(|file| file.read().ok()?);
         let go = find::find(self.loaded.policy.agent.go.as_deref(), &env).await;
         let go = match go {
             Ok(go) => go,
             Err(error) => {
-                let places = Places::new(&env, own_text.unwrap_or_default());
+                let places = Places::new(&env, project, own_text.unwrap_or_default());
                 let set = |name: &String| places.set(name).is_some();
                 if names.is_empty() || !names.iter().all(set) {
                     return Err(error.into());
@@ -123,7 +127,7 @@ impl Session {
         let mut asked: BTreeSet<&str> = LISTED.into_iter().collect();
         asked.extend(names.iter().map(String::as_str));
         asked.extend(
-            env.iter()
+            here.iter()
                 .map(|(name, _)| name)
                 .filter(|name| is_of_go(name)),
         );
@@ -136,11 +140,11 @@ impl Session {
         );
         asked.retain(|name| is_name(name));
         let asked = Vec::from_iter(asked);
-        let values = values_in(&go, &env, folder, &asked).await;
+        let values = values_in(&go, here, folder, &asked).await;
         let mut values = values.map_err(ApplyError::Go)?;
         // goroam sets these two itself for every go that it runs.
         for name in ["GOROOT", "GOTOOLCHAIN"] {
-            if let Some(set) = env.get(name) {
+            if let Some(set) = here.get(name) {
                 values.insert(name.to_owned(), set.to_owned());
             }
         }
@@ -167,7 +171,7 @@ impl Session {
             true => own_text,
             false => file.and_then(|file| file.read().ok()?),
         };
-        let mut places = Places::new(&env, text.unwrap_or_default());
+        let mut places = Places::new(&env, project, text.unwrap_or_default());
         places.is_own = is_own;
         let installed = bounded::read(&go.goroot.join("go.env"), MOST_BYTES);
         places.installed = EnvText(installed.unwrap_or_default());
@@ -238,6 +242,7 @@ impl Session {
 /// The places that set variables.
 struct Places<'e> {
     env: &'e Environment,
+    project: Option<&'e ProjectHere>,
     file: EnvText,
     /// Whether the file is the one that goroam writes.
     is_own: bool,
@@ -246,16 +251,21 @@ struct Places<'e> {
 }
 
 impl Places<'_> {
-    fn new(env: &Environment, file: EnvText) -> Places<'_> {
+    fn new<'e>(
+        env: &'e Environment,
+        project: Option<&'e ProjectHere>,
+        file: EnvText,
+    ) -> Places<'e> {
         Places {
             env,
+            project,
             file,
             is_own: true,
             installed: EnvText::default(),
         }
     }
 
-    /// Returns the value that the environment or the go env file sets (`cfg.Getenv`).
+    /// Returns the value that the environment, the project or the go env file sets (`cfg.Getenv`).
     fn set(&self, name: &str) -> Option<(&str, ValueSource)> {
         let file = || {
             self.file
@@ -266,7 +276,10 @@ impl Places<'_> {
             .env
             .get(name)
             .map(|value| (value, ValueSource::Environment));
-        of_env.or_else(|| Some((file()?, ValueSource::File)))
+        let of_project = || Some((self.project?.env.get(name)?.as_str(), ValueSource::Project));
+        of_env
+            .or_else(of_project)
+            .or_else(|| Some((file()?, ValueSource::File)))
     }
 
     fn explain(
@@ -290,6 +303,13 @@ impl Places<'_> {
                     Some(_) | None => "environment".to_owned(),
                 };
                 (ValueSource::Environment, why)
+            }
+            Some((_, ValueSource::Project)) => {
+                let name = self.project.map_or("", |project| &project.name);
+                (
+                    ValueSource::Project,
+                    format!("project {name} of the policy"),
+                )
             }
             Some((_, source)) => {
                 let why = writer.map_or("the go env file", |(_, whose)| whose);

@@ -21,12 +21,14 @@ mod finish;
 mod gofacts;
 mod handover;
 mod hook;
+mod hook_marker;
 mod in_use;
 mod locks;
 mod panic_log;
 mod pin;
 mod policy_file;
 mod prefetch;
+mod project;
 mod recall;
 mod relay;
 mod resident;
@@ -43,13 +45,15 @@ pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
 pub use handover::{LISTENER, STORED, inherited};
-pub use hook::{ExportVerdict, HOOK_MARKER, HOOKED, hook_notes, hooked, keeps_private};
+pub use hook::{ExportVerdict, HOOKED, keeps_private};
+pub use hook_marker::{HOOK_MARKER, export_hash, hook_notes, hooked, project_notes, user_env};
 pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
 pub use pin::{Choices, ProfileChoice};
 pub use policy_file::{
     Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,
 };
+pub use project::{ProjectHere, current_folder};
 pub use recall::has_set_something;
 pub use relay::KeepIn;
 pub use run::{Ended, Handle, run, wait_for_valid_policy};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,8 +17,10 @@ use super::command::{Cause, Command, TurnReport};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::{GoFacts, manner_of};
+use super::hook_marker::user_env;
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
+use super::project::ProjectHere;
 use super::recall::{self, recall};
 use super::relay::{self, KeepIn, RelayInput, Relayed};
 use super::round::round;
@@ -156,7 +158,7 @@ impl Session {
         let mut session = Session {
             baseline_trouble,
             paths,
-            env: Arc::new(env),
+            env: Arc::new(user_env(env)),
             loaded: Arc::new(loaded),
             memory,
             baseline,
@@ -212,6 +214,11 @@ impl Session {
             self.note_failure(Cause::Asked, &snapshot, &changes, error);
         }
         result
+    }
+
+    /// Returns the project's section that holds in a directory.
+    pub fn project_in(&self, folder: &Path) -> Option<ProjectHere> {
+        ProjectHere::find(&self.loaded.policy, &self.env, folder)
     }
 
     /// Waits until no other command takes a turn, and reads what that command has left behind.

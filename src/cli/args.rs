@@ -203,8 +203,8 @@ pub enum Verb {
     Exec(Exec),
     /// Print what go uses here, and where each value comes from
     ///
-    /// Asks go in the directory, and says of each value whether the environment, the go
-    /// env file (which profile), the project or a default sets it. The list masks
+    /// Asks go in the directory, and says of each value whether the environment, the
+    /// policy's `[[project]]`, the go env file (which profile) or a default sets it. The list masks
     /// credentials; named values and `--shell` do not, as they are meant for programs.
     /// With `--no-relay`, GOPROXY is the chain that the agent's relay walks: in a
     /// container or on another machine, 127.0.0.1 is not this machine.
@@ -219,8 +219,10 @@ pub enum Verb {
     ///
     /// For the end of a start-up file. Unsets GOPROXY and GOSUMDB while the profile in
     /// force sets them, if they were exported before this line, and puts them back when
-    /// it does not; never GOPRIVATE or GONO…, and never what you export later. Sets
-    /// GOROAM_PROFILE, for the prompt. A prompt starts no process, except after a turn.
+    /// it does not; never GOPRIVATE or GONO…, and never what you export later. Exports the
+    /// variables of the policy's `[[project]]` that holds in the directory. Sets
+    /// GOROAM_PROFILE, for the prompt. A prompt starts no process, except after a turn or
+    /// a pause, and in a new directory if the policy has projects.
     #[command(after_help = after!(
         "goroam hook fish | source      in ~/.config/fish/config.fish",
         "eval \"$(goroam hook bash)\"     in ~/.bashrc",

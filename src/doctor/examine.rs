@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::facts::{DoctorFacts, ServiceFacts};
 use super::files::Disk;
 use super::{gather, managers, network, own, programs, project, stops, values};
-use crate::agent::{Error, hooked};
+use crate::agent::{Error, hooked, user_env};
 use crate::environment::Environment;
 use crate::paths::Paths;
 
@@ -30,7 +30,8 @@ pub struct DoctorInput {
 /// # Errors
 /// When the home directory is unknown.
 pub async fn examine(input: &DoctorInput) -> Result<DoctorFacts, Error> {
-    let env = &input.env;
+    // What the hook has exported for a project overrides nothing by mistake.
+    let env = &user_env(input.env.clone());
     let paths = Paths::find(input.config.clone(), env)?;
     let home = env.home().unwrap_or_default();
     let mut facts = DoctorFacts {

@@ -15,6 +15,7 @@ use super::stall::{CommandSampler, StallJudge, StallLimits, Stuck};
 use super::tee::{Out, Tee};
 #[cfg(unix)]
 use super::terminal::{StderrPty, Terminal};
+use crate::environment::Environment;
 use crate::relay::Watchdog;
 
 /// The interval between two samples of the command. A sample takes about a millisecond.
@@ -50,7 +51,9 @@ pub(super) struct EndedCommand {
 /// What to run, and what is known about it.
 pub(super) struct HowToRun<'a> {
     pub(super) command: &'a [OsString],
-    /// Variables in addition to our environment.
+    /// The command's environment.
+    pub(super) own: &'a Environment,
+    /// Variables in addition to it.
     pub(super) env: &'a [(String, String)],
     /// When it counts as stuck.
     pub(super) limits: StallLimits,
@@ -82,7 +85,7 @@ pub(super) async fn attempt(
     signals: &mut ExecSignals,
     may_end: &mut dyn FnMut(&Stuck) -> bool,
 ) -> io::Result<(EndedCommand, OpenOutput)> {
-    let mut attempt = RunningCommand::start(how.command, how.env, signals)?;
+    let mut attempt = RunningCommand::start(how, signals)?;
     let watchdog = how.relay.map(|_| Watchdog::start());
     let stuck = attempt.watch(how, may_end).await;
     // go has ended, and what follows may wait for the reader of goroam's output.
@@ -127,15 +130,16 @@ impl OpenOutput {
 }
 
 impl<'a> RunningCommand<'a> {
-    fn start(
-        command: &[OsString],
-        env: &[(String, String)],
-        signals: &'a mut ExecSignals,
-    ) -> io::Result<RunningCommand<'a>> {
-        let (program, args) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
+    fn start(how: &HowToRun<'_>, signals: &'a mut ExecSignals) -> io::Result<RunningCommand<'a>> {
+        let (program, args) = how.command.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut command = Command::new(program);
         command.args(args);
-        command.envs(env.iter().map(|(name, value)| (name, value)));
+        // Variables whose names are not UTF-8 are inherited.
+        for (name, _) in Environment::of_process().all() {
+            command.env_remove(name);
+        }
+        command.envs(how.own.all());
+        command.envs(how.env.iter().map(|(name, value)| (name, value)));
         // If standard output is a pipe (a CI log), the output of a script or a Makefile around `go
         // test -json` is examined too: a terminal or a file is left to the command unread.
         let json = args.iter().any(is_json) || stdout_is_a_pipe();

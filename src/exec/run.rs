@@ -36,7 +36,7 @@ const SHARED: [i32; 5] = [1, 2, 3, 13, 15];
 pub struct ExecPlan {
     /// The program and its arguments.
     pub command: Vec<OsString>,
-    /// Our environment.
+    /// The command's environment.
     pub env: Environment,
     /// The relay that serves the steps that are relayed.
     pub relay: Option<ExecRelay>,
@@ -114,6 +114,7 @@ pub async fn run(
         let relay = course.relay.as_ref().filter(|_| step.is_relayed);
         let how = HowToRun {
             command: &course.command,
+            own: &course.env,
             env: step.env,
             limits: course.limits,
             relay,

@@ -136,7 +136,7 @@ pub fn lay_over(
             base.name
         )));
     }
-    leak(policy, &chain, standing).map_or(Ok(profile), |why| Err(MirrorFault::Unsafe(why)))
+    chain_leak(policy, &chain, standing).map_or(Ok(profile), |why| Err(MirrorFault::Unsafe(why)))
 }
 
 /// Checks what a person typed as one hop and `direct`, as a policy's targets are checked.
@@ -160,7 +160,7 @@ fn check_url(goproxy: &str) -> Result<Chain, MirrorFault> {
 
 /// Says which private names the chain's proxies would be asked for; `None`: none. go asks them for
 /// all modules but those of GONOPROXY, or of GOPRIVATE if GONOPROXY is not set.
-fn leak(
+pub(super) fn chain_leak(
     policy: &Policy,
     chain: &Chain,
     standing: &dyn Fn(&str) -> Option<String>,
@@ -187,7 +187,7 @@ fn leak(
     ))
 }
 
-fn private(policy: &Policy) -> impl Iterator<Item = &Target> {
+pub(super) fn private(policy: &Policy) -> impl Iterator<Item = &Target> {
     policy.targets.values().filter(|target| target.private)
 }
 

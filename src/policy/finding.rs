@@ -158,6 +158,8 @@ pub(super) struct Places {
     pub targets: BTreeMap<String, Range<usize>>,
     /// Each profile, in the order of the policy.
     pub profiles: Vec<ProfilePlace>,
+    /// Each project, in the order of the policy; its name is where it holds.
+    pub projects: Vec<ProfilePlace>,
 }
 
 /// The places of a profile's parts.

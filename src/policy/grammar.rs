@@ -113,7 +113,7 @@ pub(super) fn verifies_less(value: &str) -> bool {
 }
 
 /// Finds patterns that silently match nothing.
-fn patterns(name: &str, value: &str) -> Vec<Fault> {
+pub(super) fn patterns(name: &str, value: &str) -> Vec<Fault> {
     let fault = |found: PatternFault| {
         let fault = if let Some(mark) = found.look_alike {
             let (at, length) = mark.place();

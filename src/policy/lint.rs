@@ -15,27 +15,32 @@ use crate::policy::profile::{Condition, EnvValue, Policy, Profile, is_proven};
 /// Runs every check on the whole policy.
 pub(super) fn lint(policy: &Policy, places: &Places, text: &str) -> Vec<PolicyFinding> {
     let mut findings = Vec::new();
+    let view = |profile, place| View::of(policy, profile, place, text);
     for (profile, place) in policy.profiles.iter().zip(&places.profiles) {
-        let view = View {
-            policy,
-            profile,
-            place,
-            text,
-            chains: chains(&profile.env, &policy.targets),
-            findings: RefCell::default(),
-        };
+        let view = view(profile, place);
+        for lint in LINTS.iter().chain(&PROFILE_LINTS) {
+            lint(&view);
+        }
+        findings.append(&mut view.findings.take());
+    }
+    for (project, place) in policy.projects.iter().zip(&places.projects) {
+        let view = view(&project.rules, place);
         for lint in LINTS {
             lint(&view);
         }
         findings.append(&mut view.findings.take());
+        // What covers its private names may be in the profile: `project::check` looks there.
+        private(&view);
+        let leaks = view.findings.take().into_iter();
+        findings.extend(leaks.filter(|finding| finding.code == "leak-pipe"));
     }
     findings.extend(shadowed(policy, places));
     findings.extend(unused(policy, places));
     findings
 }
 
-/// The checks for each profile.
-const LINTS: [fn(&View<'_>); 12] = [
+/// The checks for each profile and each project.
+const LINTS: [fn(&View<'_>); 10] = [
     ignored_hops,
     mirror_behind_pipe,
     behind_comma,
@@ -45,10 +50,11 @@ const LINTS: [fn(&View<'_>); 12] = [
     implied_https,
     several_in_one,
     sumdb_url,
-    private,
-    direct_in_air_gap,
     needs_gonoproxy,
 ];
+
+/// The checks for each profile as a whole.
+const PROFILE_LINTS: [fn(&View<'_>); 2] = [private, direct_in_air_gap];
 
 /// One profile, with the input of its lints and their findings.
 struct View<'a> {
@@ -63,7 +69,23 @@ struct View<'a> {
     findings: RefCell<Vec<PolicyFinding>>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    fn of(
+        policy: &'a Policy,
+        profile: &'a Profile,
+        place: &'a ProfilePlace,
+        text: &'a str,
+    ) -> View<'a> {
+        View {
+            policy,
+            profile,
+            place,
+            text,
+            chains: chains(&profile.env, &policy.targets),
+            findings: RefCell::default(),
+        }
+    }
+
     /// Records a finding unless it is already recorded: the chains of a `fastest` give the same
     /// one.
     fn note(&self, finding: PolicyFinding) {
@@ -180,7 +202,8 @@ fn unused(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
     }
     let mut used: BTreeSet<&str> = BTreeSet::new();
     let mut urls: BTreeSet<String> = BTreeSet::new();
-    for profile in &policy.profiles {
+    let projects = policy.projects.iter().map(|project| &project.rules);
+    for profile in policy.profiles.iter().chain(projects) {
         used.extend(profile.when.targets());
         if asks_for_portal(&profile.when) {
             let witnesses = policy.targets.values().filter(|target| !target.is_local());

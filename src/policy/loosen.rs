@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::expand::{chains, resolve};
 use super::finding::{Places, PolicyFinding, ProfilePlace, shown};
 use super::grammar::verifies_less;
-use super::profile::{Condition, EnvValue, Policy, Profile, is_proven, references};
+use super::profile::{Condition, EnvValue, Policy, Profile, ProjectPlace, is_proven, references};
 use super::variables::is_path_like;
 use super::{goflags, govcs};
 use crate::model::public_code::public_as_shown;
@@ -142,6 +142,17 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
             }
         }
     }
+    for (project, place) in policy.projects.iter_mut().zip(&places.projects) {
+        let loosenings = loosenings(&project.rules, targets);
+        project.rules.loosens = phrases_of(&loosenings);
+        let is_match = matches!(project.place, ProjectPlace::Match(_));
+        if project.rules.accept_unauthenticated && !(is_match && project.rules.is_loose()) {
+            findings.extend(accepted(&project.rules, place, false));
+        } else {
+            let unproven = |loosening| unproven_here(place, loosening, is_match);
+            findings.extend(loosenings.iter().map(unproven));
+        }
+    }
     findings
 }
 
@@ -249,7 +260,7 @@ fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Pol
     Some(
         PolicyFinding::warning("loosens-accepted", message, span)
             .label("accepted here")
-            .help("a target that TLS proves makes it safe: { up = \"corp\" }"),
+            .help("a target that TLS proves makes it safe, in a profile: { up = \"corp\" }"),
     )
 }
 
@@ -269,6 +280,28 @@ fn unproven(
         .label("nothing may make this weaker")
         .help(help)
         .related(condition.clone(), why_unproven(&profile.when, targets))
+}
+
+/// A project's values hold on every network, so nothing proves them.
+fn unproven_here(place: &ProfilePlace, loosening: &Loosening, is_match: bool) -> PolicyFinding {
+    let Rule { danger, keep, .. } = loosening.rule;
+    let span = place.env.get(&loosening.variable).unwrap_or(&place.name);
+    let (message, why, help) = match is_match {
+        true => (
+            format!("any repository could {danger}"),
+            "a module path proves nothing: any go.mod can have it",
+            format!("{keep}, or name the directory: dir = \"~/…\""),
+        ),
+        false => (
+            format!("anyone on the network could {danger}"),
+            "a directory says nothing of the network",
+            format!("{keep}, or accept it: accept_unauthenticated = true"),
+        ),
+    };
+    PolicyFinding::error("loosens-unproven", message, span.clone())
+        .label("nothing may make this weaker")
+        .help(help)
+        .related(place.name.clone(), why)
 }
 
 /// Returns a target that would prove something, for a message.

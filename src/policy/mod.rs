@@ -22,6 +22,7 @@ mod grammar;
 mod lint;
 mod loosen;
 pub mod profile;
+mod project;
 mod provisional;
 pub mod settle;
 mod speeds;
@@ -36,8 +37,10 @@ pub use finding::{Label, PolicyFinding, Severity};
 pub use goflags::{without_mod, words as goflags_words};
 pub use grammar::check_value;
 pub use profile::{
-    AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, RelaySettings,
+    AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, Project,
+    ProjectPlace, RelaySettings,
 };
+pub use project::{USUAL, project_leak};
 pub use provisional::provisional;
 pub use speeds::{FastestFacts, SpeedRound, sort_by_speed};
 pub use variables::WRITABLE;

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{LinkKind, RelayLimits, Target, TargetKind};
+use crate::model::{LinkKind, Patterns, RelayLimits, Target, TargetKind};
 
 /// A whole policy, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Policy {
     pub profiles: Vec<Profile>,
     /// A mirror that was chosen by hand, over one of the profiles.
     pub by_hand: Option<Profile>,
+    /// `[[project]]`: the first that holds counts.
+    pub projects: Vec<Project>,
 }
 
 /// `[agent]`.
@@ -177,6 +179,47 @@ pub enum EnvValue {
     },
 }
 
+/// `[[project]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Where it holds.
+    pub place: ProjectPlace,
+    /// What it sets. Its name is the place as written; it has no condition and no `fastest`.
+    pub rules: Profile,
+}
+
+/// Where a project's section holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProjectPlace {
+    /// In this directory and below it.
+    Dir(PathBuf),
+    /// Where the main module's path matches, as in GOPRIVATE. Any repository can bear any path.
+    Match(Patterns),
+}
+
+impl ProjectPlace {
+    /// Reports whether this place never counts behind `earlier`.
+    pub(super) fn is_within(&self, earlier: &ProjectPlace) -> bool {
+        match (self, earlier) {
+            (ProjectPlace::Dir(own), ProjectPlace::Dir(above)) => own.starts_with(above),
+            (own, earlier) => own == earlier,
+        }
+    }
+}
+
+impl Project {
+    /// Returns its values as written.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rules
+            .env
+            .iter()
+            .filter_map(|(name, value)| match value {
+                EnvValue::Text(text) => Some((name.as_str(), text.as_str())),
+                EnvValue::Fastest { .. } => None,
+            })
+    }
+}
+
 /// `when`, checked. Names of targets in it exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
@@ -325,6 +368,20 @@ impl Policy {
         let mut names = Vec::from_iter(names);
         names.dedup();
         names
+    }
+
+    /// Returns the first project that holds. `is_in` reports whether a directory is the one in
+    /// question or above it; `module` is the path of the main module.
+    pub fn project(
+        &self,
+        is_in: &dyn Fn(&Path) -> bool,
+        module: &dyn Fn() -> Option<String>,
+    ) -> Option<&Project> {
+        let mut projects = self.projects.iter();
+        projects.find(|project| match &project.place {
+            ProjectPlace::Dir(dir) => is_in(dir),
+            ProjectPlace::Match(patterns) => module().is_some_and(|path| patterns.matches(&path)),
+        })
     }
 
     /// Returns every `NAME` of a `${NAME}` in the values that the profiles set.

@@ -51,9 +51,12 @@ pub struct Written {
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    /// The number of the last turn. It stays the first field: the hooks of shells read the second
-    /// line of the file.
+    /// The number of the last turn. It stays the first field, and `paused` the second: the hooks of
+    /// shells read the second and third line of the file.
     pub turn: u64,
+    /// Whether `goroam pause` or `goroam restore` was requested: nothing is written until `once`,
+    /// `use` or `auto`.
+    pub paused: bool,
     /// The profile in force.
     pub profile: Option<String>,
     /// Which variant of it is in force; 0: the first, or the only one.
@@ -97,9 +100,6 @@ pub struct Memory {
     pub before: Option<Baseline>,
     /// The drift that is already in the journal.
     pub drift_noted: Vec<Drift>,
-    /// Whether `goroam pause` or `goroam restore` was requested: nothing is written until `once`,
-    /// `use` or `auto`.
-    pub paused: bool,
     /// The last switches, newest last; at most [`MOST_SWITCHES`].
     pub switches: Vec<Switch>,
 }

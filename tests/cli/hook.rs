@@ -1,8 +1,8 @@
 //! `goroam hook` in real shells, with real turns.
 
 use std::ffi::OsStr;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::cli::{User, mode};
 use crate::go;
@@ -26,12 +26,12 @@ const EXPORTS: [(&str, &str); 4] = [
 ];
 
 /// A shell as a user starts it in a terminal.
-struct Interactive {
-    name: &'static str,
+pub(crate) struct Interactive {
+    pub(crate) name: &'static str,
     startup: &'static str,
 }
 
-const SHELLS: [Interactive; 3] = [
+pub(crate) const SHELLS: [Interactive; 3] = [
     Interactive {
         name: "bash",
         startup: ".bashrc",
@@ -48,7 +48,7 @@ const SHELLS: [Interactive; 3] = [
 
 impl Interactive {
     /// Says it where there is no such shell.
-    fn is_here(&self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         let mut command = Command::new(self.name);
         let is_here = command.args(["-c", ":"]).status().is_ok();
         if !is_here {
@@ -57,7 +57,7 @@ impl Interactive {
         is_here
     }
 
-    fn export(&self, name: &str, value: &str) -> String {
+    pub(crate) fn export(&self, name: &str, value: &str) -> String {
         match self.name {
             "fish" => format!("set -gx {name} '{value}'"),
             _ => format!("export {name}='{value}'"),
@@ -66,12 +66,17 @@ impl Interactive {
 
     /// A home whose `goroam` counts its runs, in which a turn has chosen the office.
     fn user(&self, exports: &[(&str, &str)]) -> Option<User> {
+        self.user_with(POLICY, exports)
+    }
+
+    /// The same with a policy that has a profile `office`.
+    pub(crate) fn user_with(&self, policy: &str, exports: &[(&str, &str)]) -> Option<User> {
         let go = go::go(go::VERSIONS[2])?;
         let user = User::new();
-        user.write(".config/goroam/goroam.toml", POLICY);
+        user.write(".config/goroam/goroam.toml", policy);
         let (real, runs) = (env!("CARGO_BIN_EXE_goroam"), user.path("runs"));
         let counting = format!(
-            "#!/bin/sh\necho \"$1\" >> {}\nPATH={}:$PATH exec {real} \"$@\"\n",
+            "#!/bin/bash\necho \"$1\" >> {}\nPATH={}:$PATH exec -a goroam {real} \"$@\"\n",
             runs.display(),
             go.parent().unwrap().display()
         );
@@ -96,7 +101,7 @@ impl Interactive {
     }
 
     /// Types these lines at its prompts in a terminal; returns what is on the screen in the end.
-    fn types(&self, user: &User, lines: &[&str]) -> Option<String> {
+    pub(crate) fn types(&self, user: &User, lines: &[&str]) -> Option<String> {
         let path = format!("{}:/usr/bin:/bin", user.path("bin").display());
         let (home, runtime) = (user.path(""), user.path("run"));
         let vars = [
@@ -203,8 +208,54 @@ fn a_prompt_starts_no_process_and_keeps_the_exit_status() {
         };
         assert!(printed.contains("ENDED 7."), "{}: {printed}", shell.name);
         let runs = std::fs::read_to_string(user.path("runs")).unwrap();
-        // `pause` without an agent takes no turn.
+        // `pause` without an agent does nothing.
         assert_eq!(runs, "use\nhook\npause\n", "{}: {printed}", shell.name);
+    }
+}
+
+/// A real agent of this user; it ends with the test.
+struct Agent(std::process::Child);
+
+impl Agent {
+    fn start(user: &User) -> Agent {
+        let run = user.run(user.path("bin/goroam").to_str().unwrap());
+        let mut command = run.args("agent").command();
+        let agent = Agent(command.stderr(Stdio::null()).spawn().unwrap());
+        let end = Instant::now() + Duration::from_secs(30);
+        // It is there when it can be paused.
+        let is_there = || {
+            let mut command = user.goroam("pause").command();
+            command.output().unwrap().status.success()
+        };
+        while !is_there() {
+            assert!(Instant::now() < end, "no agent");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        user.goroam("auto").exits(0);
+        agent
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_pause_shows_in_the_next_prompt() {
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let Some(user) = shell.user(&[]) else {
+            return;
+        };
+        let _agent = Agent::start(&user);
+        let lines = [SHOW, "goroam pause", SHOW, "goroam auto", SHOW];
+        let Some(printed) = shell.types(&user, &lines) else {
+            return;
+        };
+        let shown = ["office", "paused", "office"].map(|name| [format!("GOROAM_PROFILE={name}")]);
+        assert_eq!(seen(&printed), shown, "{}: {printed}", shell.name);
     }
 }
 

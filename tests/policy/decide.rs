@@ -53,6 +53,7 @@ pub(super) fn policy(profiles: Vec<Profile>) -> Policy {
         targets: targets.into(),
         profiles,
         by_hand: None,
+        projects: Vec::new(),
     }
 }
 

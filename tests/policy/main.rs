@@ -24,5 +24,6 @@ mod loosening;
 #[cfg(unix)]
 mod mirror;
 mod policies;
+mod project;
 mod provisional;
 mod schema;

@@ -293,6 +293,21 @@ fn profile() -> Value {
     profile
 }
 
+fn project() -> Value {
+    let rows = Rows::below("## `[[project]]`");
+    let properties = keys("[[project]]").into_iter().map(|key| {
+        let of = match key.as_str() {
+            "env" => variables(),
+            "dir" | "match" => text(),
+            key => of_key("project", key),
+        };
+        (key.clone(), rows.key(&key, of))
+    });
+    let mut project = table(properties.collect());
+    project["oneOf"] = json!([{ "required": ["dir"] }, { "required": ["match"] }]);
+    project
+}
+
 fn schema() -> Value {
     let properties = keys("").into_iter().map(|key| {
         let of = match key.as_str() {
@@ -310,6 +325,7 @@ fn schema() -> Value {
             "profile" => json!({
                 "type": "array", "items": profile(), "minItems": 1, "maxItems": 256,
             }),
+            "project" => json!({ "type": "array", "items": project(), "maxItems": 64 }),
             key => of_key("", key),
         };
         (key, of)

@@ -35,6 +35,51 @@ fn a_policy_without_errors_is_one_line() {
 }
 
 #[test]
+fn a_project_is_checked_like_a_profile() {
+    let user = User::new();
+    let project = "\n[[project]]\ndir = \"~/oss\"\nenv = { GOFLAGS = \"-mod=mod\" }\n";
+    user.write("p.toml", format!("{POLICY}{project}"));
+    assert_snapshot!(screen(&user, "check p.toml"), @r"
+    $ goroam check p.toml
+    ✓ p.toml: no errors; 2 profiles, 1 target, 1 project
+    [exit 0]
+    ");
+    let odd = "\n[[project]]\nmatch = \"git.corp.example/*\"\nenv = { GOSUMDB = \"off\" }\n\
+               \n[[project]]\ndir = \"~/oss\"\nenv = { GOVCS = \"*:all\" }\n";
+    user.write(
+        "p.toml",
+        format!("version = 1\n[[profile]]\nname = \"public\"\n{odd}"),
+    );
+    assert_snapshot!(screen(&user, "check p.toml"), @r#"
+    $ goroam check p.toml
+    error[loosens-unproven]: any repository could switch checksum verification off
+      ╭▸ p.toml:7:19
+      │
+    6 │ match = "git.corp.example/*"
+      │         ──────────────────── a module path proves nothing: any go.mod can have it
+    7 │ env = { GOSUMDB = "off" }
+      │                   ━━━━━ nothing may make this weaker
+      │
+      ╰ help: keep sum.golang.org, or name the directory: dir = "~/…"
+
+    error[loosens-unproven]: anyone on the network could let go run svn, bzr or
+                             fossil on public code
+       ╭▸ p.toml:11:17
+       │
+    10 │ dir = "~/oss"
+       │       ─────── a directory says nothing of the network
+    11 │ env = { GOVCS = "*:all" }
+       │                 ━━━━━━━ nothing may make this weaker
+       │
+       ╰ help: leave all but git and hg out, or accept it: accept_unauthenticated
+               = true
+
+    2 errors
+    [exit 2]
+    "#);
+}
+
+#[test]
 fn each_finding_shows_its_line_and_the_way_out() {
     let user = User::new();
     user.write("odd.toml", ODD);

@@ -68,7 +68,7 @@ fn codes_and_a_text_that_says_nothing() {
     assert_snapshot!(screen(&user, "explain loosens-unproven"), @r#"
     $ goroam explain loosens-unproven
     [loosens-unproven]
-      Anyone on the network could weaken verification.
+      Anyone on the network, or any repository, could weaken verification.
 
       $ goroam check
 

@@ -14,8 +14,10 @@ fn how_it_is_loaded() {
 
     For the end of a start-up file. Unsets GOPROXY and GOSUMDB while the profile in
     force sets them, if they were exported before this line, and puts them back when
-    it does not; never GOPRIVATE or GONO…, and never what you export later. Sets
-    GOROAM_PROFILE, for the prompt. A prompt starts no process, except after a turn.
+    it does not; never GOPRIVATE or GONO…, and never what you export later. Exports
+    the variables of the policy's `[[project]]` that holds in the directory. Sets
+    GOROAM_PROFILE, for the prompt. A prompt starts no process, except after a turn
+    or a pause, and in a new directory if the policy has projects.
 
     Usage: goroam hook [OPTIONS] <SHELL>
 
@@ -27,7 +29,7 @@ fn how_it_is_loaded() {
 
     Options:
           --refresh
-              Only what has changed since; the hook runs this after a turn
+              Only what has changed since; the hook runs this by itself
 
       -h, --help
               Print help (see a summary with '-h')
@@ -94,6 +96,7 @@ fn what_a_prompt_shows() {
     assert_snapshot!(screen_with_go(&user, "hook fish --refresh").unwrap(), @r"
     $ goroam hook fish --refresh
     set -gx GOROAM_HOOK 'on'
+    set -g __goroam_projects
     set -gx GOROAM_PROFILE 'offline*'
     [exit 0]
     ");

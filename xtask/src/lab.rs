@@ -10,15 +10,17 @@ use crate::run::{self, Result};
 /// The go versions that the tests use: the current one, one a few releases older, and an old one.
 const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
-/// Programs that single tests need: three shells and bash-completion complete, chattr makes a file that
-/// cannot be replaced, strace counts system calls, tmux provides a terminal to read, dbus-daemon
-/// carries the tray, ssh-keygen signs commits, Chromium shows the relay's page; the rest read
-/// packages, manual pages and recipes. Name of the program, name of its package.
-const TOOLS: [(&str, &str); 18] = [
+/// Programs that single tests need: three shells and bash-completion complete, direnv takes a
+/// project's values, chattr makes a file that cannot be replaced, strace counts system calls, tmux
+/// provides a terminal to read, dbus-daemon carries the tray, ssh-keygen signs commits, Chromium shows
+/// the relay's page; the rest read packages, manual pages and recipes. Name of the program, name of
+/// its package.
+const TOOLS: [(&str, &str); 19] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("elvish", "elvish"),
     ("dh_bash-completion", "bash-completion"),
+    ("direnv", "direnv"),
     ("chattr", "e2fsprogs"),
     ("strace", "strace"),
     ("dpkg-shlibdeps", "dpkg-dev"),

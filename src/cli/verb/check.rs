@@ -197,7 +197,11 @@ fn trouble(path: &Path) -> Option<String> {
 fn all_right(name: &str, parsed: &Parsed) -> String {
     let parts = parsed.policy.as_ref().map(|policy| {
         let profiles = plural(policy.names().len(), "profile");
-        format!("; {profiles}, {}", plural(policy.targets.len(), "target"))
+        let targets = plural(policy.targets.len(), "target");
+        match policy.projects.len() {
+            0 => format!("; {profiles}, {targets}"),
+            n => format!("; {profiles}, {targets}, {}", plural(n, "project")),
+        }
     });
     let (name, parts) = (render::clean(name), parts.unwrap_or_default());
     format!("✓ {name}: no errors{parts}\n")

@@ -1,12 +1,13 @@
 //! `goroam env`
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{Session, ValueInUse, ValueSource};
+use crate::agent::{ProjectHere, Session, ValueInUse, ValueSource, current_folder};
 use crate::cli::args::Json;
 use crate::cli::render::{DIM, Page, Sheet, clean, paint, width};
 use crate::cli::shell::Shell;
@@ -37,7 +38,7 @@ pub struct Env {
 pub(in crate::cli) async fn run(context: &Context, args: &Env) -> Result<u8, Failure> {
     let folder = match &args.project {
         Some(folder) => std::path::absolute(folder),
-        None => std::env::current_dir(),
+        None => current_folder(&context.env),
     };
     let folder = folder.map_err(|error| Failure::failed(format!("the directory: {error}")))?;
     if !folder.is_dir() {
@@ -46,7 +47,12 @@ pub(in crate::cli) async fn run(context: &Context, args: &Env) -> Result<u8, Fai
     }
     let mut session = Session::open(context.config.clone(), context.env.clone())?;
     let names = &args.names;
-    let mut values = session.in_use(&folder, names, args.no_relay).await?;
+    let project = session.project_in(&folder);
+    if let Some(refusal) = project.as_ref().and_then(ProjectHere::refusal) {
+        drop(writeln!(anstream::stderr(), "goroam: {}", clean(&refusal)));
+    }
+    let here = (folder.as_path(), project.as_ref());
+    let mut values = session.in_use(here, names, args.no_relay).await?;
     if let Some(unknown) = names.iter().find(|name| !values.contains_key(*name)) {
         let near = nearest(unknown, values.keys().map(String::as_str));
         let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
@@ -57,10 +63,15 @@ pub(in crate::cli) async fn run(context: &Context, args: &Env) -> Result<u8, Fai
         values.retain(|name, _| names.contains(name));
     }
     if let Some(shell) = args.shell {
-        let is_set = |one: &ValueInUse| {
-            !names.is_empty() || matches!(one.source, ValueSource::Environment | ValueSource::File)
+        // go finds these files by itself.
+        let is_file = |name: &str| matches!(name, "GOMOD" | "GOWORK");
+        let is_set = |(name, one): &(&String, &ValueInUse)| match one.source {
+            _ if !names.is_empty() => true,
+            ValueSource::Environment | ValueSource::File => true,
+            ValueSource::Project => !is_file(name),
+            ValueSource::Default => false,
         };
-        let set = values.iter().filter(|(_, one)| is_set(one));
+        let set = values.iter().filter(is_set);
         let lines = set.map(|(name, one)| shell.export(name, &one.value));
         context.out.text(&lines.collect::<String>())?;
     } else if args.format.json || names.is_empty() {

@@ -1,11 +1,12 @@
 //! `goroam exec`
 
-use crate::agent::Session;
 use crate::agent::error::EXIT_FAILED;
+use crate::agent::{ProjectHere, Session, current_folder, user_env};
 use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::render::{BAD, GOOD, ODD, clean, duration, paint};
 use crate::cli::verb::relay::kept_in;
 use crate::cli::{Context, Failure};
+use crate::environment::Environment;
 use crate::exec::stall::StallLimits;
 use crate::exec::tiers::{TIER, plan};
 use crate::exec::{
@@ -14,6 +15,7 @@ use crate::exec::{
 };
 use crate::gocmd::find;
 use crate::model::{RelayLimits, Tier, plural};
+use crate::policy::Policy;
 use crate::relay::rules::chain::KnownProxies;
 use crate::relay::rules::hop::HopLimits;
 use clap::{Args, ValueEnum, ValueHint};
@@ -90,13 +92,19 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
     // From here on signals are meant for the command.
     let mut signals = ExecSignals::listen()
         .map_err(|error| Failure::failed(format_args!("cannot listen to signals: {error}")))?;
-    let (plans, facts, relay) = plans(context, &args).await?;
+    let paths = context.paths().ok();
+    let policy = paths
+        .as_ref()
+        .and_then(|paths| crate::agent::load_policy(paths, &context.env).ok());
+    let policy = policy.map(|loaded| loaded.policy);
+    let env = env_here(context, policy.as_ref());
+    let (plans, facts, relay) = plans(context, &args, policy.as_ref(), &env).await?;
     let course = ExecPlan {
         plans,
         facts,
         relay,
         command: args.command,
-        env: context.env.clone(),
+        env,
         limits: StallLimits {
             connect: args.connect.unwrap_or(HopLimits::default().connect),
             first_byte: args.first_byte.unwrap_or(GIT_FIRST_BYTE),
@@ -135,7 +143,12 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
 
 /// Returns the requested steps, and the relay that serves some of them. Without a go command, its
 /// settings cannot be frozen, and the command runs unchanged.
-async fn plans(context: &Context, args: &Exec) -> Result<Planned, Failure> {
+async fn plans(
+    context: &Context,
+    args: &Exec,
+    policy: Option<&Policy>,
+    env: &Environment,
+) -> Result<Planned, Failure> {
     let mut wanted: Vec<Tier> = Vec::new();
     for step in &args.tiers {
         let tier = match step {
@@ -150,20 +163,20 @@ async fn plans(context: &Context, args: &Exec) -> Result<Planned, Failure> {
         }
         wanted.push(tier);
     }
-    let Some(mut frozen) = frozen(context).await else {
+    let Some(mut frozen) = frozen(env).await else {
         let plans = wanted.into_iter().map(without_go).collect();
         return Ok((plans, Default::default(), None));
     };
     // With the agent's relay in between, all proxies would be one that nobody knows.
     let goproxy = frozen.get("GOPROXY");
-    let behind = Session::behind_relay(context.config.clone(), &context.env, goproxy).await;
+    let behind = Session::behind_relay(context.config.clone(), env, goproxy).await;
     if let Some(chain) = behind {
         frozen.values.insert("GOPROXY".to_owned(), chain);
     }
     let mirror = context.mirror(args.place.clone());
     let around = usable::around(&frozen, mirror);
-    let terms = terms(context, args);
-    let relay = ExecRelay::start(&context.env, (&frozen, &around), &wanted, terms).await;
+    let terms = terms(context, args, policy, env);
+    let relay = ExecRelay::start(env, (&frozen, &around), &wanted, terms).await;
     let relay = relay.unwrap_or_else(|error| {
         let text = format!("no relay ({error}): go asks the proxies itself, without falling back");
         say(&said(ODD, &text));
@@ -180,20 +193,29 @@ type Planned = (
     Option<ExecRelay>,
 );
 
-fn terms(context: &Context, args: &Exec) -> RelayTerms {
+/// Returns the environment with the values of the policy's project for this directory.
+fn env_here(context: &Context, policy: Option<&Policy>) -> Environment {
+    let env = user_env(context.env.clone());
+    let found = current_folder(&env).ok().zip(policy);
+    let Some(here) = found.and_then(|(folder, policy)| ProjectHere::find(policy, &env, &folder))
+    else {
+        return env;
+    };
+    if let Some(refusal) = here.refusal() {
+        say(&said(ODD, &clean(&refusal)));
+    }
+    here.laid_over(&env)
+}
+
+fn terms(context: &Context, args: &Exec, policy: Option<&Policy>, env: &Environment) -> RelayTerms {
     let paths = context.paths().ok();
-    let policy = paths
-        .as_ref()
-        .and_then(|paths| crate::agent::load_policy(paths, &context.env).ok());
-    let policy = policy.map(|loaded| loaded.policy);
     let given = RelayLimits {
         connect: args.connect,
         first_byte: args.first_byte,
         stall: args.stall,
         retries: None,
     };
-    let keep = policy.as_ref();
-    let keep = keep.and_then(|policy| kept_in(policy, &context.env));
+    let keep = policy.and_then(|policy| kept_in(policy, env));
     let known = policy.map(|policy| KnownProxies::of(policy.targets.values()));
     let usual = HopLimits {
         stall: STALL,
@@ -224,11 +246,11 @@ fn without_go(tier: Tier) -> TierPlan {
     }
 }
 
-async fn frozen(context: &Context) -> Option<FrozenSettings> {
+async fn frozen(env: &Environment) -> Option<FrozenSettings> {
     let folder = std::env::current_dir().ok()?;
-    let go = find::find(None, &context.env).await;
+    let go = find::find(None, env).await;
     let go = go.inspect_err(|error| tracing::debug!(%error, "no go, so nothing is frozen"));
-    let frozen = usable::freeze(&go.ok()?, &context.env, &folder).await;
+    let frozen = usable::freeze(&go.ok()?, env, &folder).await;
     let frozen = frozen.inspect_err(|error| {
         tracing::warn!(%error, "the settings of go cannot be read, so there is one step only");
     });

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{Command, Error, Reply, Session, until};
+use crate::agent::{Command, Error, Reply, Session, until, user_env};
 use crate::cli::args::Json;
 use crate::cli::render::{self, View};
 use crate::cli::terminal::{CAN_STOP, Event, Events, Screen, stop_until_continued};
@@ -180,7 +180,7 @@ async fn live(context: &Context, watching: Watching, mut status: Status) -> Resu
 
 /// Computes the shadowed variables again: they depend on the asking shell, not on the agent's.
 fn of_caller(context: &Context, mut status: Status) -> Status {
-    status.shadowed = shadows(&context.env, &status.lines());
+    status.shadowed = shadows(&user_env(context.env.clone()), &status.lines());
     counted(status)
 }
 

@@ -4,7 +4,7 @@
 //! work; otherwise this process takes the turn.
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::agent::{Command, Error, Reply, Session, TurnReport};
+use crate::agent::{Command, Error, Reply, Session, TurnReport, user_env};
 use crate::cli::args::Json;
 use crate::cli::render::{
     self, BAD, BOLD, DIM, Page, Sheet, clean, duration, notes, pad, paint, width,
@@ -55,7 +55,7 @@ pub(in crate::cli) async fn take_turn(
     json: bool,
 ) -> Result<u8, Failure> {
     let mut report = report_of(context, command).await?;
-    report.status.shadowed = shadows(&context.env, &report.status.lines());
+    report.status.shadowed = shadows(&user_env(context.env.clone()), &report.status.lines());
     context.show(json, &report, turn)?;
     let has_failed = matches!(report.outcome, Outcome::Failed { .. });
     Ok(if has_failed { EXIT_FAILED } else { EXIT_DONE })

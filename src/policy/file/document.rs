@@ -7,11 +7,11 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::reader::{MOST_FINDINGS, Reader, Section};
-use super::{Parsed, PolicyLocation, agent, profiles, target};
+use super::{Parsed, PolicyLocation, agent, profiles, projects, target};
 use crate::model::lookalike;
 use crate::policy::finding::{Places, PolicyFinding, Severity, nearest};
 use crate::policy::profile::{Condition, Policy};
-use crate::policy::{lint, loosen};
+use crate::policy::{lint, loosen, project};
 
 /// In bytes. A policy of a hundred targets has some ten thousand.
 const LONGEST: usize = 1 << 20;
@@ -72,6 +72,10 @@ pub fn parse_kept(text: &str, location: PolicyLocation<'_>) -> Option<(Policy, V
     if errors.any(|finding| finding.code.starts_with("loosens")) {
         let loose = policy.profiles.extract_if(.., |profile| profile.is_loose());
         left_out.extend(loose.map(|profile| profile.name));
+        let loose = policy
+            .projects
+            .extract_if(.., |project| project.rules.is_loose());
+        left_out.extend(loose.map(|project| project.rules.name));
     }
     let last = policy.profiles.last()?;
     matches!(last.when, Condition::Always).then_some((policy, left_out))
@@ -121,7 +125,7 @@ fn read(text: &str, location: PolicyLocation<'_>) -> (Policy, Parsed, Vec<Policy
 fn whole(root: &Section<'_>) -> Policy {
     let reader = root.reader;
     root.only(&[
-        "version", "agent", "probe", "mirror", "relay", "target", "profile",
+        "version", "agent", "probe", "mirror", "relay", "target", "profile", "project",
     ]);
     version(root);
     let agent = agent::agent(root);
@@ -140,6 +144,8 @@ fn whole(root: &Section<'_>) -> Policy {
     let targets = targets.unwrap_or_default();
     let (profiles, profile_places) = profiles::profiles(root, &targets).into_iter().unzip();
     places.profiles = profile_places;
+    let (projects, project_places) = projects::projects(root, &targets).into_iter().unzip();
+    places.projects = project_places;
     let mut policy = Policy {
         agent,
         mirror,
@@ -147,13 +153,15 @@ fn whole(root: &Section<'_>) -> Policy {
         targets,
         profiles,
         by_hand: None,
+        projects,
     };
     order(root, &policy, &places);
     nowhere_allowed(root, &policy);
     for finding in loosen::check(&mut policy, &places) {
         reader.report(finding);
     }
-    for finding in lint::lint(&policy, &places, reader.text) {
+    let projects = project::check(&policy, &places).into_iter();
+    for finding in projects.chain(lint::lint(&policy, &places, reader.text)) {
         reader.report(finding);
     }
     policy

@@ -10,6 +10,7 @@ mod agent;
 mod condition;
 mod document;
 mod profiles;
+mod projects;
 mod reader;
 mod target;
 mod values;

@@ -22,7 +22,7 @@ const KEYS: [&str; 5] = [
 ];
 
 /// The targets without a fault.
-type Targets = BTreeMap<String, Target>;
+pub(super) type Targets = BTreeMap<String, Target>;
 
 /// Reads all profiles, with their places. A profile with a fault keeps its valid parts: the policy
 /// will be refused, but the checks of the whole policy can find more.
@@ -34,7 +34,8 @@ pub(super) fn profiles(root: &Section<'_>, targets: &Targets) -> Vec<(Profile, P
     let items = value.list("a list: write [[profile]]");
     for (i, item) in items.unwrap_or_default().iter().enumerate() {
         if i == MOST_PARTS {
-            root.reader.report(too_many("profiles", item.span()));
+            root.reader
+                .report(too_many(MOST_PARTS, "profiles", item.span()));
             break;
         }
         let Some(table) = item.table("a profile") else {
@@ -86,14 +87,13 @@ fn profile(mut table: Section<'_>, targets: &Targets) -> (Profile, ProfilePlace)
             when.unwrap_or_else(|| Condition::Any(Vec::new()))
         }
     };
-    let accept = table.map.get("accept_unauthenticated");
-    place.accept = accept.map(|node| node.span());
+    place.accept = table.key_value_span("accept_unauthenticated");
     let profile = Profile {
         name,
         when,
         accept_unauthenticated: table.boolean("accept_unauthenticated").unwrap_or(false),
         keep_ready: table.boolean("keep_ready").unwrap_or(false),
-        env: env(&table, targets, &mut place),
+        env: env(&table, targets, &mut place, false),
         loosens: Vec::new(),
         over: None,
     };
@@ -116,11 +116,12 @@ fn name(table: &Section<'_>, place: &mut ProfilePlace) -> Option<String> {
 /// Bytes of one value. Every go command reads it again.
 const LONGEST: usize = 8 << 10;
 
-/// Reads the variables; those with a fault are left out.
-fn env(
+/// Reads the variables of a profile, or of one project; those with a fault are left out.
+pub(super) fn env(
     profile: &Section<'_>,
     targets: &Targets,
     place: &mut ProfilePlace,
+    in_project: bool,
 ) -> BTreeMap<String, EnvValue> {
     let mut env = BTreeMap::new();
     let example = "env = { GOPROXY = \"https://proxy.golang.org,direct\" }";
@@ -145,7 +146,7 @@ fn env(
             fastest(&node, targets)
         } else {
             node.string()
-                .and_then(|text| value(name.value, &text))
+                .and_then(|text| value(name.value, &text, in_project))
                 .map(EnvValue::Text)
         };
         if let Some(value) = value {
@@ -179,7 +180,7 @@ fn leads_back(name: &str, env: &BTreeMap<String, EnvValue>) -> bool {
     reached.contains(name)
 }
 
-fn value(name: &str, text: &Text<'_>) -> Option<String> {
+fn value(name: &str, text: &Text<'_>, in_project: bool) -> Option<String> {
     if text.value.len() > LONGEST {
         let length = text.value.len();
         let message = format!("{name} has {length} bytes; {LONGEST} is the most");
@@ -195,7 +196,10 @@ fn value(name: &str, text: &Text<'_>) -> Option<String> {
         _ => None,
     };
     let errors = text.reader.errors.get();
-    for fault in check_value(name, judged.as_deref().unwrap_or(&expanded)) {
+    let mut faults = check_value(name, judged.as_deref().unwrap_or(&expanded));
+    // For one project `-mod=` is right.
+    faults.retain(|fault| !(in_project && fault.code.starts_with("goflags-mod-")));
+    for fault in faults {
         report(fault, text, expanded == text.value);
     }
     (text.reader.errors.get() == errors).then(|| text.value.to_owned())
@@ -264,7 +268,7 @@ fn fastest(node: &Value<'_>, targets: &Targets) -> Option<EnvValue> {
         }
     };
     let then = match table.get("then", "then = \"direct\"") {
-        Some(then) => Some(value("GOPROXY", &then.string()?)?),
+        Some(then) => Some(value("GOPROXY", &then.string()?, false)?),
         None => None,
     };
     Some(EnvValue::Fastest {
@@ -297,7 +301,7 @@ fn fastest_of(list: &Value<'_>, targets: &Targets) -> Option<Vec<String>> {
 }
 
 /// Reports a fault of a value; `exact`: its offsets are those of the text as written.
-fn report(mut fault: PolicyFinding, text: &Text<'_>, exact: bool) {
+pub(super) fn report(mut fault: PolicyFinding, text: &Text<'_>, exact: bool) {
     let part = fault.primary.take().filter(|_| exact);
     let span = match part {
         Some(label) => text.part((label.span.start, label.span.len())),

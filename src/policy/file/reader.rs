@@ -241,6 +241,11 @@ impl<'a> Section<'a> {
         self.map.get_key_value(key).map(|(key, _)| key.span())
     }
 
+    /// Returns the place of a key's value.
+    pub(super) fn key_value_span(&self, key: &str) -> Option<Range<usize>> {
+        self.map.get(key).map(Spanned::span)
+    }
+
     /// Returns its keys with their places.
     pub(super) fn keys(&self) -> impl Iterator<Item = Text<'a>> {
         let reader = self.reader;

@@ -40,8 +40,8 @@ const KINDS: [(&str, &str, &[&str]); 7] = [
 pub(super) const MOST_PARTS: usize = 256;
 
 /// Creates the finding that there are too many.
-pub(super) fn too_many(what: &str, span: Range<usize>) -> PolicyFinding {
-    PolicyFinding::error("too-many", format!("more than {MOST_PARTS} {what}"), span)
+pub(super) fn too_many(most: usize, what: &str, span: Range<usize>) -> PolicyFinding {
+    PolicyFinding::error("too-many", format!("more than {most} {what}"), span)
 }
 
 /// Reads all targets; those with a fault are left out.
@@ -49,7 +49,9 @@ pub(super) fn targets(table: &Section<'_>, defaults: Limits) -> BTreeMap<String,
     let mut targets = BTreeMap::new();
     for (i, name) in table.keys().enumerate() {
         if i == MOST_PARTS {
-            table.reader.report(too_many("targets", name.span));
+            table
+                .reader
+                .report(too_many(MOST_PARTS, "targets", name.span));
             break;
         }
         if let Some(target) = target(table, &name, defaults) {

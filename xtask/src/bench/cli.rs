@@ -54,7 +54,15 @@ const PROMPTS: u32 = 1000;
 fn prompts(bench: &Bench) -> Result {
     let goroam = bench.goroam.display();
     println!("| one prompt with the hook, mean of {PROMPTS} | |\n| --- | ---: |");
-    for shell in ["bash", "zsh", "fish"] {
+    let text = std::fs::read_to_string(&bench.policy);
+    let text = text.map_err(|err| format!("{}: {err}", bench.policy.display()))?;
+    let with_projects = bench.home.join("projects.toml");
+    let project = "[[project]]\ndir = \"/nowhere\"\nenv = { GOFLAGS = \"-mod=mod\" }\n";
+    std::fs::write(&with_projects, format!("{text}\n{project}"))
+        .map_err(|err| format!("{}: {err}", with_projects.display()))?;
+    let policies = [(&bench.policy, ""), (&with_projects, ", `[[project]]`")];
+    let shells = ["bash", "zsh", "fish"].into_iter();
+    for (shell, (policy, with)) in shells.flat_map(|shell| policies.map(|one| (shell, one))) {
         let (load, each) = match shell {
             "fish" => (
                 format!("{goroam} hook fish | source"),
@@ -70,7 +78,7 @@ fn prompts(bench: &Bench) -> Result {
             .env_clear()
             .env("HOME", &bench.home)
             .env("PATH", "/usr/bin:/bin")
-            .env("GOROAM_CONFIG", &bench.policy)
+            .env("GOROAM_CONFIG", policy)
             .stdin(Stdio::null())
             .output()
             .map_err(|err| format!("{shell}: {err}"))?;
@@ -83,7 +91,7 @@ fn prompts(bench: &Bench) -> Result {
             ));
         };
         let each = (to - from) / f64::from(PROMPTS) / 1e6;
-        println!("| {shell} | {each:.3} ms |");
+        println!("| {shell}{with} | {each:.3} ms |");
     }
     println!();
     Ok(())
