@@ -29,7 +29,6 @@ mod programs;
 mod project;
 mod repair;
 mod shell;
-mod startups;
 mod stops;
 mod values;
 mod words;

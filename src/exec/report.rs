@@ -16,7 +16,7 @@ pub struct AttemptReport {
     /// How many requests it sent there.
     pub requests: u64,
     /// How many of them were answered with a list of versions that may be old.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "crate::model::status::is_default")]
     pub stale: u64,
     /// The result of this run, or the state of the hop at its end.
     pub class: Class,
@@ -32,12 +32,4 @@ pub struct AttemptReport {
     /// Why goroam ended it, if it did.
     #[serde(skip)]
     pub stuck: Option<Stuck>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_none(count: &u64) -> bool {
-    *count == 0
 }

@@ -4,7 +4,6 @@
 //!
 //! May import: std, serde, ipnet and jiff's types. Nothing else of goroam.
 
-pub mod cause;
 pub mod chain;
 pub mod change;
 pub mod env_text;
@@ -27,7 +26,6 @@ pub mod target;
 pub mod text;
 pub mod truth;
 
-pub use cause::Cause;
 pub use chain::{Chain, ChainError, Hop, HopKind, Separator, Tier};
 pub use change::Change;
 pub use env_text::EnvText;
@@ -37,7 +35,7 @@ pub use go_url::GoUrl;
 pub use host::Host;
 pub use lookalike::Lookalike;
 pub use mask::mask;
-pub use observation::{Observation, Phase, Phases, Proof, Speed, Verdict};
+pub use observation::{Cause, Observation, Phase, Phases, Proof, Speed, Verdict};
 pub use pattern::{PatternFault, Patterns};
 pub use portal::Portal;
 pub use snapshot::{

@@ -37,19 +37,11 @@ pub struct Pinned {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<String>,
     /// Which variant of that profile; 0: the first, or the only one.
-    #[serde(default, skip_serializing_if = "Pinned::is_first")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub variant: usize,
 }
 
 impl Pinned {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
-    fn is_first(variant: &usize) -> bool {
-        *variant == 0
-    }
-
     /// Returns it without credentials.
     pub fn shown(&self) -> Pinned {
         Pinned {
@@ -187,16 +179,16 @@ pub struct LinkStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssid: Option<String>,
     /// The number of further addresses.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub more_addresses: usize,
 }
 
 /// The maximum number of addresses of a link, and of default routes, that are listed.
 const MOST_TOLD: usize = 32;
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
+/// Reports whether JSON leaves the value out, because a reader takes it for granted.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A default route as status shows it.
@@ -220,7 +212,7 @@ pub struct NetworkStatus {
     /// Default routes that work, best first.
     pub default_routes: Vec<RouteStatus>,
     /// The number of further default routes.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub more_default_routes: usize,
     /// Name servers and search domains.
     pub dns: Resolver,

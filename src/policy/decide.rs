@@ -26,7 +26,7 @@ pub struct Decision {
     /// The profile's name.
     pub profile: String,
     /// Which variant of that profile it is; 0: the first, or the only one.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::model::status::is_default")]
     pub variant: usize,
     /// Whether it was chosen by hand (`goroam use`).
     pub pinned: bool,
@@ -75,14 +75,6 @@ impl Decision {
     pub fn trace(&self) -> Option<&Trace> {
         self.considered.get(self.place()?)?.trace.as_ref()
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 /// Decides, if the facts suffice for a decision; otherwise returns `None`. Of a profile that was

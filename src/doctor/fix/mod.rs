@@ -14,7 +14,6 @@ mod carry_out;
 mod plan;
 mod prepare;
 mod step;
-mod text;
 
 pub use carry_out::{UndoError, Undone, carry_out, undo};
 pub use plan::{assign, plan_cache};

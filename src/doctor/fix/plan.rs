@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::unset;
-use super::text::commented;
+use super::step::{commented, unset};
 use crate::agent::{HOOKED, keeps_private};
 use crate::doctor::cache::{CacheReport, Outcome};
 use crate::doctor::facts::{DoctorFacts, Kind};

@@ -10,8 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::plan::plan;
-use super::step::Step;
-use super::text::{edit, read};
+use super::step::{Step, edit, read};
 use crate::doctor::facts::DoctorFacts;
 use crate::doctor::finding::DoctorFinding;
 use crate::doctor::managers;
