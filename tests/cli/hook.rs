@@ -112,6 +112,11 @@ impl Interactive {
         ];
         let program = [self.name, "-i"].map(OsStr::new);
         let terminal = Terminal::running(250, 100, &vars, &program)?;
+        // What is typed before the first prompt would stand amid what the hook says.
+        terminal.until("the first prompt", |screen| {
+            let last = screen.iter().rfind(|line| !line.trim().is_empty());
+            last.is_some_and(|line| line.trim_end().ends_with(['$', '#', '>', '%']))
+        });
         for (number, line) in lines.iter().chain([&"true"]).enumerate() {
             // Typed, it has quotation marks in it; printed, it has none. It stands first, so that
             // the prompt finds the line's own exit status.

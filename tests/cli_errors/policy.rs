@@ -164,7 +164,8 @@ fn a_profile_or_target_that_the_policy_does_not_have_is_answered_with_the_neares
     bench
         .goroam("probe corp")
         .exits(2)
-        .complains("; none is defined");
+        .complains("no target or mirror \"corp\" in")
+        .complains("; there are: cn, io, aliyun, google, direct, off");
     bench.policy(&format!("{POLICY}[target.corp]\ntcp = \"127.0.0.1:1\"\n"));
     bench
         .goroam("probe crop")
