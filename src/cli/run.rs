@@ -234,8 +234,9 @@ struct Said<'a> {
 /// Prints what went wrong, with the program's name, or as one line of JSON.
 fn say(json: bool, message: &str, exit_code: u8, findings: &[Found<'_>]) {
     let style: Style = AnsiColor::Red.on_default().bold();
+    let plain = anstream::adapter::strip_str(message).to_string();
     let error = Said {
-        message,
+        message: &plain,
         exit_code,
         findings,
     };

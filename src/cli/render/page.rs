@@ -40,6 +40,14 @@ impl Page {
         }
     }
 
+    /// Returns the same page for a text within JSON, which has no width.
+    pub(in crate::cli) fn in_json(&self) -> Page {
+        Page {
+            columns: usize::from(u16::MAX),
+            ..self.clone()
+        }
+    }
+
     /// Returns the same page with the present time.
     pub(in crate::cli) fn later(&self) -> Page {
         Page {

@@ -1,6 +1,7 @@
 //! `goroam mirror export` and `goroam mirror import`
 
 use crate::agent::error::EXIT_DONE;
+use crate::cli::args::Json;
 use crate::cli::render::{Mark, Page, Sheet, clean, size};
 use crate::cli::verb::mirror::args;
 use crate::cli::verb::mirror::site::{exit, failed, waits};
@@ -25,7 +26,7 @@ pub(super) fn export(context: &Context, root: &Path, args: &args::Export) -> Res
     let (progress, meter) = context.progress("exporting");
     let exported = archive::export(&layout, &args.archive, only.as_ref(), &prover, &meter);
     drop(progress);
-    let exported = exported.map_err(|error| failure(context, root, &error))?;
+    let exported = exported.map_err(|error| failure(context, root, &error, args.format))?;
     context.show(args.format.json, &exported, |exported, page| {
         mirror_exported(exported, root, page)
     })?;
@@ -52,17 +53,21 @@ pub(super) async fn import(
     ))
     .await;
     drop(progress);
-    let imported = imported.map_err(|error| failure(context, root, &error))?;
+    let imported = imported.map_err(|error| failure(context, root, &error, args.format))?;
     context.show(args.format.json, &imported, mirror_imported)?;
     Ok(EXIT_DONE)
 }
 
 /// Creates a failure. Errors in an archive's content are shown in the format of `verify`.
-fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
+fn failure(context: &Context, root: &Path, error: &ArchiveError, format: Json) -> Failure {
     let mut message = error.to_string();
     if let ArchiveError::Refused(report) = error {
         let staging = Layout::new(root).own().join("import");
-        let text = mirror_verify(report, &staging, &context.page);
+        let page = match format.json {
+            true => context.page.in_json(),
+            false => context.page.clone(),
+        };
+        let text = mirror_verify(report, &staging, &page);
         message.push('\n');
         message.push_str(text.trim_end());
     }
