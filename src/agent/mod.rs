@@ -21,6 +21,7 @@ mod finish;
 mod gofacts;
 mod handover;
 mod hook;
+mod hook_marker;
 mod in_use;
 mod locks;
 mod panic_log;
@@ -44,10 +45,8 @@ pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
 pub use handover::{LISTENER, STORED, inherited};
-pub use hook::{
-    ExportVerdict, HOOK_MARKER, HOOKED, export_hash, hook_notes, hooked, keeps_private,
-    project_notes, user_env,
-};
+pub use hook::{ExportVerdict, HOOKED, keeps_private};
+pub use hook_marker::{HOOK_MARKER, export_hash, hook_notes, hooked, project_notes, user_env};
 pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
 pub use pin::{Choices, ProfileChoice};

@@ -17,7 +17,7 @@ use super::command::{Cause, Command, TurnReport};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::{GoFacts, manner_of};
-use super::hook::user_env;
+use super::hook_marker::user_env;
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::project::ProjectHere;
