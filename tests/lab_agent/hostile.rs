@@ -136,7 +136,8 @@ fn judge(text: &str, key: &str) {
     match proxy {
         "https://proxy.golang.org,direct"
         | "https://goproxy.cn,direct"
-        | "https://goproxy.io,direct" => assert_eq!(no_proxy, None, "{text}"),
+        | "https://goproxy.io,direct"
+        | "https://mirrors.aliyun.com/goproxy,direct" => assert_eq!(no_proxy, None, "{text}"),
         offline => {
             assert!(offline.starts_with("file:///"), "{text}");
             assert!(
