@@ -221,7 +221,7 @@ fn a_program_that_cannot_start_leaves_no_port_that_nobody_serves() {
             if value.starts_with(PROXY) {
                 Ok(())
             } else {
-                Err(value)
+                Err(format!("{what}: {value}\n{}", machine.log()))
             }
         });
         wait_until("the port to be closed", SOON, || {

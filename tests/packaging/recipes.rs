@@ -213,6 +213,7 @@ fn package_of_pkgbuild(path: &Path) {
         "docs/goroam.toml.5",
         "docs/goroam.schema.json",
         "docs/policy.md",
+        "docs/pictures/why.svg",
         "docs/zh-CN/policy.md",
         "systemd/goroam.service",
     ] {
