@@ -25,8 +25,8 @@ pub fn project_notes(env: &Environment) -> impl Iterator<Item = (&str, &str)> {
     notes(env).filter_map(|(name, hash)| Some((name, hash.strip_prefix('+')?)))
 }
 
-/// Returns the environment without what a hook has exported for a project: that is no export of the
-/// user's, and it may be the project of another directory.
+/// Returns the environment without what a hook has exported for a project: the user has not exported
+/// it, and it may belong to the project of another directory.
 pub fn user_env(env: Environment) -> Environment {
     let is_there = |(name, hash): &(&str, &str)| {
         env.get(name)

@@ -57,7 +57,7 @@ struct Measured {
 pub(in crate::cli) async fn run(context: &Context, args: &Probe) -> Result<u8, Failure> {
     let session = Session::open(context.config.clone(), context.env.clone())?;
     let policy = &session.loaded.policy;
-    // Whoever names a proxy that the policy does not have compares it with others.
+    // A user who names a proxy that the policy does not have compares it with others.
     let is_foreign = |name| !policy.targets.contains_key(name);
     let targets = session.to_probe(&args.targets, args.speed)?;
     let speed = args.speed || args.targets.iter().any(is_foreign);
