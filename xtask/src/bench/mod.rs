@@ -21,8 +21,8 @@ use crate::lab;
 use crate::options::Options;
 use crate::run::{self, Result};
 
-const PARTS: [&str; 8] = [
-    "size", "mirror", "relay", "mirrors", "soak", "cli", "idle", "switch",
+const PARTS: [&str; 9] = [
+    "size", "mirror", "relay", "mirrors", "soak", "cli", "idle", "switch", "silent",
 ];
 
 /// What every part uses.
@@ -88,6 +88,7 @@ pub fn bench(options: &Options) -> Result {
         ("cli", cli::cli as fn(&Bench, u64) -> Result, 50),
         ("idle", idle::idle, seconds),
         ("switch", switch::switch, runs),
+        ("silent", switch::silent, runs),
     ]
     .into_iter()
     .filter(|(part, ..)| wants(part))
