@@ -15,8 +15,13 @@ mod support;
 mod bits;
 mod ci;
 mod deb;
+mod icon;
 mod lists;
+mod published;
 mod recipes;
 mod rpm;
+mod signed;
+mod site;
 #[cfg(feature = "tray")]
 mod tray;
+mod workflows;

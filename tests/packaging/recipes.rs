@@ -14,8 +14,8 @@ use crate::support::{
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// As `xtask/src/dist/release.rs` has it.
-const REPOSITORY: &str = "https://github.com/goroam/goroam";
+/// As Cargo.toml has it.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 /// The recipes as they are filled when all archives are there, and the hash of each archive. No
 /// Windows program is built for this: what it is packed into has a hash like any other.
@@ -324,6 +324,7 @@ fn the_repositorys_address_stands_in_one_place() {
         }
         assert!(!text.contains(REPOSITORY), "{name}: write @REPOSITORY@");
     }
-    let release = std::fs::read_to_string(root().join("xtask/src/dist/release.rs")).unwrap();
-    assert!(release.contains(&format!("REPOSITORY: &str = \"{REPOSITORY}\"")));
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let line = format!("repository = \"{REPOSITORY}\"\n");
+    assert_eq!(manifest.matches(&line).count(), 1);
 }

@@ -13,9 +13,9 @@ const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 /// Programs that single tests need: three shells and bash-completion complete, direnv takes a
 /// project's values, chattr makes a file that cannot be replaced, strace counts system calls, tmux
 /// provides a terminal to read, dbus-daemon carries the tray, ssh-keygen signs commits, Chromium shows
-/// the relay's page; the rest read packages, manual pages and recipes. Name of the program, name of
-/// its package.
-const TOOLS: [(&str, &str); 19] = [
+/// the relay's page, rsvg-convert draws the icon; the rest read packages, manual pages and recipes.
+/// Name of the program, name of its package.
+const TOOLS: [(&str, &str); 23] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("elvish", "elvish"),
@@ -29,6 +29,10 @@ const TOOLS: [(&str, &str); 19] = [
     ("ruby", "ruby"),
     ("nix-instantiate", "nix-bin"),
     ("unzip", "unzip"),
+    ("rsvg-convert", "librsvg2-bin"),
+    ("minisign", "minisign"),
+    ("apt-ftparchive", "apt-utils"),
+    ("gpg", "gnupg"),
     ("mandoc", "mandoc"),
     ("groff", "groff"),
     ("tmux", "tmux"),

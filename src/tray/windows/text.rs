@@ -109,38 +109,6 @@ mod tests {
         assert_eq!(wide("a\0"), [97, 32, 0]);
     }
 
-    /// Builds the program's own icon, which Explorer and Task Manager show.
-    fn ico() -> Vec<u8> {
-        const SIZES: [u32; 7] = [16, 20, 24, 32, 40, 48, 64];
-        let mut file = Vec::new();
-        for word in [0, 1, SIZES.len() as u16] {
-            file.extend(word.to_le_bytes());
-        }
-        let images = SIZES.map(|size| dib(Icon::Good, size));
-        let mut at = 6 + 16 * SIZES.len();
-        for (size, image) in SIZES.into_iter().zip(&images) {
-            file.extend([size as u8, size as u8, 0, 0, 1, 0, 32, 0]);
-            file.extend((image.len() as u32).to_le_bytes());
-            file.extend((at as u32).to_le_bytes());
-            at += image.len();
-        }
-        file.extend(images.concat());
-        file
-    }
-
-    /// To draw it again, remove the file and run this test.
-    #[test]
-    fn the_programs_icon_is_the_one_of_the_tray() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/windows/goroam.ico");
-        let drawn = ico();
-        if !std::path::Path::new(path).exists() {
-            std::fs::write(path, &drawn).unwrap();
-        }
-        assert!(
-            std::fs::read(path).unwrap() == drawn,
-            "{path} is another icon"
-        );
-    }
     #[test]
     fn windows_gets_it_upside_down_with_a_mask() {
         let (rgba, dib) = (rgba(Icon::Attention, 20), dib(Icon::Attention, 20));

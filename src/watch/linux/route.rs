@@ -19,6 +19,8 @@ const ROUTE_HEADER: usize = 12;
 /// `struct rtnexthop`.
 const HOP_HEADER: usize = 8;
 const RTNH_F_DEAD: u32 = 1;
+/// `libc` has it for glibc only.
+const RTA_VIA: u16 = 18;
 
 const FRA_DST: u16 = 1;
 const FRA_SRC: u16 = 2;
@@ -152,7 +154,7 @@ fn gateway(attributes: &[u8]) -> Option<IpAddr> {
     match find_attribute(attributes, libc::RTA_GATEWAY) {
         Some(gateway) => address(gateway),
         // `struct rtvia`: an IPv4 route through an IPv6 gateway (RFC 5549).
-        None => address(find_attribute(attributes, libc::RTA_VIA)?.get(2..)?),
+        None => address(find_attribute(attributes, RTA_VIA)?.get(2..)?),
     }
 }
 
@@ -336,7 +338,7 @@ mod tests {
         via.extend(gateway.octets());
         let routes = parse_route(&route_body(
             &PLAIN,
-            &[attribute(libc::RTA_VIA, &via), number(libc::RTA_OIF, 2)],
+            &[attribute(RTA_VIA, &via), number(libc::RTA_OIF, 2)],
         ));
         assert_eq!(routes[0].gateway, Some(gateway.into()));
     }

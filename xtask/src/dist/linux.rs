@@ -8,6 +8,7 @@ use crate::run::{self, Result};
 
 use super::release::{self, Release};
 use super::tree::{self, Tree};
+use super::{ICON, ICON_SIZES};
 
 /// How the repository's unit starts the program. `goroam service install` replaces this path with
 /// its own program's; a package keeps it.
@@ -41,6 +42,11 @@ impl Package<'_> {
             tree.file(path, tree::gzip(page.as_bytes())?);
             let entry = release.template("tray/goroam-tray.desktop")?;
             tree.file("usr/share/applications/goroam-tray.desktop", entry);
+            for (size, bytes) in icons()? {
+                let ending = if size == "scalable" { "svg" } else { "png" };
+                let path = format!("usr/share/icons/hicolor/{size}/apps/goroam.{ending}");
+                tree.file(path, bytes);
+            }
         }
         Ok(tree)
     }
@@ -151,6 +157,20 @@ fn packaged_unit(unit: &str) -> Result<String> {
 /// Returns the directory of a manual page.
 fn section(name: &str) -> &'static str {
     if name.ends_with(".5") { "man5" } else { "man1" }
+}
+
+/// Returns the icon in each size, with the name of the size's directory in the theme `hicolor`.
+fn icons() -> Result<Vec<(String, Vec<u8>)>> {
+    let sizes = ICON_SIZES.map(|size| {
+        let file = ICON.replace(".svg", &format!("-{size}.png"));
+        (format!("{size}x{size}"), file)
+    });
+    let scalable = ("scalable".to_owned(), ICON.to_owned());
+    let read = |(size, file): (String, String)| {
+        let bytes = std::fs::read(run::root().join(&file));
+        Ok((size, bytes.map_err(|err| format!("{file}: {err}"))?))
+    };
+    sizes.into_iter().chain([scalable]).map(read).collect()
 }
 
 /// Returns the READMEs, and every page and picture of the docs.

@@ -22,7 +22,12 @@ use std::path::{Path, PathBuf};
 use crate::options::Options;
 use crate::run::Result;
 
+pub use self::release::REPOSITORY;
 use self::release::Release;
+
+/// The icon of the programs. `goroam-SIZE.png` beside it are made of it (tests/packaging/icon.rs).
+pub const ICON: &str = "packaging/icon/goroam.svg";
+pub const ICON_SIZES: [u32; 7] = [16, 24, 32, 48, 64, 128, 256];
 
 /// Options without a value.
 pub const FLAGS: [&str; 8] = [

@@ -7,9 +7,9 @@ use std::process::Command;
 use crate::packages;
 use crate::run::{self, Result};
 
-/// The address where the project is published; it is defined only here. The release files are below
-/// it, as `releases/download/vVERSION/FILE`.
-pub const REPOSITORY: &str = "https://github.com/goroam/goroam";
+/// The address where the project is published, from the workspace's Cargo.toml. The release files
+/// are below it, as `releases/download/vVERSION/FILE`.
+pub const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 /// The maintainer of the packages.
 pub const MAINTAINER: &str = "The goroam authors <goroam@users.noreply.github.com>";
 
