@@ -13,6 +13,8 @@ pub struct Paths {
     pub policy: PathBuf,
     /// Whether the user named it. Then it must exist.
     pub policy_named: bool,
+    /// The machine's policy file, for all its users. It need not exist.
+    pub machine_policy: PathBuf,
     /// State, journal and baseline; private to the user.
     pub state: PathBuf,
     /// Large data that can be downloaded again: the module mirror.
@@ -122,10 +124,16 @@ impl Paths {
         Ok(Paths {
             policy_named: named.is_some(),
             policy: named.unwrap_or_else(|| dirs.config_dir().join("goroam.toml")),
+            machine_policy: machine_policy(env),
             state,
             data: dirs.data_local_dir().to_owned(),
             runtime,
         })
+    }
+
+    /// The policy files that people write.
+    pub fn policies(&self) -> Vec<PathBuf> {
+        vec![self.policy.clone(), self.machine_policy.clone()]
     }
 
     /// The audit journal.
@@ -220,6 +228,18 @@ impl Paths {
     pub fn agent_lock(&self) -> PathBuf {
         self.runtime.join("agent.lock")
     }
+}
+
+/// Returns the policy file of the machine, where only its administrator writes.
+fn machine_policy(env: &Environment) -> PathBuf {
+    let folder = match std::env::consts::OS {
+        "windows" => env
+            .path("ProgramData")
+            .unwrap_or_else(|| r"C:\ProgramData".into()),
+        "macos" => "/Library/Application Support".into(),
+        _ => "/etc".into(),
+    };
+    folder.join("goroam").join("goroam.toml")
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn an_idle_watcher_has_one_thread_and_never_wakes() {
         namespace.ip("addr add 10.1.0.1/16 dev eth0");
         let folder = namespace.folder.path();
         let paths = WatchPaths {
-            policy: Some(folder.join("goroam.toml")),
+            policy: vec![folder.join("goroam.toml")],
             own: Vec::new(),
             go_env: Some(folder.join("missing/go/env")),
             // In a folder with much coming and going.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::gocmd::{ApplyError, FindError, LocateError};
 use crate::paths::NoHome;
 use crate::policy::PolicyFinding;
+use crate::policy::layers::PolicyText;
 
 /// Done.
 pub const EXIT_DONE: u8 = 0;
@@ -30,10 +31,10 @@ pub enum Error {
     /// The policy cannot be used. The findings say why; the command line prints them with the text.
     #[error("{path}: {summary}; see `goroam check`", path = .path.display())]
     Policy {
-        /// The policy file.
+        /// The policy file with the first error.
         path: PathBuf,
-        /// Its text, to show the position of each finding.
-        text: String,
+        /// The texts of all layers, to show the position of each finding.
+        texts: Box<PolicyText>,
         /// The findings.
         findings: Vec<PolicyFinding>,
         /// "2 errors, 1 warning".

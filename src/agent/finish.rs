@@ -616,6 +616,7 @@ mod tests {
             paths: Paths {
                 policy: home.join("goroam.toml"),
                 policy_named: false,
+                machine_policy: "/nowhere/goroam.toml".into(),
                 state: home.to_owned(),
                 data: home.to_owned(),
                 runtime: home.join("run"),

@@ -51,7 +51,8 @@ pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
 pub use pin::{Choices, ProfileChoice};
 pub use policy_file::{
-    Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,
+    Loaded, POLICY_LIMIT, PolicyLayer, lent, load_policy, read_layers, read_policy_text,
+    read_policy_to_check, summary,
 };
 pub use project::{ProjectHere, current_folder};
 pub use recall::has_set_something;

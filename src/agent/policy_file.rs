@@ -1,6 +1,7 @@
 //! The policy in force: the user's, or the built-in one.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,10 +13,10 @@ use crate::environment::Environment;
 use crate::gomod::sum::sha256_hex;
 use crate::model::status::LastGood;
 use crate::model::tally;
-use crate::paths::Paths;
-use crate::policy::file::{PolicyLocation, parse, parse_kept};
-use crate::policy::templates::Template;
-use crate::policy::{Policy, PolicyFinding, Severity};
+use crate::paths::{Paths, exact, from_exact};
+use crate::policy::file::{parse_kept, parse_layers};
+use crate::policy::layers::{Layer, LayerKind, Part, PolicyText};
+use crate::policy::{Places, Policy, PolicyFinding, Severity};
 use crate::state::file;
 use crate::{bounded, trust};
 
@@ -24,10 +25,12 @@ use crate::{bounded, trust};
 pub struct Loaded {
     /// The policy.
     pub policy: Policy,
-    /// The file; `None`: the built-in default.
+    /// The user's file, or else the highest layer that there is; `None`: the built-in default.
     pub path: Option<PathBuf>,
-    /// Its text.
-    pub text: String,
+    /// The texts of its layers.
+    pub source: PolicyText,
+    /// Where its parts are.
+    pub places: Places,
     /// Warnings.
     pub warnings: Vec<PolicyFinding>,
 }
@@ -40,35 +43,93 @@ impl Loaded {
             None => "the built-in policy".to_owned(),
         }
     }
+
+    /// Returns the files that people write.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = self.source.parts.iter().filter(|part| part.is_file());
+        files.map(|part| part.path.as_path())
+    }
+
+    /// Returns the first of these files that is not a layer of this policy, as an error: it may be
+    /// missing by mistake, or for a moment. goroam does not give up its rules for private names and
+    /// checksums because of that.
+    pub(super) fn without<'a>(&self, mut files: impl Iterator<Item = &'a Path>) -> Option<Error> {
+        let gone = files.find(|file| self.files().all(|own| own != *file))?;
+        Some(Error::PolicyFile {
+            path: gone.to_owned(),
+            why: match self.path {
+                None => {
+                    "is gone; put it back, write one with `goroam init`, or let `goroam once` \
+                     take the built-in policy"
+                }
+                Some(_) => "is gone; put it back, or let `goroam once` continue without it",
+            }
+            .to_owned(),
+            unsafe_mode: false,
+        })
+    }
 }
 
-/// Reads the policy file, or the built-in default if there is no file and the user named none.
+/// The text of one layer, and its file.
+#[derive(Debug, Clone)]
+pub struct PolicyLayer {
+    /// Whose it is.
+    pub kind: LayerKind,
+    /// Its file.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// Reads the policy of the machine and of the user, and what lies between. Without both it is the
+/// built-in default.
 ///
 /// # Errors
-/// When it cannot be read, others may write to it, or it has errors.
+/// When a file cannot be read, others may write to it, or the whole has errors.
 pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
-    // A dangling link, or a directory that may not be searched, does not mean that the user wants
-    // the built-in policy.
-    if !paths.policy_named && !is_there(&paths.policy) {
-        let mut loaded = built_in(env)?;
-        settle(&mut loaded, paths, env);
-        return Ok(loaded);
-    }
-    let text = read_policy_text(&paths.policy)?;
-    let home = env.home();
-    let place = location(paths, home.as_deref());
-    let mut loaded = check(Some(paths.policy.clone()), text, place)?;
+    let layers = read_layers(paths)?;
+    let mut loaded = check(&layers, env)?;
     settle(&mut loaded, paths, env);
     Ok(loaded)
 }
 
-fn location<'a>(paths: &'a Paths, home: Option<&'a Path>) -> PolicyLocation<'a> {
-    let folder = paths.policy.parent();
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    PolicyLocation {
-        folder: folder.unwrap_or(Path::new(".")),
-        home,
+/// Reads the text of every layer, the lowest first.
+///
+/// # Errors
+/// When a file cannot be read, or others may write to it.
+pub fn read_layers(paths: &Paths) -> Result<Vec<PolicyLayer>, Error> {
+    let read = |kind, path: &Path| {
+        let text = read_policy_text(path)?;
+        let path = path.to_owned();
+        Ok::<_, Error>(PolicyLayer { kind, path, text })
+    };
+    let mut layers = Vec::new();
+    // A dangling link, or a directory that may not be searched, does not mean that there is none.
+    if is_there(&paths.machine_policy) && paths.machine_policy != paths.policy {
+        layers.push(read(LayerKind::Machine, &paths.machine_policy)?);
     }
+    let mut own = None;
+    if paths.policy_named || is_there(&paths.policy) {
+        own = Some(read(LayerKind::User, &paths.policy)?);
+    }
+    layers.extend(fleet_layer(&layers, own.as_ref()));
+    layers.extend(own);
+    Ok(layers)
+}
+
+/// Returns the verified policy of the fleet that the machine's or the user's file names.
+fn fleet_layer(_machine: &[PolicyLayer], _user: Option<&PolicyLayer>) -> Option<PolicyLayer> {
+    None
+}
+
+/// Lends the layers to the reader of policies.
+pub fn lent(layers: &[PolicyLayer]) -> Vec<Layer<'_>> {
+    let layers = layers.iter().map(|layer| Layer {
+        kind: layer.kind,
+        path: &layer.path,
+        text: &layer.text,
+    });
+    layers.collect()
 }
 
 /// Sets the mirror's directory from the policy and the environment.
@@ -78,47 +139,37 @@ fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
     loaded.policy.settle_mirror(folder);
 }
 
-/// Reports whether this is the built-in default although a file existed before. The file may be
-/// missing by mistake, or for a moment: goroam does not give up its rules for private names and
-/// checksums because of that.
-pub(super) fn is_gone(loaded: &Loaded, paths: &Paths) -> Option<Error> {
-    (loaded.path.is_none() && !paths.policy_named).then(|| Error::PolicyFile {
-        path: paths.policy.clone(),
-        why: "is gone; put it back, write one with `goroam init`, or let `goroam once` take the \
-              built-in policy"
-            .to_owned(),
-        unsafe_mode: false,
-    })
-}
-
 /// Returns the built-in default.
 pub(crate) fn built_in(env: &Environment) -> Result<Loaded, Error> {
-    let home = env.home();
-    let place = PolicyLocation {
-        folder: Path::new("/"),
-        home: home.as_deref(),
-    };
-    check(None, Template::Default.text().to_owned(), place)
+    check(&[], env)
 }
 
-fn check(path: Option<PathBuf>, text: String, place: PolicyLocation<'_>) -> Result<Loaded, Error> {
-    let parsed = parse(&text, place);
+fn check(layers: &[PolicyLayer], env: &Environment) -> Result<Loaded, Error> {
+    let parsed = parse_layers(&lent(layers), env.home().as_deref());
     let Some(policy) = parsed.policy else {
         return Err(Error::Policy {
-            path: path.unwrap_or_else(|| PathBuf::from("the built-in policy")),
+            path: parsed.source.path_of(&parsed.findings),
             summary: summary(&parsed.findings),
             findings: parsed.findings,
-            text,
+            texts: Box::new(parsed.source),
         });
     };
     let mut warnings = parsed.findings;
     warnings.retain(|finding| finding.severity == Severity::Warning);
     Ok(Loaded {
         policy,
-        path,
-        text,
+        path: path_of(layers),
+        source: parsed.source,
+        places: parsed.places,
         warnings,
     })
+}
+
+/// Returns the file that the origin of a policy is called by.
+fn path_of(layers: &[PolicyLayer]) -> Option<PathBuf> {
+    let mut files = layers.iter().rev();
+    let named = files.find(|layer| layer.kind != LayerKind::Fleet);
+    Some(named.or(layers.last())?.path.clone())
 }
 
 /// "2 errors, 1 warning".
@@ -197,9 +248,13 @@ const MOST_BYTES: u64 = 8 << 20;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct KeptPolicy {
-    /// The policy file that the text was read from.
+    /// The user's policy file, whether it is one of the layers or not.
     path: String,
+    /// The texts of the layers, one after another, each with a line end behind it.
     text: String,
+    /// The layers; empty in a file of an earlier goroam: the user's file is the only one.
+    #[serde(default)]
+    layers: Vec<KeptLayer>,
     /// SHA-256 of the text, in hexadecimal.
     sha256: String,
     /// When it was last found good.
@@ -208,25 +263,70 @@ struct KeptPolicy {
     version: String,
 }
 
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptLayer {
+    kind: LayerKind,
+    path: String,
+    /// Its bytes in the text.
+    range: Range<usize>,
+}
+
+impl KeptPolicy {
+    /// Returns the layers; `None`: somebody has changed the file.
+    fn layers(&self) -> Option<Vec<PolicyLayer>> {
+        let layer = |kind, path: PathBuf, text: &str| PolicyLayer {
+            kind,
+            path,
+            text: text.to_owned(),
+        };
+        if self.sha256 != sha256_hex(self.text.as_bytes()) {
+            return None;
+        }
+        if self.layers.is_empty() {
+            let path = PathBuf::from(&self.path);
+            return Some(vec![layer(LayerKind::User, path, &self.text)]);
+        }
+        let own = |one: &KeptLayer| {
+            let text = self.text.get(one.range.clone())?;
+            Some(layer(one.kind, from_exact(&one.path), text))
+        };
+        self.layers.iter().map(own).collect()
+    }
+}
+
 /// Keeps a policy that was just found good. The built-in policy is not kept; when it is used
 /// instead of a file, the policy kept for that file is removed.
 pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
-    let Some(path) = &loaded.path else {
+    if loaded.path.is_none() {
         // Usually there is none to remove.
         let _ = std::fs::remove_file(paths.last_good());
         return;
+    }
+    let layer = |part: &Part| KeptLayer {
+        kind: part.kind,
+        path: exact(&part.path),
+        range: part.range.clone(),
     };
-    let sha256 = sha256_hex(loaded.text.as_bytes());
-    let path = path.display().to_string();
+    let parts = loaded.source.parts.iter();
+    let parts = parts.filter(|part| part.kind != LayerKind::BuiltIn);
+    let layers = Vec::from_iter(parts.map(layer));
+    let text = &loaded.source.text;
+    let sha256 = sha256_hex(text.as_bytes());
+    let path = paths.policy.display().to_string();
     let version = env!("CARGO_PKG_VERSION");
-    let is_same =
-        |kept: KeptPolicy| kept.path == path && kept.sha256 == sha256 && kept.version == version;
+    let is_same = |kept: KeptPolicy| {
+        kept.path == path
+            && kept.sha256 == sha256
+            && kept.layers == layers
+            && kept.version == version
+    };
     if read(paths).is_some_and(is_same) {
         return;
     }
     let kept = KeptPolicy {
         path,
-        text: loaded.text.clone(),
+        text: text.clone(),
+        layers,
         sha256,
         at: clock::now(),
         version: version.to_owned(),
@@ -239,6 +339,14 @@ pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
     }
 }
 
+/// Returns what is missing of the files of the last good policy.
+pub(super) fn gone(paths: &Paths, loaded: &Loaded) -> Option<Error> {
+    let kept = read(paths).filter(|kept| kept.path == paths.policy.display().to_string())?;
+    let files = kept.layers()?;
+    let files = files.iter().filter(|layer| layer.kind != LayerKind::Fleet);
+    loaded.without(files.map(|layer| layer.path.as_path()))
+}
+
 /// Returns the last good policy in place of one that is refused or missing, and the message for the
 /// user. Profiles that weaken verification in a way that is refused now are left out.
 pub(super) fn last_good(
@@ -248,16 +356,16 @@ pub(super) fn last_good(
 ) -> Option<(Loaded, LastGood)> {
     let kept = read(paths)?;
     // A policy of another file, or one that was changed, is not the last good policy of this file.
-    let is_its = kept.path == paths.policy.display().to_string();
-    if !is_its || kept.sha256 != sha256_hex(kept.text.as_bytes()) {
+    if kept.path != paths.policy.display().to_string() {
         return None;
     }
-    let home = env.home();
-    let (policy, left_out) = parse_kept(&kept.text, location(paths, home.as_deref()))?;
+    let layers = kept.layers()?;
+    let (parsed, left_out) = parse_kept(&lent(&layers), env.home().as_deref())?;
     let mut loaded = Loaded {
-        policy,
-        path: Some(paths.policy.clone()),
-        text: kept.text,
+        policy: parsed.policy?,
+        path: path_of(&layers),
+        source: parsed.source,
+        places: parsed.places,
         warnings: Vec::new(),
     };
     settle(&mut loaded, paths, env);

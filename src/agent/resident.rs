@@ -23,7 +23,7 @@ use super::command::{Answer, Cause, Reply};
 use super::early::EarlyTurns;
 use super::error::Error;
 use super::fastest::SpeedMeasurement;
-use super::policy_file::{self, is_gone, load_policy};
+use super::policy_file::{self, load_policy};
 use super::prefetch::MirrorPrefetch;
 use super::relay::RelayControl;
 use super::round::{RoundInProgress, round};
@@ -97,7 +97,7 @@ impl Agent {
     ) -> Agent {
         let now = Instant::now();
         let go_env = session.file().ok().map(|file| file.path);
-        let policy = Some(session.paths.policy.clone());
+        let policy = session.paths.policies();
         let settle = session.loaded.policy.agent.settle;
         let update = BinaryUpdate::of_process();
         let program = update.path.clone();
@@ -132,7 +132,7 @@ impl Agent {
             prefetch: MirrorPrefetch::default(),
             late: LateTargets::default(),
             speeds: SpeedMeasurement::default(),
-            policy_away: Absence::at_start(is_refused && !is_there(&session.paths.policy)),
+            policy_away: Absence::at_start(is_refused && is_away(&session)),
             env_file_away: Absence::default(),
             session,
         }
@@ -525,9 +525,7 @@ impl Agent {
     /// Returns the moment until which a missing policy file is ignored; `None`: the file exists, or
     /// has been missing for long.
     fn policy_settles(&mut self, now: Instant) -> Option<Instant> {
-        let was_there = self.session.loaded.path.is_some();
-        let is_away = was_there && !is_there(&self.session.paths.policy);
-        self.policy_away.settles(is_away, now)
+        self.policy_away.settles(is_away(&self.session), now)
     }
 
     /// Does the same for a go env file that goroam has written.
@@ -546,10 +544,9 @@ impl Agent {
             return;
         }
         let session = &mut self.session;
-        let was_there = session.loaded.path.is_some();
         let read = load_policy(&session.paths, &session.env);
-        let read = read.and_then(|loaded| match is_gone(&loaded, &session.paths) {
-            Some(gone) if was_there && !asked => Err(gone),
+        let read = read.and_then(|loaded| match loaded.without(session.loaded.files()) {
+            Some(gone) if !asked => Err(gone),
             Some(_) | None => Ok(loaded),
         });
         match read {
@@ -630,4 +627,9 @@ impl Agent {
         memory.seen.insert(seen.target.clone(), seen);
         self.publish_status();
     }
+}
+
+/// Reports whether a file of the policy in force is missing.
+fn is_away(session: &Session) -> bool {
+    session.loaded.files().any(|file| !is_there(file))
 }

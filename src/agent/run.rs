@@ -295,7 +295,7 @@ pub async fn wait_for_valid_policy(
     let paths = Paths::find(config.clone(), &env)?;
     let mut signals = signals::listen().map_err(Error::state("signals"))?;
     let mut watcher = Watcher::start(WatchPaths {
-        policy: Some(paths.policy),
+        policy: paths.policies(),
         ..WatchPaths::default()
     });
     // The watches work from here on; a fix made before sent no event.

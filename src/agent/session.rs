@@ -19,7 +19,7 @@ use super::error::Error;
 use super::gofacts::{GoFacts, manner_of};
 use super::hook_marker::user_env;
 use super::locks;
-use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
+use super::policy_file::{self, Loaded, built_in, load_policy};
 use super::project::ProjectHere;
 use super::recall::{self, recall};
 use super::relay::{self, KeepIn, RelayInput, Relayed};
@@ -122,7 +122,9 @@ impl Session {
     ) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
         let found = load_policy(&paths, &env);
-        let gone = found.as_ref().map(|loaded| is_gone(loaded, &paths));
+        let gone = found
+            .as_ref()
+            .map(|loaded| policy_file::gone(&paths, loaded));
         let trouble = gone
             .as_ref()
             .map_or_else(|error| Some(*error), Option::as_ref);
@@ -195,7 +197,7 @@ impl Session {
             return self.put_back().await;
         }
         let takes_what_there_is = *command == Command::Once { dry_run: false };
-        if takes_what_there_is && self.loaded.path.is_none() {
+        if takes_what_there_is && policy_file::gone(&self.paths, &self.loaded).is_some() {
             policy_file::keep_last_good(&self.paths, &self.loaded);
         }
         let (snapshot, changes) = self.look();

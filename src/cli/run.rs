@@ -196,8 +196,7 @@ fn complain(context: &Context, failure: &Failure, json: bool) {
         return;
     };
     if let Failure::Goroam(Error::Policy {
-        path,
-        text: policy,
+        texts,
         findings: all,
         ..
     }) = failure
@@ -206,11 +205,10 @@ fn complain(context: &Context, failure: &Failure, json: bool) {
         let errors = all.iter().filter(|one| one.severity == Severity::Error);
         let errors: Vec<PolicyFinding> = errors.cloned().collect();
         if json {
-            let found = found(policy, &errors);
+            let found = found(texts, &errors);
             return say(json, &message, failure.exit_code(), &found);
         }
-        let path = path.display().to_string();
-        let text = findings(&path, policy, &errors, &context.page);
+        let text = findings(texts, &errors, &context.page);
         drop(anstream::stderr().lock().write_all(text.as_bytes()));
     }
     say(json, &message, failure.exit_code(), &[]);

@@ -344,6 +344,7 @@ mod tests {
         Paths {
             policy: folder.join("goroam.toml"),
             policy_named: false,
+            machine_policy: "/nowhere/goroam.toml".into(),
             state: folder.join("state"),
             data: folder.join("state"),
             runtime: folder.join("run"),

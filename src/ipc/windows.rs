@@ -257,6 +257,7 @@ mod tests {
         let paths = Paths {
             policy: "goroam.toml".into(),
             policy_named: false,
+            machine_policy: "/nowhere/goroam.toml".into(),
             state: "state".into(),
             data: "state".into(),
             runtime: "run".into(),

@@ -117,6 +117,11 @@ pub fn lay_over(
     let base = found.filter(|found| found.over.is_none()).ok_or_else(|| {
         MirrorFault::Unsafe(format!("the policy has no profile {base:?} any more"))
     })?;
+    if let Some(place) = policy.locked.get("GOPROXY") {
+        return Err(MirrorFault::Unsafe(format!(
+            "GOPROXY is locked by {place}; `goroam use PROFILE` takes one of the profiles"
+        )));
+    }
     let chain = check_url(goproxy)?;
     let mut profile = Profile {
         name: name.to_owned(),

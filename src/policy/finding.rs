@@ -152,8 +152,10 @@ impl PolicyFinding {
 }
 
 /// The places of a policy's parts.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Places {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Places {
+    /// The value of each key of `[agent]`, `[mirror]`, `[probe]` and `[relay]`: `agent.recheck`.
+    pub settings: BTreeMap<String, Range<usize>>,
     /// The name of each target.
     pub targets: BTreeMap<String, Range<usize>>,
     /// Each profile, in the order of the policy.
@@ -163,8 +165,8 @@ pub(super) struct Places {
 }
 
 /// The places of a profile's parts.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ProfilePlace {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfilePlace {
     /// Its name, or its header.
     pub name: Range<usize>,
     /// Its condition.

@@ -9,13 +9,14 @@ use crate::model::target::DEFAULT_MODULE;
 use crate::model::{Hop, HopKind, Patterns, Separator, SumDb, Target, TargetKind};
 use crate::policy::expand::{Possible, chains, resolve};
 use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, part, shown};
+use crate::policy::layers::PolicyText;
 use crate::policy::loosen::is_plain_http;
 use crate::policy::profile::{Condition, EnvValue, Policy, Profile, is_proven};
 
 /// Runs every check on the whole policy.
-pub(super) fn lint(policy: &Policy, places: &Places, text: &str) -> Vec<PolicyFinding> {
+pub(super) fn lint(policy: &Policy, places: &Places, source: &PolicyText) -> Vec<PolicyFinding> {
     let mut findings = Vec::new();
-    let view = |profile, place| View::of(policy, profile, place, text);
+    let view = |profile, place| View::of(policy, profile, place, &source.text);
     for (profile, place) in policy.profiles.iter().zip(&places.profiles) {
         let view = view(profile, place);
         for lint in LINTS.iter().chain(&PROFILE_LINTS) {
@@ -34,7 +35,7 @@ pub(super) fn lint(policy: &Policy, places: &Places, text: &str) -> Vec<PolicyFi
         let leaks = view.findings.take().into_iter();
         findings.extend(leaks.filter(|finding| finding.code == "leak-pipe"));
     }
-    findings.extend(shadowed(policy, places));
+    findings.extend(shadowed(policy, places, source));
     findings.extend(unused(policy, places));
     findings
 }
@@ -174,8 +175,8 @@ fn proxy(hop: &Hop) -> Option<&str> {
     }
 }
 
-/// Finds profiles with the same condition as an earlier one: they are never reached.
-fn shadowed(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
+/// Finds profiles with the same condition as an earlier one of their layer: they are never reached.
+fn shadowed(policy: &Policy, places: &Places, source: &PolicyText) -> Vec<PolicyFinding> {
     let profiles = policy.profiles.iter().zip(&places.profiles);
     let conditions = profiles.filter(|(_, place)| place.when_understood);
     let conditions: Vec<(&Condition, &Range<usize>)> = conditions
@@ -186,7 +187,9 @@ fn shadowed(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
         .enumerate()
         .filter_map(|(i, (when, span))| {
             let mut earlier = conditions.iter().take(i);
-            let (_, twin) = earlier.find(|(earlier, _)| earlier == when)?;
+            let (_, twin) = earlier.find(|(earlier, place)| {
+                earlier == when && source.kind(place.start) == source.kind(span.start)
+            })?;
             let message = "an earlier profile has the same condition, so this one is never reached";
             let finding = PolicyFinding::warning("unreachable-profile", message, (*span).clone());
             Some(finding.related((*twin).clone(), "the earlier one"))

@@ -19,6 +19,7 @@ pub mod finding;
 mod goflags;
 mod govcs;
 mod grammar;
+pub mod layers;
 mod lint;
 mod loosen;
 pub mod profile;
@@ -33,7 +34,7 @@ pub use by_hand::{MIRRORS, MirrorFault, NamedMirror, goproxy_of, lay_over, targe
 pub use decide::{Considered, Decision, as_it_is, decide, needed, standing};
 pub use evaluate::{DecisionFacts, TargetState, Trace};
 pub use fastest::FastestChoice;
-pub use finding::{Label, PolicyFinding, Severity};
+pub use finding::{Label, Places, PolicyFinding, ProfilePlace, Severity};
 pub use goflags::{without_mod, words as goflags_words};
 pub use grammar::check_value;
 pub use profile::{

@@ -27,6 +27,8 @@ pub struct Policy {
     pub by_hand: Option<Profile>,
     /// `[[project]]`: the first that holds counts.
     pub projects: Vec<Project>,
+    /// The variables that a layer has locked, and where: `FILE:LINE`.
+    pub locked: BTreeMap<String, String>,
 }
 
 /// `[agent]`.

@@ -331,6 +331,7 @@ mod tests {
             paths: Paths {
                 policy: "/Users/dev/Library/Application Support/goroam/goroam.toml".into(),
                 policy_named: false,
+                machine_policy: "/nowhere/goroam.toml".into(),
                 state: "/Users/dev/Library/Application Support/goroam".into(),
                 data: "/Users/dev/Library/Application Support/goroam".into(),
                 runtime: "/Users/dev/Library/Application Support/goroam/run".into(),

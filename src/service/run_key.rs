@@ -252,6 +252,7 @@ mod tests {
             paths: Paths {
                 policy: folder.path().join("a policy.toml"),
                 policy_named: false,
+                machine_policy: "/nowhere/goroam.toml".into(),
                 state: folder.path().join("data"),
                 data: folder.path().join("data"),
                 runtime: folder.path().join("data/run"),

@@ -143,8 +143,9 @@ pub(super) fn policy(
     env: &Environment,
     followed: Option<PathBuf>,
 ) -> Result<PathBuf, String> {
-    // "built in" and deleted files do not count.
-    let followed = followed.filter(|path| path.is_absolute() && path.is_file());
+    // "built in", deleted files and the layers below the user's do not count.
+    let is_own = |path: &PathBuf| *path != paths.machine_policy && !path.starts_with(&paths.state);
+    let followed = followed.filter(|path| path.is_absolute() && path.is_file() && is_own(path));
     let path = followed.unwrap_or_else(|| paths.policy.clone());
     if path.exists() {
         return Ok(path);

@@ -16,8 +16,8 @@ use super::wake::WakeClock;
 /// The files to watch, besides the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WatchPaths {
-    /// The policy file; it need not exist.
-    pub policy: Option<PathBuf>,
+    /// The policy files; they need not exist.
+    pub policy: Vec<PathBuf>,
     /// The go env file; neither it nor its directory needs to exist.
     pub go_env: Option<PathBuf>,
     /// goroam's own files that must stay in place: its locks.

@@ -21,6 +21,8 @@ mod drift;
 mod evidence;
 #[cfg(target_os = "linux")]
 mod fastest;
+#[cfg(target_os = "linux")]
+mod layers;
 mod places;
 mod relay;
 mod resident;

@@ -26,6 +26,7 @@ impl Agent {
         let paths = Paths {
             policy: user.policy(),
             policy_named: false,
+            machine_policy: "/nowhere/goroam.toml".into(),
             state: user.path("state"),
             data: user.path("data"),
             runtime: user.path("run/goroam"),

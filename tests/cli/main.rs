@@ -40,6 +40,8 @@ mod hook;
 mod init;
 mod init_dialogue;
 #[cfg(target_os = "linux")]
+mod layers;
+#[cfg(target_os = "linux")]
 mod live_screen;
 mod log;
 mod policy;

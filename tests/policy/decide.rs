@@ -54,6 +54,7 @@ pub(super) fn policy(profiles: Vec<Profile>) -> Policy {
         profiles,
         by_hand: None,
         projects: Vec::new(),
+        locked: BTreeMap::new(),
     }
 }
 

@@ -18,8 +18,6 @@ fn the_head_of_the_file_is_checked() {
             "wrong-type",
             "\"1\"",
         ),
-        ("version = 1\n", "no-profiles", ""),
-        ("version = 1\nprofile = []\n", "no-profiles", ""),
         (
             "version = 1\ntargets = 3\n[[profile]]\nname = \"a\"\n",
             "unknown-key",

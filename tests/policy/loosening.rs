@@ -325,11 +325,13 @@ fn a_kept_policy_holds_no_profile_whose_condition_is_refused_today() {
     ] {
         let text = policy(when, "GOSUMDB = \"off\"");
         assert!(read(&text).policy.is_none(), "{when}");
-        let place = goroam::policy::file::PolicyLocation {
-            folder: std::path::Path::new("/etc/goroam"),
-            home: None,
+        let layer = goroam::policy::layers::Layer {
+            kind: goroam::policy::layers::LayerKind::User,
+            path: std::path::Path::new("/etc/goroam/goroam.toml"),
+            text: &text,
         };
-        let (kept, _) = goroam::policy::file::parse_kept(&text, place).unwrap();
+        let (kept, _) = goroam::policy::file::parse_kept(&[layer], None).unwrap();
+        let kept = kept.policy.unwrap();
         let never = goroam::policy::Condition::Any(Vec::new());
         for profile in kept.profiles.iter().filter(|profile| profile.is_loose()) {
             assert_eq!(profile.when, never, "{when}");

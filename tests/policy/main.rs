@@ -16,6 +16,7 @@ mod decide;
 #[cfg(unix)]
 mod docs;
 mod faults;
+mod layers;
 mod lint;
 mod lints;
 #[cfg(unix)]

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use goroam::policy::file::PolicyLocation;
 use goroam::policy::file::parse_kept;
+use goroam::policy::layers::{Layer, LayerKind};
 
 use crate::policies::*;
 
@@ -249,11 +249,13 @@ fn a_kept_policy_loses_a_project_that_is_refused_now() {
     let text = with(&format!(
         "[[project]]\n{MATCH}\nenv = {{ GOSUMDB = \"off\" }}\n[[project]]\n{DIR}\nenv = {{ GOFLAGS = \"-v\" }}\n"
     ));
-    let place = PolicyLocation {
-        folder: Path::new("/etc/goroam"),
-        home: Some(Path::new("/home/me")),
+    let layer = Layer {
+        kind: LayerKind::User,
+        path: Path::new("/etc/goroam/goroam.toml"),
+        text: &text,
     };
-    let (policy, left_out) = parse_kept(&text, place).unwrap();
+    let (kept, left_out) = parse_kept(&[layer], Some(Path::new("/home/me"))).unwrap();
+    let policy = kept.policy.unwrap();
     let left: Vec<&str> = policy
         .projects
         .iter()

@@ -149,6 +149,7 @@ fn of_key(section: &str, key: &str) -> Value {
         ("target", "module") => like("^[^@]+@v."),
         ("target", "status") => one_or_more(&number(100, 599)),
         ("target", "body") => json!({ "type": "string" }),
+        ("policy", "locked") => json!({ "type": "array", "items": text() }),
         ("profile", "name") => like(r"^\S(.*\S)?$"),
         _ => panic!("[{section}] {key}: which type does it have?"),
     }
@@ -311,7 +312,7 @@ fn project() -> Value {
 fn schema() -> Value {
     let properties = keys("").into_iter().map(|key| {
         let of = match key.as_str() {
-            "agent" | "probe" | "mirror" | "relay" => section(
+            "agent" | "probe" | "mirror" | "relay" | "policy" => section(
                 &key,
                 &format!("[{key}]"),
                 &Rows::below(&format!("## `[{key}]`")),
@@ -323,7 +324,7 @@ fn schema() -> Value {
                 "maxProperties": 256,
             }),
             "profile" => json!({
-                "type": "array", "items": profile(), "minItems": 1, "maxItems": 256,
+                "type": "array", "items": profile(), "maxItems": 256,
             }),
             "project" => json!({ "type": "array", "items": project(), "maxItems": 64 }),
             key => of_key("", key),
@@ -334,7 +335,7 @@ fn schema() -> Value {
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     schema["title"] = json!("goroam.toml");
     schema["description"] = json!("The policy of goroam: which go settings hold on which network.");
-    schema["required"] = json!(["version", "profile"]);
+    schema["required"] = json!(["version"]);
     schema["definitions"] = json!({ "condition": condition() });
     schema
 }

@@ -2,6 +2,7 @@
 //! exit code out.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(dead_code, reason = "each test file uses the words that it needs")]
+#![allow(clippy::print_stdout, reason = "a test says why it was skipped")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -64,6 +65,16 @@ pub(crate) fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Reports whether a test may mount a directory over another one.
+pub(crate) fn can_mount() -> bool {
+    let tried = Command::new("unshare").args(["-mn", "true"]).status();
+    let can = tried.is_ok_and(|status| status.success());
+    if !can {
+        println!("skipped: a mount over a directory needs root");
+    }
+    can
+}
+
 /// A command that is about to run.
 pub(crate) struct Run {
     command: Command,
@@ -89,6 +100,25 @@ impl Run {
     pub(crate) fn args(mut self, words: &str) -> Run {
         self.command.args(words.split_whitespace());
         self
+    }
+
+    /// Where `machine/` of this home is `/etc/goroam`, without a network; the process ID stays.
+    pub(crate) fn with_machine(self) -> Run {
+        const MOUNT: &str = "mkdir -p /etc/goroam && mount --bind \"$HOME/machine\" /etc/goroam \
+                             && exec \"$0\" \"$@\"";
+        let inner = self.command;
+        let mut command = Command::new("unshare");
+        command.args(["-mn", "sh", "-c", MOUNT]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        command.env_clear().stdin(Stdio::null());
+        let set = inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        command.envs(set);
+        if let Some(folder) = inner.get_current_dir() {
+            command.current_dir(folder);
+        }
+        Run { command }
     }
 
     /// Runs it to its end and expects this exit code.

@@ -84,6 +84,7 @@ impl Tray {
         let paths = Paths {
             policy: folder.path().join("config/goroam.toml"),
             policy_named: true,
+            machine_policy: "/nowhere/goroam.toml".into(),
             state: folder.path().join("state"),
             data: folder.path().join("state"),
             runtime: folder.path().join("run"),

@@ -315,23 +315,21 @@ fn a_file_that_matters_gives_a_hint_of_its_own() {
     in_namespace(|namespace| async move {
         let folder = namespace.folder.path().to_owned();
         let paths = WatchPaths {
-            policy: Some(folder.join("config/goroam/goroam.toml")),
+            policy: vec![folder.join("config/goroam/goroam.toml")],
             own: Vec::new(),
             go_env: Some(folder.join("go/env")),
             program: None,
         };
         let mut eyes = Eyes::open(paths.clone()).await;
-        for (path, hint) in [
-            (paths.policy, Hint::PolicyFile),
-            (paths.go_env, Hint::EnvFile),
-        ] {
-            let path = path.unwrap();
+        let policies = paths.policy.iter().map(|path| (path, Hint::PolicyFile));
+        let env_files = paths.go_env.iter().map(|path| (path, Hint::EnvFile));
+        for (path, hint) in policies.chain(env_files) {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             for text in ["one", "two"] {
                 eyes.hints.clear();
                 let new = path.with_extension("new");
                 fs::write(&new, text).unwrap();
-                fs::rename(&new, &path).unwrap();
+                fs::rename(&new, path).unwrap();
                 assert!(eyes.hint(Duration::from_secs(5)).await, "{path:?}: {text}");
                 while eyes.hint(Duration::from_millis(100)).await {}
                 assert!(

@@ -12,6 +12,7 @@ use super::style::{BOLD, Mark, paint};
 use super::text::{Sheet, clean, wrap};
 use crate::agent::summary;
 use crate::model::mask::blot;
+use crate::policy::layers::{Part, PolicyText};
 use crate::policy::{Label, PolicyFinding, Severity};
 
 /// Most findings shown: a person fixes some and runs the command again.
@@ -78,20 +79,23 @@ impl Position {
 
 /// Formats all findings, each with its lines, and the number of each kind.
 pub(in crate::cli) fn findings(
-    path: &str,
-    text: &str,
+    source: &PolicyText,
     findings: &[PolicyFinding],
     page: &Page,
 ) -> String {
     let renderer = Renderer::styled()
         .decor_style(DecorStyle::Unicode)
         .term_width(page.columns);
-    let path = clean(path);
     // The lines are shown unchanged except for passwords; every byte keeps its place.
-    let text = &blot(text).replace("\r\n", " \n");
+    let text = &blot(&source.text).replace("\r\n", " \n");
+    let file = |part: &Part| {
+        let text = text.get(part.range.clone()).unwrap_or_default();
+        (clean(&part.name()), part.range.start, text)
+    };
+    let files = Vec::from_iter(source.parts.iter().map(file));
     let mut out = String::new();
     for finding in findings.iter().take(MOST_FINDINGS) {
-        let group = group(&path, text, finding, page.columns);
+        let group = group(&files, finding, page.columns);
         out.push_str(&renderer.render(&[group]));
         out.push_str("\n\n");
     }
@@ -103,12 +107,10 @@ pub(in crate::cli) fn findings(
     out
 }
 
-fn group<'a>(
-    path: &'a str,
-    text: &'a str,
-    finding: &'a PolicyFinding,
-    columns: usize,
-) -> Group<'a> {
+/// The name of a file, where it begins in the whole text, and its text.
+type File<'a> = (String, usize, &'a str);
+
+fn group<'a>(files: &'a [File<'a>], finding: &'a PolicyFinding, columns: usize) -> Group<'a> {
     let (level, word) = match finding.severity {
         Severity::Error => (Level::ERROR, "error"),
         Severity::Warning => (Level::WARNING, "warning"),
@@ -117,9 +119,26 @@ fn group<'a>(
     let lead = word.len() + finding.code.len() + "[]: ".len();
     let title = broken(&finding.message, columns, lead);
     let mut group = Group::with_title(level.primary_title(title).id(finding.code));
-    match &finding.primary {
-        Some(primary) => group = group.element(snippet(path, text, primary, &finding.related)),
-        None => group = group.element(annotate_snippets::Origin::path(path)),
+    let file_of = |label: &Label| {
+        let begins = |file: &&File<'_>| file.1 <= label.span.start;
+        files.iter().rev().find(begins)
+    };
+    let primary = finding.primary.as_ref();
+    let own = match primary {
+        Some(primary) => file_of(primary),
+        None => files.last(),
+    };
+    let others = files.iter().filter(|file| Some(*file) != own);
+    for file in own.into_iter().chain(others) {
+        let at = |label: &&Label| file_of(label) == Some(file);
+        let mut related = finding.related.iter().filter(at).peekable();
+        match primary.filter(at) {
+            None if Some(file) == own => {
+                group = group.element(annotate_snippets::Origin::path(&file.0));
+            }
+            None if related.peek().is_none() => {}
+            primary => group = group.element(snippet(file, primary, related)),
+        }
     }
     if let Some(help) = &finding.help {
         // The text starts after the line numbers, which have at most four digits, and "╰ help: ".
@@ -134,31 +153,30 @@ fn broken(text: &str, columns: usize, lead: usize) -> String {
     wrap(&clean(text), room, room).join("\n")
 }
 
-/// Shows the lines of all places.
+/// Shows the lines of all places in one file.
 fn snippet<'a>(
-    path: &'a str,
-    text: &'a str,
-    primary: &'a Label,
-    related: &'a [Label],
+    (path, start, text): &'a File<'a>,
+    primary: Option<&'a Label>,
+    related: impl Iterator<Item = &'a Label>,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let annotation = |kind: AnnotationKind, label: &'a Label| {
-        let annotation = kind.span(within(text, &label.span));
+        let annotation = kind.span(within(text, &label.span, *start));
         match label.text.as_str() {
             "" => annotation,
             remark => annotation.label(clean(remark)),
         }
     };
-    let related = related.iter();
-    Snippet::source(text)
+    let primary = primary.map(|label| annotation(AnnotationKind::Primary, label));
+    Snippet::source(*text)
         .path(path)
-        .annotation(annotation(AnnotationKind::Primary, primary))
+        .annotations(primary)
         .annotations(related.map(|label| annotation(AnnotationKind::Context, label)))
 }
 
-/// Limits the span to the text and to whole characters.
-fn within(text: &str, span: &Range<usize>) -> Range<usize> {
-    let start = floor(text, span.start);
-    start..floor(text, span.end).max(start)
+/// Returns the span within a file, limited to its text and to whole characters.
+fn within(text: &str, span: &Range<usize>, file: usize) -> Range<usize> {
+    let start = floor(text, span.start.saturating_sub(file));
+    start..floor(text, span.end.saturating_sub(file)).max(start)
 }
 
 fn floor(text: &str, offset: usize) -> usize {
@@ -171,9 +189,12 @@ fn floor(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::{Position, findings};
     use crate::cli::render::fixtures::{page, plain, too_wide};
     use crate::policy::PolicyFinding;
+    use crate::policy::layers::{Layer, LayerKind, PolicyText};
 
     const POLICY: &str = "\
 version = 1
@@ -183,6 +204,11 @@ name = \"corp\"
 when = { subnet = \"10.0.0.0/8\" }
 env = { GOPROXY = \"direct\", GOSUMDB = \"off\" }
 ";
+
+    fn source(path: &str, text: &str) -> PolicyText {
+        let (kind, path) = (LayerKind::User, Path::new(path));
+        PolicyText::of(&[Layer { kind, path, text }])
+    }
 
     fn at(text: &str) -> std::ops::Range<usize> {
         let start = POLICY.find(text).unwrap();
@@ -226,7 +252,7 @@ warning[no-targets]: nothing is ever probed
         let finding =
             PolicyFinding::error("loosens-unproven", words.clone(), at("subnet")).help(words);
         let policy = POLICY.replace('\n', "\r\n");
-        let text = plain(&findings("p.toml", &policy, &[finding], &page()));
+        let text = plain(&findings(&source("p.toml", &policy), &[finding], &page()));
         assert_eq!(too_wide(&text), None, "{text}");
         assert!(!text.contains(['\r', '␍']), "{text}");
     }
@@ -237,7 +263,11 @@ warning[no-targets]: nothing is ever probed
             primary: None,
             ..PolicyFinding::warning("no-targets", "nothing is ever probed", 0..0)
         };
-        let text = findings("corporate.toml", POLICY, &[loosens(), missing], &page());
+        let text = findings(
+            &source("corporate.toml", POLICY),
+            &[loosens(), missing],
+            &page(),
+        );
         assert_eq!(plain(&text), SHOWN);
         assert_eq!(too_wide(&text), None);
     }
@@ -247,13 +277,12 @@ warning[no-targets]: nothing is ever probed
         let text = "name = \"ö\"\r\n";
         for span in [0..0, 9..10, 9..900, 900..901, 12..12] {
             let finding = PolicyFinding::error("odd", "odd", span.clone());
-            let shown = plain(&findings("p", text, &[finding], &page()));
+            let shown = plain(&findings(&source("p", text), &[finding], &page()));
             assert!(shown.contains("error[odd]: odd"), "{span:?}: {shown}");
         }
         assert!(
             findings(
-                "p",
-                "",
+                &source("p", ""),
                 &[PolicyFinding::error("odd", "odd", 0..0)],
                 &page()
             )
@@ -278,7 +307,7 @@ warning[no-targets]: nothing is ever probed
     #[test]
     fn a_thousand_findings_are_not_all_shown() {
         let many = vec![loosens(); 1000];
-        let text = plain(&findings("p", POLICY, &many, &page()));
+        let text = plain(&findings(&source("p", POLICY), &many, &page()));
         assert_eq!(text.matches("error[loosens-unproven]").count(), 50);
         assert!(text.ends_with("… and 950 more\n1000 errors\n"), "{text}");
     }
@@ -296,7 +325,7 @@ warning[no-targets]: nothing is ever probed
             let finding = spans.fold(PolicyFinding::error("c", "m", first).label("l"), |f, span| {
                 f.related(span, "r")
             });
-            let shown = plain(&findings("p", &text, &[finding], &page()));
+            let shown = plain(&findings(&source("p", &text), &[finding], &page()));
             proptest::prop_assert!(shown.starts_with("error[c]: m\n"), "{}", shown);
             proptest::prop_assert!(!shown.contains('\x1b'), "{}", shown);
         }

@@ -1,13 +1,13 @@
 //! `goroam check`
 
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
-use crate::agent::{read_policy_text, read_policy_to_check};
+use crate::agent::{lent, read_layers, read_policy_to_check};
 use crate::cli::args::Json;
 use crate::cli::render::{self, Position};
 use crate::cli::{Context, Failure};
 use crate::model::plural;
-use crate::policy::file::{Parsed, PolicyLocation, parse};
-use crate::policy::templates::Template;
+use crate::policy::file::{Parsed, PolicyLocation, parse, parse_layers};
+use crate::policy::layers::{Part, PolicyText};
 use crate::policy::{Label, PolicyFinding, Severity};
 use crate::probe::unknown_to_go;
 use crate::{bounded, trust};
@@ -15,7 +15,6 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// `goroam check`
@@ -31,9 +30,6 @@ pub struct Check {
     #[command(flatten)]
     pub format: Json,
 }
-
-/// The text that is shown instead of a path.
-const BUILT_IN: &str = "built-in default";
 
 /// The JSON form.
 #[derive(Debug, Serialize)]
@@ -62,9 +58,10 @@ pub(in crate::cli) struct Found<'a> {
 /// A place in the policy's text; null if the fault is that something is missing.
 #[derive(Debug, Default, Serialize)]
 struct Place<'a> {
+    file: Option<String>,
     line: Option<usize>,
     column: Option<usize>,
-    /// In byte offsets.
+    /// In byte offsets of the file.
     span: Option<Span>,
     label: Option<&'a str>,
 }
@@ -76,10 +73,15 @@ struct Span {
 }
 
 impl<'a> Place<'a> {
-    fn of(text: &str, label: &'a Label) -> Place<'a> {
-        let Range { start, end } = label.span;
-        let Position { line, column } = Position::of(text, start);
+    fn of(source: &PolicyText, label: &'a Label) -> Place<'a> {
+        let Some(part) = source.part(label.span.start) else {
+            return Place::default();
+        };
+        let within = |at: usize| at.saturating_sub(part.range.start);
+        let [start, end] = [label.span.start, label.span.end].map(within);
+        let Position { line, column } = Position::of(source.text_of(part), start);
         Place {
+            file: Some(part.name()),
             line: Some(line),
             column: Some(column),
             span: Some(Span { start, end }),
@@ -90,7 +92,7 @@ impl<'a> Place<'a> {
 
 /// Reads a policy and shows all its errors and warnings.
 pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure> {
-    let (name, text, mut parsed) = read(context, args.file.as_deref())?;
+    let (name, mut parsed) = read(context, args.file.as_deref())?;
     let named = parsed.certificates.iter();
     let named: BTreeSet<PathBuf> = named.map(|certificate| certificate.path.clone()).collect();
     let unknown = unknown_to_go(&context.env, &Vec::from_iter(named));
@@ -117,47 +119,41 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
     }
     let errors = count(&parsed.findings, Severity::Error);
     if args.format.json {
-        let report = report(&name, &text, &parsed.findings, args.strict);
+        let report = report(&name, &parsed.source, &parsed.findings, args.strict);
         context.out.json(&report)?;
     } else if parsed.findings.is_empty() {
         context.out.text(&all_right(&name, &parsed))?;
     } else {
-        let shown = render::findings(&name, &text, &parsed.findings, &context.page);
+        let shown = render::findings(&parsed.source, &parsed.findings, &context.page);
         context.out.text(&shown)?;
     }
     Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE })
 }
 
-/// Reads the named file, else the policy in force, else the built-in default.
-fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parsed), Failure> {
+/// Reads the named file alone, or else the layers in force.
+fn read(context: &Context, file: Option<&Path>) -> Result<(String, Parsed), Failure> {
     let home = context.env.home();
-    let parse_in = |text: &str, path: &Path| {
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let home = home.as_deref();
-        parse(text, PolicyLocation { folder, home })
+    let Some(file) = file else {
+        let layers = read_layers(&context.paths()?)?;
+        let parsed = parse_layers(&lent(&layers), home.as_deref());
+        let parts = parsed.source.parts.iter().map(Part::name);
+        return Ok((Vec::from_iter(parts).join(", "), parsed));
     };
     // A file that is only checked may be in a CI job's directory that all users can write to.
-    let (path, text) = match file {
-        Some(file) => (file.to_owned(), read_policy_to_check(file)?),
-        None => {
-            let paths = context.paths()?;
-            let there = std::fs::symlink_metadata(&paths.policy).is_ok();
-            if !there && !paths.policy_named {
-                let text = Template::Default.text().to_owned();
-                let parsed = parse_in(&text, &paths.policy);
-                return Ok((BUILT_IN.to_owned(), text, parsed));
-            }
-            let text = read_policy_text(&paths.policy)?;
-            (paths.policy, text)
-        }
-    };
-    let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-    let mut parsed = parse_in(&text, &absolute);
-    if let Err(why) = trust::way(&path) {
+    let text = read_policy_to_check(file)?;
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let folder = absolute.parent().unwrap_or(Path::new("/"));
+    let home = home.as_deref();
+    let mut parsed = parse(&text, PolicyLocation { folder, home });
+    // Messages name the file as the user does.
+    if let Some(part) = parsed.source.parts.first_mut() {
+        part.path = file.to_owned();
+    }
+    if let Err(why) = trust::way(file) {
         let finding = PolicyFinding::replaceable(&why.to_string());
         parsed.findings.insert(0, finding);
     }
-    Ok((path.display().to_string(), text, parsed))
+    Ok((file.display().to_string(), parsed))
 }
 
 /// Longest file of certificates that is read, in bytes.
@@ -209,13 +205,13 @@ fn all_right(name: &str, parsed: &Parsed) -> String {
 
 fn report<'a>(
     file: &'a str,
-    text: &str,
+    source: &PolicyText,
     findings: &'a [PolicyFinding],
     strict: bool,
 ) -> Report<'a> {
     Report {
         file,
-        findings: found(text, findings),
+        findings: found(source, findings),
         errors: count(findings, Severity::Error),
         warnings: count(findings, Severity::Warning),
         notes: count(findings, Severity::Note),
@@ -224,8 +220,11 @@ fn report<'a>(
 }
 
 /// Returns the findings in a policy's text for a report in JSON.
-pub(in crate::cli) fn found<'a>(text: &str, findings: &'a [PolicyFinding]) -> Vec<Found<'a>> {
-    let place = |label| Place::of(text, label);
+pub(in crate::cli) fn found<'a>(
+    source: &PolicyText,
+    findings: &'a [PolicyFinding],
+) -> Vec<Found<'a>> {
+    let place = |label| Place::of(source, label);
     let found = |finding: &'a PolicyFinding| Found {
         code: finding.code,
         severity: finding.severity,
@@ -246,8 +245,11 @@ fn count(findings: &[PolicyFinding], severity: Severity) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::report;
     use crate::policy::PolicyFinding;
+    use crate::policy::layers::{Layer, LayerKind, PolicyText};
 
     #[test]
     fn a_script_finds_place_severity_and_help() {
@@ -260,7 +262,9 @@ mod tests {
             ..PolicyFinding::warning("w", "w", 0..0)
         };
         let findings = [finding, warning];
-        let json = serde_json::to_value(report("p.toml", text, &findings, false)).unwrap();
+        let (kind, path) = (LayerKind::User, Path::new("p.toml"));
+        let source = PolicyText::of(&[Layer { kind, path, text }]);
+        let json = serde_json::to_value(report("p.toml", &source, &findings, false)).unwrap();
         assert_eq!(json["file"], "p.toml");
         assert_eq!((&json["errors"], &json["warnings"]), (&1.into(), &1.into()));
         let found = &json["findings"][0];

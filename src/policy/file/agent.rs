@@ -1,6 +1,8 @@
 //! Reads `[agent]`, `[mirror]`, `[probe]` and `[relay]`.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::time::Duration;
 
 use super::reader::{Section, Value};
@@ -34,6 +36,16 @@ fn section<'a>(
     };
     table.only(keys);
     Some(table)
+}
+
+/// Returns the place of each key of these sections: `agent.recheck`.
+pub(super) fn places(root: &Section<'_>) -> BTreeMap<String, Range<usize>> {
+    let sections = ["agent", "mirror", "probe", "relay"].into_iter();
+    let sections = sections.filter_map(|name| {
+        let table = root.map.get(name)?.get_ref().as_table()?.iter();
+        Some(table.map(move |(key, value)| (format!("{name}.{}", key.get_ref()), value.span())))
+    });
+    sections.flatten().collect()
 }
 
 /// Reads `[agent]`.

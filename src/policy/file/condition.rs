@@ -125,15 +125,24 @@ fn one<'a>(table: &Section<'a>, key: &'a str, depth: usize) -> Option<Condition>
 /// Reads the name of a target that must be defined.
 pub(super) fn target_name(value: &Value<'_>) -> Option<String> {
     let text = value.string()?;
-    let names = &value.reader.names;
-    if names.contains(&text.value) {
-        return Some(text.value.to_owned());
+    let reader = value.reader;
+    let known = reader.names.iter().filter(|(name, _)| name == text.value);
+    let known = known.min_by_key(|(_, place)| reader.kind(place));
+    if let Some((name, place)) = known
+        && reader.kind(place) <= reader.kind(&text.span)
+    {
+        return Some(name.clone());
     }
     let message = format!("no target is called {}", quoted(text.value));
     let finding = text.error("unknown-target", message);
+    if let Some((_, place)) = known {
+        let finding = finding.related(place.clone(), "a higher layer may be missing elsewhere");
+        return reader.refuse(finding.help("define the target in this layer, or below it"));
+    }
+    let names = Vec::from_iter(reader.names.iter().map(|(name, _)| name.as_str()));
     value
         .reader
-        .refuse(match value.reader.suggest(text.value, names) {
+        .refuse(match value.reader.suggest(text.value, &names) {
             Some(near) => finding
                 .label(format!("did you mean `{near}`?"))
                 .help(format!("write \"{near}\"")),

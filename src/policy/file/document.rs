@@ -1,16 +1,21 @@
 //! The document as a whole: its limits, its parts in order, and the order of the findings.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::path::Path;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
+use super::merge::merge;
 use super::reader::{MOST_FINDINGS, Reader, Section};
-use super::{Parsed, PolicyLocation, agent, profiles, projects, target};
+use super::{Parsed, PolicyLocation, agent, locked, profiles, projects, target};
 use crate::model::lookalike;
-use crate::policy::finding::{Places, PolicyFinding, Severity, nearest};
-use crate::policy::profile::{Condition, Policy};
+use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, Severity, nearest, quoted};
+use crate::policy::layers::{Layer, LayerKind, Part, PolicyText};
+use crate::policy::profile::{Condition, Policy, Profile};
+use crate::policy::templates::Template;
 use crate::policy::{lint, loosen, project};
 
 /// In bytes. A policy of a hundred targets has some ten thousand.
@@ -33,18 +38,27 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Box<PolicyFinding>> {
     })
 }
 
-/// Reads a policy.
+/// Reads a policy of one layer.
 pub fn parse(text: &str, location: PolicyLocation<'_>) -> Parsed {
-    if text.len() > LONGEST {
-        return refused(too_long(text.len()));
+    let path = location.folder.join("goroam.toml");
+    let (kind, path) = (LayerKind::User, &*path);
+    parse_layers(&[Layer { kind, path, text }], location.home)
+}
+
+/// Reads a policy of several layers, the lowest first. If none has a profile, they stand on the
+/// built-in policy. `home` is the user's home directory.
+pub fn parse_layers(layers: &[Layer<'_>], home: Option<&Path>) -> Parsed {
+    if let Some((layer, finding)) = layers.iter().find_map(|layer| Some((layer, fault(layer)?))) {
+        let source = PolicyText::of(&[*layer]);
+        return Parsed {
+            findings: vec![finding],
+            source,
+            ..Parsed::default()
+        };
     }
-    if is_blank(text) {
-        let finding = PolicyFinding::fault("empty-policy", "the policy is empty");
-        return refused(finding.help("`goroam init` writes one to start from"));
-    }
-    let (policy, mut parsed, broken) = read(text, location);
+    let (policy, mut parsed, broken) = read(layers, home);
     if !broken.is_empty() {
-        drop_echoes(&mut parsed.findings, text, &broken);
+        drop_echoes(&mut parsed.findings, &parsed.source.text, &broken);
         parsed.findings.extend(broken);
     }
     if !parsed.findings.iter().any(is_error) {
@@ -55,14 +69,25 @@ pub fn parse(text: &str, location: PolicyLocation<'_>) -> Parsed {
     parsed
 }
 
+/// Says why a layer is not read at all.
+fn fault(layer: &Layer<'_>) -> Option<PolicyFinding> {
+    if layer.text.len() > LONGEST {
+        return Some(too_long(layer.text.len()));
+    }
+    is_blank(layer.text).then(|| {
+        let finding = PolicyFinding::fault("empty-policy", "the policy is empty");
+        finding.help("`goroam init` writes one to start from")
+    })
+}
+
 /// Reads a policy that was once valid. It stays in force even if newer checks refuse it, except for
 /// profiles that weaken verification in a way that is refused. `None`: nothing usable is left. Also
 /// returns the names of the profiles that were left out.
-pub fn parse_kept(text: &str, location: PolicyLocation<'_>) -> Option<(Policy, Vec<String>)> {
-    if text.len() > LONGEST || is_blank(text) {
+pub fn parse_kept(layers: &[Layer<'_>], home: Option<&Path>) -> Option<(Parsed, Vec<String>)> {
+    if layers.iter().any(|layer| fault(layer).is_some()) {
         return None;
     }
-    let (mut policy, parsed, broken) = read(text, location);
+    let (mut policy, mut parsed, broken) = read(layers, home);
     if !broken.is_empty() {
         return None;
     }
@@ -70,15 +95,34 @@ pub fn parse_kept(text: &str, location: PolicyLocation<'_>) -> Option<(Policy, V
     let mut left_out = Vec::new();
     // It does not matter which profile the finding is about: verification must not get weaker.
     if errors.any(|finding| finding.code.starts_with("loosens")) {
-        let loose = policy.profiles.extract_if(.., |profile| profile.is_loose());
-        left_out.extend(loose.map(|profile| profile.name));
-        let loose = policy
-            .projects
-            .extract_if(.., |project| project.rules.is_loose());
-        left_out.extend(loose.map(|project| project.rules.name));
+        let mut stays = |rules: &Profile| {
+            let loose = rules.is_loose();
+            left_out.extend(loose.then(|| rules.name.clone()));
+            !loose
+        };
+        let places = &mut parsed.places;
+        retain_both(&mut policy.profiles, &mut places.profiles, &mut stays);
+        retain_both(&mut policy.projects, &mut places.projects, |project| {
+            stays(&project.rules)
+        });
     }
     let last = policy.profiles.last()?;
-    matches!(last.when, Condition::Always).then_some((policy, left_out))
+    if !matches!(last.when, Condition::Always) {
+        return None;
+    }
+    parsed.policy = Some(policy);
+    Some((parsed, left_out))
+}
+
+/// Removes parts of the policy together with their places.
+fn retain_both<T>(
+    parts: &mut Vec<T>,
+    places: &mut Vec<ProfilePlace>,
+    mut stays: impl FnMut(&T) -> bool,
+) {
+    let both = std::mem::take(parts).into_iter().zip(places.drain(..));
+    let both: Vec<_> = both.filter(|(part, _)| stays(part)).collect();
+    (*parts, *places) = both.into_iter().unzip();
 }
 
 fn is_error(finding: &PolicyFinding) -> bool {
@@ -86,48 +130,95 @@ fn is_error(finding: &PolicyFinding) -> bool {
 }
 
 /// Returns the understood part of the policy, the findings, and TOML's own errors.
-fn read(text: &str, location: PolicyLocation<'_>) -> (Policy, Parsed, Vec<PolicyFinding>) {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let document = document.get_ref();
-    let broken = errors.iter().take(MOST).map(|error| {
-        let span = clamp(error.span().unwrap_or(0..0), text);
-        with_look_alike(syntax(error.message(), span), text)
-    });
-    let targets = document
-        .get("target")
-        .and_then(|node| node.get_ref().as_table());
-    let names = targets.into_iter().flat_map(DeTable::keys);
+fn read(layers: &[Layer<'_>], home: Option<&Path>) -> (Policy, Parsed, Vec<PolicyFinding>) {
+    let mut source = PolicyText::of(layers);
+    let parts = source.parts.iter();
+    let texts: Vec<String> = parts.map(|part| source.padded(part)).collect();
+    let mut broken = Vec::new();
+    let mut documents: Vec<DeTable<'_>> = Vec::new();
+    for text in &texts {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        documents.push(document.into_inner());
+        broken.extend(errors.iter().take(MOST).map(|error| {
+            let span = clamp(error.span().unwrap_or(0..0), text);
+            with_look_alike(syntax(error.message(), span), text)
+        }));
+    }
+    let built_in;
+    if !documents.iter().any(has_profiles) {
+        source.add(Layer {
+            kind: LayerKind::BuiltIn,
+            path: Path::new(""),
+            text: Template::Default.text(),
+        });
+        built_in = source.parts.last().map(|part| source.padded(part));
+        let documents_below = built_in
+            .iter()
+            .map(|text| DeTable::parse_recoverable(text).0);
+        documents.extend(documents_below.map(Spanned::into_inner));
+    }
     let reader = Reader {
-        text,
-        location,
-        names: names
-            .take(target::MOST_PARTS)
-            .map(|name| name.get_ref().as_ref())
-            .collect(),
+        source: &source,
+        home,
+        names: names(&documents),
         findings: RefCell::default(),
         certificates: RefCell::default(),
         errors: Default::default(),
     };
-    let policy = whole(&Section {
-        reader: &reader,
-        map: document,
-        span: 0..0,
-        what: "the policy".to_owned(),
-    });
+    let mut locks = Vec::new();
+    for (document, part) in documents.iter().zip(&source.parts) {
+        let root = section(&reader, document);
+        version(&root, part);
+        locks.extend(locked::locks(&root));
+    }
+    // The built-in policy is the lowest, and stands last in the text.
+    let below = documents.split_off(layers.len());
+    let (document, replaced) = merge(below.into_iter().chain(documents));
+    let (mut policy, places) = whole(&section(&reader, &document));
+    locked::check(&reader, &mut policy, &places, &locks, &replaced);
     let parsed = Parsed {
         policy: None,
         findings: reader.findings.take(),
         certificates: reader.certificates.take(),
+        places,
+        source: PolicyText::default(),
     };
-    (policy, parsed, broken.collect())
+    drop((reader, document, replaced, locks));
+    (policy, Parsed { source, ..parsed }, broken)
 }
 
-fn whole(root: &Section<'_>) -> Policy {
+/// Reports whether a document has profiles, right or wrong.
+fn has_profiles(document: &DeTable<'_>) -> bool {
+    let profiles = document.get("profile").map(Spanned::get_ref);
+    profiles.is_some_and(|node| node.as_array().is_none_or(|list| !list.is_empty()))
+}
+
+fn section<'a>(reader: &'a Reader<'a>, map: &'a DeTable<'a>) -> Section<'a> {
+    Section {
+        reader,
+        map,
+        span: 0..0,
+        what: "the policy".to_owned(),
+    }
+}
+
+/// Returns the names of all targets with their places.
+fn names(documents: &[DeTable<'_>]) -> Vec<(String, Range<usize>)> {
+    let tables = documents.iter().filter_map(|document| {
+        let targets = document.get("target")?.get_ref().as_table()?;
+        Some(targets.keys().take(target::MOST_PARTS))
+    });
+    let names = tables.flatten();
+    names
+        .map(|name| (name.get_ref().to_string(), name.span()))
+        .collect()
+}
+
+fn whole(root: &Section<'_>) -> (Policy, Places) {
     let reader = root.reader;
     root.only(&[
-        "version", "agent", "probe", "mirror", "relay", "target", "profile", "project",
+        "version", "agent", "probe", "mirror", "relay", "target", "profile", "project", "policy",
     ]);
-    version(root);
     let agent = agent::agent(root);
     let limits = agent::probe(root);
     let example = "[target.proxy] goproxy = \"https://proxy.golang.org\"";
@@ -135,7 +226,10 @@ fn whole(root: &Section<'_>) -> Policy {
     let targets = targets.and_then(|value| value.table("`target`"));
     let mirror = agent::mirror(root);
     let relay = agent::relay(root);
-    let mut places = Places::default();
+    let mut places = Places {
+        settings: agent::places(root),
+        ..Places::default()
+    };
     let targets = targets.map(|table| {
         let names = table.keys().map(|name| (name.value.to_owned(), name.span));
         places.targets = names.collect();
@@ -154,6 +248,7 @@ fn whole(root: &Section<'_>) -> Policy {
         profiles,
         by_hand: None,
         projects,
+        locked: BTreeMap::new(),
     };
     order(root, &policy, &places);
     nowhere_allowed(root, &policy);
@@ -161,18 +256,22 @@ fn whole(root: &Section<'_>) -> Policy {
         reader.report(finding);
     }
     let projects = project::check(&policy, &places).into_iter();
-    for finding in projects.chain(lint::lint(&policy, &places, reader.text)) {
+    for finding in projects.chain(lint::lint(&policy, &places, reader.source)) {
         reader.report(finding);
     }
-    policy
+    (policy, places)
 }
 
-fn version(root: &Section<'_>) {
+fn version(root: &Section<'_>, part: &Part) {
     let Some(value) = root.get("version", "version = 1") else {
         let misspelt = |key: &str| nearest(key, ["version"].into_iter()).is_some();
         if !root.keys().any(|key| misspelt(key.value)) {
-            let finding =
+            let mut finding =
                 PolicyFinding::fault("missing-version", "the policy does not state its version");
+            // With several layers the place says which one.
+            if root.reader.source.parts.len() > 1 {
+                finding = finding.at((part.range.start, 0));
+            }
             root.reader
                 .report(finding.help("begin the file with: version = 1"));
         }
@@ -216,14 +315,30 @@ fn order(root: &Section<'_>, policy: &Policy, places: &Places) {
                 .help("end the list with a profile that has no `when`"),
         );
     }
-    if let Some(always) = always
-        && let (Some((_, always)), Some((_, next))) = (all.get(always), all.get(always + 1))
-    {
+    let behind = always.and_then(|at| Some((&all.get(at)?.1.name, all.get(at + 1..)?)));
+    let Some((always, behind @ [(_, next), ..])) = behind else {
+        return;
+    };
+    let kind = |place: &ProfilePlace| root.reader.source.kind(place.name.start);
+    if kind(next) == root.reader.source.kind(always.start) {
         let message = "this profile and those after it are never reached";
         root.reader.report(
             PolicyFinding::warning("unreachable-profile", message, next.name.clone())
-                .related(always.name.clone(), "no `when`: always holds")
+                .related(always.clone(), "no `when`: always holds")
                 .help("move the profile without `when` to the end"),
+        );
+    } else if root.reader.source.kind(always.start) == LayerKind::User {
+        let mut names = Vec::from_iter(behind.iter().map(|(profile, _)| quoted(&profile.name)));
+        names.dedup();
+        let message = format!(
+            "this profile always holds, so no network reaches {}",
+            names.join(", ")
+        );
+        root.reader.report(
+            PolicyFinding::warning("hides-layers", message, always.clone())
+                .label("no `when`: always holds")
+                .related(next.name.clone(), "the profiles of lower layers")
+                .help("take it out: the last profile of the lower layers always holds, too"),
         );
     }
 }
@@ -255,14 +370,6 @@ fn is_blank(text: &str) -> bool {
 fn too_long(bytes: usize) -> PolicyFinding {
     let message = format!("the policy has {bytes} bytes; {LONGEST} is the most that is read");
     PolicyFinding::fault("too-long", message).help("is this the right file?")
-}
-
-fn refused(finding: PolicyFinding) -> Parsed {
-    Parsed {
-        policy: None,
-        findings: vec![finding],
-        certificates: Vec::new(),
-    }
 }
 
 /// Sorts findings by place, removes duplicates, and limits their number; errors are kept first.

@@ -1,7 +1,7 @@
 //! Turns TOML text into a checked [`Policy`], and finds every fault in one run.
 //!
 //! ```text
-//! text → syntax → targets, profiles (each with its faults) → the whole (loosening, lint)
+//! texts → syntax → one document → targets, profiles (each with its faults) → the whole
 //! ```
 //!
 //! May import: model, gomod, and the rest of this room.
@@ -9,6 +9,8 @@
 mod agent;
 mod condition;
 mod document;
+mod locked;
+mod merge;
 mod profiles;
 mod projects;
 mod reader;
@@ -17,10 +19,11 @@ mod values;
 
 use std::path::Path;
 
-use super::finding::PolicyFinding;
+use super::finding::{Places, PolicyFinding};
+use super::layers::PolicyText;
 use super::profile::Policy;
 
-pub use document::{decode, parse, parse_kept};
+pub use document::{decode, parse, parse_kept, parse_layers};
 pub use reader::Certificate;
 
 /// The location of the text: it defines what relative paths and `~` in it mean.
@@ -33,7 +36,7 @@ pub struct PolicyLocation<'a> {
 }
 
 /// The result of parsing a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parsed {
     /// The policy, if no finding is an error.
     pub policy: Option<Policy>,
@@ -41,4 +44,8 @@ pub struct Parsed {
     pub findings: Vec<PolicyFinding>,
     /// The certificate files that it names; they have not been read.
     pub certificates: Vec<Certificate>,
+    /// The text that all places refer to, and its layers.
+    pub source: PolicyText,
+    /// Where the parts of the policy are.
+    pub places: Places,
 }

@@ -43,10 +43,19 @@ pub(super) fn profiles(root: &Section<'_>, targets: &Targets) -> Vec<(Profile, P
         };
         let (profile, place) = profile(table, targets);
         let is_twin = |(other, _): &&(Profile, _)| other.name == profile.name;
-        let is_variant = profiles.last().as_ref().is_some_and(is_twin);
         let mut earlier = profiles.iter();
-        let twin = earlier.find(|other| !profile.name.is_empty() && !is_variant && is_twin(other));
-        if let Some((other, first)) = twin {
+        let first = earlier.find(|other| !profile.name.is_empty() && is_twin(other));
+        let is_variant = profiles.last().as_ref().is_some_and(is_twin);
+        if let Some((_, first)) = first
+            && root.reader.kind(&first.name) != root.reader.kind(&place.name)
+        {
+            let message = "a higher layer has a profile of this name, so this one is not used";
+            let note = PolicyFinding::note("replaced-profile", message, place.name);
+            root.reader
+                .report(note.related(first.name.clone(), "this one is used"));
+            continue;
+        }
+        if let Some((other, first)) = first.filter(|_| !is_variant) {
             let message = format!("a second profile is called {}", quoted(&other.name));
             root.reader.report(
                 PolicyFinding::error("duplicate-profile", message, place.name.clone())

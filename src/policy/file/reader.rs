@@ -2,14 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Range, RangeInclusive};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::PolicyLocation;
 use crate::policy::finding::{PolicyFinding, Severity, nearest, part, quoted};
+use crate::policy::layers::{LayerKind, PolicyText};
 
 /// More findings than this do not help the user.
 pub(super) const MOST_FINDINGS: usize = 100;
@@ -17,12 +17,12 @@ pub(super) const MOST_FINDINGS: usize = 100;
 /// Collects the findings about a text.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    /// The policy's text.
-    pub text: &'a str,
-    /// The location of the text.
-    pub location: PolicyLocation<'a>,
-    /// The names of the targets that are defined, with or without a fault.
-    pub names: Vec<&'a str>,
+    /// The texts of all layers.
+    pub source: &'a PolicyText,
+    /// The user's home directory.
+    pub home: Option<&'a Path>,
+    /// The names of the targets that are defined, with or without a fault, and their places.
+    pub names: Vec<(String, Range<usize>)>,
     /// The findings so far.
     pub findings: RefCell<Vec<PolicyFinding>>,
     /// The certificate files that were named so far.
@@ -32,6 +32,18 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Returns the directory of the file that a place is in.
+    pub(super) fn folder(&self, at: usize) -> &Path {
+        let folder = self.source.part(at).and_then(|part| part.path.parent());
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
+    }
+
+    /// Returns whose layer a place is in.
+    pub(super) fn kind(&self, at: &Range<usize>) -> LayerKind {
+        self.source.kind(at.start)
+    }
+
     /// Records a finding.
     pub(super) fn report(&self, finding: PolicyFinding) {
         let error = usize::from(finding.severity == Severity::Error);
@@ -90,7 +102,7 @@ impl<'a> Text<'a> {
     /// Returns the place of a part of it, given as byte offset and length. If escapes make the text
     /// differ from the value, it returns the place of the whole string.
     pub(super) fn part(&self, at: (usize, usize)) -> Range<usize> {
-        part(self.reader.text, self.value, &self.span, at)
+        part(&self.reader.source.text, self.value, &self.span, at)
     }
 
     /// Parses the string.

@@ -71,7 +71,7 @@ fn near_duration(text: &str) -> Option<String> {
 /// the policy's directory.
 pub(super) fn expand_path(text: &Text<'_>) -> Option<PathBuf> {
     const NO_HOME: &str = "the user's home is not known here, so the path has no meaning";
-    let location = text.reader.location;
+    let user_home = text.reader.home;
     let bad = |message: &str, help: &str| text.refuse("bad-path", message, help);
     if text.value.is_empty() || text.value.contains('\0') {
         return bad("this is not a path", "write the path of a file or a folder");
@@ -82,7 +82,7 @@ pub(super) fn expand_path(text: &Text<'_>) -> Option<PathBuf> {
             "write the folder itself, as in \"~/go-mirror\"",
         );
     }
-    let home = location.home.and_then(|home| home.to_str());
+    let home = user_home.and_then(|home| home.to_str());
     let lookup = |name: &str| home.filter(|_| name == "HOME").map(str::to_owned);
     let expanded = match expand(text.value, &lookup) {
         Ok(expanded) => expanded,
@@ -92,8 +92,8 @@ pub(super) fn expand_path(text: &Text<'_>) -> Option<PathBuf> {
         Err(why) => return bad(&why, "only `~` and `${HOME}` stand for something in a path"),
     };
     match expanded.strip_prefix('~') {
-        None => Some(location.folder.join(expanded)),
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => match location.home {
+        None => Some(text.reader.folder(text.span.start).join(expanded)),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => match user_home {
             Some(home) => Some(match rest.trim_start_matches('/') {
                 "" => home.to_owned(),
                 rest => home.join(rest),

@@ -128,14 +128,14 @@ async fn control_and_host(
 /// Includes all findings of a policy: there is no terminal to print them in.
 fn refused(error: &Error) -> Refused {
     let mut why = error.to_string();
-    if let Error::Policy { text, findings, .. } = error {
+    if let Error::Policy {
+        texts, findings, ..
+    } = error
+    {
         let errors = findings.iter().filter(|it| it.severity == Severity::Error);
         for finding in errors.take(MOST_FINDINGS) {
             let at = finding.primary.as_ref().map_or(0, |label| label.span.start);
-            let line = text
-                .get(..at)
-                .map_or(1, |before| before.matches('\n').count() + 1);
-            why.push_str(&format!("\n\nline {line}: {}", finding.message));
+            why.push_str(&format!("\n\n{}: {}", texts.place(at), finding.message));
         }
     }
     Refused {
