@@ -594,6 +594,8 @@ mod tests {
             ("export GOPROXY=a\nexport GOPROXY=b\n", vec![1, 2]),
             ("export GOPROXY=a\r\n", vec![1]),
             ("cat <<X\nexport GOPROXY=a\nX\nexport GOPROXY=b\n", vec![4]),
+            ("cat <<X\n\tX\nexport GOPROXY=a\nX\n", vec![]),
+            ("cat <<-X\n\tX\nexport GOPROXY=a\n", vec![3]),
             ("export \\\n GOPROXY=off\n", vec![]),
             ("export GOPROXY=a\\\nb\n", vec![]),
             ("export GOPROXY='a\nb'\n", vec![]),

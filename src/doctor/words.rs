@@ -22,8 +22,8 @@ pub(super) struct Source<'t> {
     pub(super) rest: &'t str,
     pub(super) line: usize,
     pub(super) is_fish: bool,
-    /// The delimiters of here-documents whose text follows.
-    pub(super) documents: Vec<String>,
+    /// The delimiters of here-documents whose text follows; whether tabs may precede them (`<<-`).
+    pub(super) documents: Vec<(String, bool)>,
 }
 
 /// What may follow a command.
@@ -108,18 +108,21 @@ impl<'t> Source<'t> {
     /// Reads `>file`, `2>&1`, `<<END`, `<(command)`.
     fn redirection(&mut self, values: &Values) {
         let is_document = !self.is_fish && self.eat("<<") && !self.eat("<");
+        let has_tabs = is_document && self.eat("-");
         self.take_while(|c| matches!(c, '<' | '>' | '&' | '|' | '!' | '-'));
         self.take_while(|c| matches!(c, ' ' | '\t'));
         let word = self.word(values);
-        self.documents.extend(is_document.then_some(word));
+        self.documents
+            .extend(is_document.then_some((word, has_tabs)));
     }
 
     fn skip_documents(&mut self) {
-        for delimiter in std::mem::take(&mut self.documents) {
+        for (delimiter, has_tabs) in std::mem::take(&mut self.documents) {
             while !self.rest.is_empty() {
                 let line = self.take_while(|c| c != '\n').trim_end_matches('\r');
                 self.next();
-                if line.trim_start_matches('\t') == delimiter {
+                let bare = line.trim_start_matches('\t');
+                if delimiter == if has_tabs { bare } else { line } {
                     break;
                 }
             }

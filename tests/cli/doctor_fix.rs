@@ -64,8 +64,8 @@ fn only(done: &Done) -> Value {
     fixes[0].clone()
 }
 
-/// Fixes these files, and proves with the real shell that the variables are no longer hidden, that
-/// nothing is left to fix, and that all of it can be taken back byte by byte.
+/// Fixes these files, and checks with the real shell that go uses goroam's values, that a second
+/// `--fix` finds nothing, and that `--undo` restores every byte.
 #[track_caller]
 fn fixed(shell: &str, files: &[(&str, &str)], after: &[(&str, &str)]) {
     if !has(shell) {
@@ -193,6 +193,19 @@ fn a_file_that_cannot_be_changed_safely_is_left_alone_with_the_reason() {
         (
             "time {\nexport GOPROXY=off\n}\n",
             "`bash -n` refuses the file without that line",
+        ),
+        (
+            "export GOPROXY=off\necho ${#GOPROXY} >/dev/null\n",
+            "line 2 of it uses $GOPROXY",
+        ),
+        (
+            "time {\nexport GOPROXY=off\ntrue\n}\n",
+            "line 2 is in a block, a string or a here-document, as `bash -n` reads it",
+        ),
+        // bash ends the document at the last line only.
+        (
+            "cat >/dev/null <<X\nX\r\nexport GOPROXY=off\nX\n",
+            "line 3 is in a block",
         ),
         ("export GOPROXY=off\nif\n", "no shell that reads it is here"),
     ] {

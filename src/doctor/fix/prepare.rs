@@ -81,9 +81,10 @@ async fn file(env: &Environment, home: &Path, path: &Path, fixes: &[&Fix]) -> Re
     let others = old.lines().enumerate();
     let others = others.filter(|(at, _)| !planned(at + 1));
     for (at, line) in others {
+        // `$NAME`, `${NAME`, `${#NAME`, `${!NAME`
         let uses = |name: &&String| {
-            let (plain, braced) = (format!("${name}"), format!("${{{name}"));
-            line.contains(&plain) || line.contains(&braced)
+            let mut before = line.match_indices(name.as_str());
+            before.any(|(at, _)| line[..at].ends_with(['$', '{', '#', '!']))
         };
         if let Some(name) = fixes.iter().flat_map(|fix| &fix.names).find(uses) {
             return Err(format!("line {} of it uses ${name}", at + 1));
@@ -103,12 +104,33 @@ async fn file(env: &Environment, home: &Path, path: &Path, fixes: &[&Fix]) -> Re
         if !accepts(env, shell, &new).await {
             return Err(format!("`{shell} -n` refuses the file without that line"));
         }
+        for fix in fixes {
+            let Target::Line { line, .. } = &fix.target else {
+                continue;
+            };
+            if !is_statement(env, shell, &old, *line).await {
+                return Err(format!(
+                    "line {line} is in a block, a string or a here-document, as `{shell} -n` \
+                     reads it"
+                ));
+            }
+        }
         checked = true;
     }
     match checked {
         true => Ok(Step::file(&path, old, new)),
         false => Err("no shell that reads it is here and accepts it (`-n`)".to_owned()),
     }
+}
+
+/// Asks a shell whether a line begins a statement outside of blocks, quotes and here-documents: the
+/// lines before it are complete, and in its place the shell refuses a `)`, which it accepts in data.
+async fn is_statement(env: &Environment, shell: &str, text: &str, line: usize) -> bool {
+    let before: String = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .collect();
+    accepts(env, shell, &before).await && !accepts(env, shell, &format!("{before})\n")).await
 }
 
 /// Asks a shell whether it accepts a text. It reads no start-up file and runs nothing.
