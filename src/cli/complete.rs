@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, Command, ValueHint};
 
 use super::Context;
+use super::shell::Shell;
 use crate::agent::load_policy;
 use crate::bounded;
 use crate::mirror::Layout;
@@ -45,8 +46,9 @@ pub(super) fn answer(context: &Context, grammar: Command, args: &[OsString]) -> 
     let current = current.strip_prefix('=').unwrap_or(&current).to_owned();
     let before: Vec<String> = words.collect();
     let mut line = Line::whole(before, current);
+    let mut quote = None;
     if shell == "bash" {
-        line = line.rejoined();
+        (line, quote) = line.rejoined().unquoted();
     }
     match line.offer(context, grammar) {
         Offer::Files => ":files\n".to_owned(),
@@ -59,7 +61,11 @@ pub(super) fn answer(context: &Context, grammar: Command, args: &[OsString]) -> 
                     "zsh" => (word.replace('\\', r"\\").replace(':', r"\:"), ':'),
                     _ => (word, '\t'),
                 };
-                text += word.strip_prefix(&line.fixed).unwrap_or(&word);
+                let word = word.strip_prefix(&line.fixed).unwrap_or(&word);
+                let Some(word) = typed(&shell, word, quote) else {
+                    continue;
+                };
+                text += &word;
                 if !means.is_empty() && shell != "bash" {
                     text.push(between);
                     text += &means;
@@ -69,6 +75,41 @@ pub(super) fn answer(context: &Context, grammar: Command, args: &[OsString]) -> 
             text
         }
     }
+}
+
+/// Returns a word as it is typed in a shell that does not quote what it inserts: it must not become
+/// several words, or code. `None`: it does not fit behind the open `quote`.
+fn typed(shell: &str, word: &str, quote: Option<char>) -> Option<String> {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@,+%^".contains(c);
+    if word.chars().all(is_plain) {
+        return Some(word.to_owned());
+    }
+    match shell {
+        "bash" if quote.is_some() => None,
+        "bash" => {
+            let escaped = |c| [(!is_plain(c)).then_some('\\'), Some(c)];
+            Some(word.chars().flat_map(escaped).flatten().collect())
+        }
+        "powershell" => Some(Shell::Pwsh.quote(word)),
+        "nushell" => Some(Shell::Nu.quote(word)),
+        _ => Some(word.to_owned()),
+    }
+}
+
+/// Returns the value of a word that bash has not evaluated yet, and the quotation mark that is open
+/// at its end.
+fn value_of(word: &str) -> (String, Option<char>) {
+    let (mut value, mut quote) = (String::new(), None);
+    let mut chars = word.chars();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            ('\\', None | Some('"')) => value.extend(chars.next()),
+            (c, _) => value.push(c),
+        }
+    }
+    (value, quote)
 }
 
 /// A command line up to the cursor, without the program's name.
@@ -122,6 +163,18 @@ impl Line {
             current,
             fixed,
         }
+    }
+
+    /// Gives each word of bash its value. Also returns the quotation mark that is open at the cursor.
+    fn unquoted(self) -> (Line, Option<char>) {
+        let before = self.before.into_iter();
+        let (current, quote) = value_of(&self.current);
+        let line = Line {
+            before: before.map(|(at, word)| (at, value_of(&word).0)).collect(),
+            current,
+            fixed: value_of(&self.fixed).0,
+        };
+        (line, quote)
     }
 
     /// Walks through the words as clap does, and finds what can be at the cursor.
@@ -382,7 +435,7 @@ fn first(help: Option<&clap::builder::StyledStr>) -> String {
 mod tests {
     use clap::CommandFactory as _;
 
-    use super::{Line, answer};
+    use super::{Line, answer, typed, value_of};
     use crate::cli::Context;
     use crate::cli::args::Cli;
 
@@ -467,5 +520,28 @@ mod tests {
         assert_eq!(zsh, ":words\ncn:https://goproxy.cn,direct\n");
         assert_eq!(offered("fish", &["use", "off"]), ":words\noff\toff\n");
         assert_eq!(offered("fish", &["why", "--js"]).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_shell_that_does_not_quote_gets_words_that_are_no_code() {
+        let odd = "a b$(x)'\u{2019}";
+        for (shell, quote, word) in [
+            ("bash", None, Some(r"a\ b\$\(x\)\'\’")),
+            ("bash", Some('"'), None),
+            ("powershell", None, Some("'a b$(x)''’’'")),
+            ("nushell", None, Some("\"a b$(x)'’\"")),
+            ("zsh", None, Some(odd)),
+        ] {
+            assert_eq!(typed(shell, odd, quote).as_deref(), word, "{shell}");
+        }
+        assert_eq!(typed("bash", "off", Some('"')).as_deref(), Some("off"));
+        for (raw, value, quote) in [
+            (r"a\ b", "a b", None),
+            ("'a b", "a b", Some('\'')),
+            (r#""a\"b"#, "a\"b", Some('"')),
+            (r"'a\'b", r"a\b", None),
+        ] {
+            assert_eq!(value_of(raw), (value.to_owned(), quote));
+        }
     }
 }

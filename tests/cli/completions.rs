@@ -16,6 +16,10 @@ name = "office"
 when = { up = "corp" }
 env = { GOPROXY = "https://goproxy.corp.example,direct" }
 [[profile]]
+name = "zone; touch pwned $(touch pwned)"
+when = { up = "corp" }
+env = { GOPROXY = "off" }
+[[profile]]
 name = "rest"
 env = { GOPROXY = "direct" }
 "#;
@@ -76,7 +80,7 @@ const SHELLS: [Interactive; 5] = [
 ];
 
 impl Interactive {
-    /// Says it where there is no such shell.
+    /// Reports whether the shell is installed; prints that the test is skipped if not.
     fn is_here(&self) -> bool {
         let is_here = Command::new(self.program[0])
             .args(["-c", ""])
@@ -168,6 +172,27 @@ fn tab_completes_names_files_and_the_commands_of_others() {
                 last.is_some_and(|line| line.trim_end() == "READY>")
             });
         }
+    }
+}
+
+#[test]
+fn a_name_that_looks_like_code_runs_nothing() {
+    let user = user();
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let Some(terminal) = shell.open(&user) else {
+            return;
+        };
+        terminal.press(&["-l", "goroam use zo"]);
+        terminal.press(&["Tab"]);
+        terminal.shows("touch");
+        // Elvish takes the word first; its quotes are not on the screen before.
+        terminal.press(&["Enter"]);
+        terminal.press(&["Enter"]);
+        terminal.enter("echo ended");
+        terminal.until("the end", |lines| {
+            lines.iter().any(|line| line.trim() == "ended")
+        });
+        assert!(!user.path("pwned").exists(), "{}", shell.program[0]);
     }
 }
 

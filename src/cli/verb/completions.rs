@@ -83,7 +83,8 @@ fi
 const FISH: &str = r#"function __goroam_complete
     set -l current (commandline -ct)
     set -l before (commandline -opc)
-    set -l lines (command goroam __complete fish "=$current" $before[2..] 2>/dev/null)
+    set -l text (string unescape -- $current); or set text $current
+    set -l lines (command goroam __complete fish "=$text" $before[2..] 2>/dev/null)
     switch "$lines[1]"
         case ':command *'
             set -l at (math (string replace ':command ' '' -- $lines[1]) + 1)
