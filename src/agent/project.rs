@@ -32,7 +32,13 @@ impl ProjectHere {
         }
         let real = |path: &Path| dunce::canonicalize(path).ok();
         let here = real(folder)?;
-        let is_in = |dir: &Path| real(dir).is_some_and(|dir| here.starts_with(dir));
+        // Through a link in a repository, go builds that repository's module.
+        let is_same = |name| above(folder, name) == above(&here, name);
+        let is_entered = std::cell::OnceCell::new();
+        let is_in = |dir: &Path| {
+            real(dir).is_some_and(|dir| here.starts_with(dir))
+                && *is_entered.get_or_init(|| is_same("go.mod") && is_same("go.work"))
+        };
         let project = policy.project(&is_in, &|| main_module(folder))?;
         let mut found = ProjectHere {
             name: project.rules.name.clone(),
@@ -91,11 +97,15 @@ fn leak(policy: &Policy, env: &Environment, own: &BTreeMap<String, String>) -> O
 /// The maximum number of bytes of a go.mod that is read for its module's path.
 const MOST: u64 = 1 << 20;
 
-/// Returns the path in the nearest go.mod, as go finds it (`modload.findModuleRoot`).
+/// Returns the nearest file of this name, as go finds it (`modload.findModuleRoot`), without links.
+fn above(folder: &Path, name: &str) -> Option<PathBuf> {
+    let mut files = folder.ancestors().map(|folder| folder.join(name));
+    dunce::canonicalize(files.find(|file| file.is_file())?).ok()
+}
+
+/// Returns the path in the nearest go.mod.
 fn main_module(folder: &Path) -> Option<String> {
-    let mut files = folder.ancestors().map(|folder| folder.join("go.mod"));
-    let file = files.find(|file| file.is_file())?;
-    let text = bounded::read_text(&file, MOST).ok()?;
+    let text = bounded::read_text(&above(folder, "go.mod")?, MOST).ok()?;
     Some(go_mod::parse(&text).module?.value)
 }
 

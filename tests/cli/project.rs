@@ -377,9 +377,21 @@ fn a_hostile_repository_gets_nothing_that_the_policy_does_not_give_it() {
     for name in ["odd", "pipe", "zero"] {
         assert_eq!(flags(name), None, "{name}");
     }
-    // A link in a repository to a project's directory: the shell is then really there.
+    // A link in a repository to a project's directory: go finds the repository's go.mod above it.
     symlink(user.path("oss"), user.path("evil/link")).unwrap();
-    assert_eq!(flags("evil/link").as_deref(), Some("'-modcacherw'"));
+    let env = |folder: &str| {
+        let run = user.goroam("env GOFLAGS GOMOD").env("PATH", &path);
+        let run = run.env("PWD", user.path(folder).to_str().unwrap());
+        let output = run.command().current_dir(user.path(folder)).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let evil = user.path("evil/go.mod").display().to_string();
+    assert_eq!(env("evil/link"), format!("-trimpath\n{evil}\n"));
+    user.write("work/go.work", "go 1.21\n");
+    symlink(user.path("oss"), user.path("work/link")).unwrap();
+    assert!(env("work/link").starts_with('\n'), "{}", env("work/link"));
+    symlink(user.path("oss"), user.path("mine")).unwrap();
+    assert!(env("mine").starts_with("-modcacherw\n"), "{}", env("mine"));
     // And a directory that is a link itself.
     std::fs::rename(user.path("oss"), user.path("moved")).unwrap();
     symlink(user.path("moved"), user.path("oss")).unwrap();
