@@ -75,9 +75,6 @@ fn shows(
     after: &dyn Fn(&Decision, &str) -> Option<String>,
 ) -> bool {
     let targets = private_targets(policy, open);
-    if targets.is_empty() {
-        return false;
-    }
     let lists = ["GOPRIVATE", "GONOPROXY", "GONOSUMDB"];
     let lists = lists.into_iter().filter_map(|list| open.sets(list));
     let lists = lists.filter(|list| covers_something(list));
