@@ -60,12 +60,19 @@ fn refused(name: &str, fault: MirrorFault) -> Error {
         MirrorFault::Invalid(why) => (why, false),
         MirrorFault::Unsafe(why) => (why, true),
     };
+    let mut shown: String = name.chars().take(MOST_SHOWN).collect();
+    if shown.len() < name.len() {
+        shown.push('…');
+    }
     Error::Mirror {
-        name: name.to_owned(),
+        name: shown,
         why: mask(&why),
         is_unsafe,
     }
 }
+
+/// Most characters of a mirror's name in an error.
+const MOST_SHOWN: usize = 200;
 
 impl Session {
     /// Applies what a command changes before its turn: it pins a profile or removes the pin, and

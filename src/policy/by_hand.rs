@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::expand::resolve;
 use super::finding::shown;
-use super::grammar::check_value;
+use super::grammar::{LONGEST_VALUE, check_value};
 use super::lint::module_of;
 use super::loosen;
 use super::profile::{Condition, EnvValue, Policy, Profile};
@@ -78,7 +78,7 @@ pub fn target_of(policy: &Policy, name: &str, goproxy: &str) -> Result<Target, M
             _ => return invalid("its path names no directory of this machine"),
         },
         Some(HopKind::Direct | HopKind::Off) | None => {
-            return invalid("it is no proxy, so there is nothing to ask");
+            return invalid("it is not a proxy, so there is no server to probe");
         }
     };
     Ok(Target {
@@ -147,6 +147,12 @@ pub fn lay_over(
 /// Checks what a person typed as one hop and `direct`, as a policy's targets are checked.
 fn check_url(goproxy: &str) -> Result<Chain, MirrorFault> {
     let invalid = |why: String| Err(MirrorFault::Invalid(why));
+    if goproxy.len() > LONGEST_VALUE {
+        let length = goproxy.len();
+        return invalid(format!(
+            "it has {length} bytes; {LONGEST_VALUE} is the most"
+        ));
+    }
     if let Some(fault) = check_value("GOPROXY", goproxy).into_iter().next() {
         return invalid(fault.message);
     }

@@ -15,6 +15,9 @@ use crate::model::{Chain, SumDb};
 /// accepts, although the value does not do what it seems to do.
 type Fault = PolicyFinding;
 
+/// Most bytes of one value. Every go command reads it again.
+pub(in crate::policy) const LONGEST_VALUE: usize = 8 << 10;
+
 /// Returns the faults of a value, wherever it is written (`${…}` expanded): those that make go
 /// fail, and those that go silently ignores.
 pub fn check_value(name: &str, value: &str) -> Vec<Fault> {

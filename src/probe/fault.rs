@@ -117,6 +117,10 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// A URL for a reason: without credentials, query and fragment, which may be secret.
 pub(super) fn shown(url: &Url) -> String {
+    if !matches!(url.scheme(), "http" | "https") {
+        // A terminal might make a link of it.
+        return quoted(&format!("a {} address", url.scheme()));
+    }
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
@@ -606,6 +610,8 @@ mod tests {
     fn urls_are_shown_without_what_may_be_secret() {
         let url = Url::parse("https://joe:secret@h.test:8443/p?token=1#f").unwrap();
         assert_eq!(shown(&url), "https://h.test:8443/p");
+        let script = Url::parse("javascript:alert(1)").unwrap();
+        assert_eq!(shown(&script), "a javascript address");
         assert_eq!(authority(&url), "h.test:8443");
     }
 

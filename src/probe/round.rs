@@ -114,13 +114,16 @@ impl Prober {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut attempt = ProbeAttempt::start(target, care.patience);
+            // Patience is for all tries together: a person waits for them.
+            let rest = |most: Duration| most.saturating_sub(start.elapsed());
+            let mut attempt = ProbeAttempt::start(target, care.patience.map(rest));
             let outcome = self.attempt(target, &mut attempt, care).await;
             // A target that stays silent for this long is asked with more patience, or not at all.
             let silent =
                 matches!(&outcome, Err(failure) if failure.silent) && target.patience().is_some();
             let again = matches!(&outcome, Err(failure) if !failure.definite)
                 && !silent
+                && care.patience.is_none_or(|most| !rest(most).is_zero())
                 && tries <= target.limits.retries;
             if !again {
                 let phases = Phases {

@@ -36,7 +36,7 @@ fn what_is_no_proxy_is_refused_with_the_reason() {
             "one URL, not a list",
         ),
         ("probe file://host/x", "file://"),
-        ("probe direct", "direct is not used: it is no proxy"),
+        ("probe direct", "direct is not used: it is not a proxy"),
         ("probe goproxy.cn", "https://goproxy.cn"),
         ("probe aliyum", "did you mean \"aliyun\"?"),
         ("probe sum --speed", "sum is not used: it is sumdb"),

@@ -111,6 +111,7 @@ fn what_a_policy_refuses_is_refused_from_the_command_line_too() {
         "https://mirror.test\n",
         "https://mirror.test\u{ff0c}direct",
         "file://host/mirror",
+        &format!("https://mirror.test/{}", "x".repeat(9000)),
     ] {
         let laid = lay(typed, "git.corp.test", "");
         assert!(

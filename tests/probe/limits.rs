@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use goroam::model::{Phase, Verdict};
+use goroam::probe::{ProbeOptions, Prober};
 
 use crate::server::*;
 use crate::{probe, said};
@@ -76,6 +77,31 @@ async fn a_name_that_nobody_knows_is_told_from_a_dead_resolver() {
         "{}",
         seen.reason
     );
+}
+
+#[tokio::test]
+async fn a_person_waits_only_once_for_a_server_that_drips() {
+    let drip = Server::http(|_| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n";
+        let bytes = format!("{head}{}", "x".repeat(4000)).into_bytes();
+        Reply::Drip(bytes, Duration::from_millis(2))
+    })
+    .await;
+    let mut target = goproxy(drip.url("http"));
+    let ms = Duration::from_millis;
+    target.limits.retries = 1;
+    target.limits.connect = ms(200);
+    target.limits.first_byte = ms(100);
+    target.limits.total = ms(200);
+    let dir = tempfile::tempdir().unwrap();
+    let patient = ProbeOptions {
+        zip: false,
+        patience: Some(ms(300)),
+        speed: false,
+    };
+    let prober = Prober::new(&environment(dir.path(), &[]));
+    let seen = prober.probe_with(&target, patient).await;
+    assert_eq!((seen.verdict, seen.tries), (Verdict::Down, 1));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `goroam explain`
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Read as _};
 
 use clap::Args;
@@ -26,7 +27,7 @@ pub struct Explain {
 /// What the build took out of the docs (packaging/explained.rs): the length, then zlib.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/explained.z"));
 /// A build that prints more has said what is wrong before, in bytes.
-const MOST_INPUT: u64 = 16 << 20;
+const MOST_INPUT: u64 = 4 << 20;
 
 /// One symptom or code. Fields are added, never renamed.
 #[derive(Debug, Serialize)]
@@ -114,9 +115,10 @@ fn entry(text: &str) -> Option<Entry<'_>> {
 /// Returns the code of what is in the text, and the line that shows it: the text is a code; go
 /// itself says it; a wording of a symptom occurs; goroam names a code in brackets.
 fn recognised(text: &str, entries: &[Entry<'_>]) -> Option<(String, Option<String>)> {
-    let codes = || entries.iter().flat_map(|entry| &entry.codes).copied();
+    let codes = entries.iter().flat_map(|entry| &entry.codes).copied();
+    let codes: BTreeSet<&str> = codes.collect();
     let bare = text.trim_matches(['[', ']', '(', ')', '`']);
-    if codes().any(|code| code == bare) {
+    if codes.contains(bare) {
         return Some((bare.to_owned(), None));
     }
     let seen = classify(&CommandOutput {
@@ -131,7 +133,7 @@ fn recognised(text: &str, entries: &[Entry<'_>]) -> Option<(String, Option<Strin
     }
     let named = text.split(['[', '(']).skip(1).find_map(|rest| {
         let word = rest.split([']', ')', ':']).next()?;
-        codes().find(|code| *code == word)
+        codes.get(word).copied()
     });
     if let Some(code) = named {
         return Some((code.to_owned(), None));

@@ -9,7 +9,7 @@ use super::values::credentials;
 use crate::model::Target;
 use crate::policy::expand::expand;
 use crate::policy::finding::{PolicyFinding, ProfilePlace, quoted};
-use crate::policy::grammar::check_value;
+use crate::policy::grammar::{LONGEST_VALUE, check_value};
 use crate::policy::profile::{Condition, EnvValue, Profile, references};
 use crate::policy::variables::{name_fault, nearest_name, stand_in};
 
@@ -122,9 +122,6 @@ fn name(table: &Section<'_>, place: &mut ProfilePlace) -> Option<String> {
     Some(text.value.to_owned())
 }
 
-/// Bytes of one value. Every go command reads it again.
-const LONGEST: usize = 8 << 10;
-
 /// Reads the variables of a profile, or of one project; those with a fault are left out.
 pub(super) fn env(
     profile: &Section<'_>,
@@ -190,9 +187,9 @@ fn leads_back(name: &str, env: &BTreeMap<String, EnvValue>) -> bool {
 }
 
 fn value(name: &str, text: &Text<'_>, in_project: bool) -> Option<String> {
-    if text.value.len() > LONGEST {
+    if text.value.len() > LONGEST_VALUE {
         let length = text.value.len();
-        let message = format!("{name} has {length} bytes; {LONGEST} is the most");
+        let message = format!("{name} has {length} bytes; {LONGEST_VALUE} is the most");
         return text.reader.refuse(text.error("too-long", message));
     }
     let expanded = expanded(name, text)?;
