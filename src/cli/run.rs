@@ -76,9 +76,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Reports whether the arguments ask for JSON, also if they cannot be parsed. What follows `exec` or
 /// `--` is the command line of another program.
 fn wants_json(args: &[OsString]) -> bool {
+    let mut words = args.windows(2).filter_map(|pair| match pair {
+        [before, word] if before != "--config" && before != "--color" => Some(word),
+        _ => None,
+    });
+    let verb = words.find(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    let is_exec = verb.is_some_and(|verb| verb == "exec");
     let mut own = args.iter().skip(1);
     own.by_ref()
-        .take_while(|arg| *arg != "exec" && *arg != "--")
+        .take_while(|arg| *arg != "--" && !(is_exec && *arg == "exec"))
         .any(|arg| arg == "--json")
 }
 
@@ -243,4 +249,25 @@ fn say(json: bool, message: &str, exit_code: u8, findings: &[Found<'_>]) {
         Ok(_) | Err(_) => format!("{style}goroam:{style:#} {message}\n"),
     };
     drop(anstream::stderr().lock().write_all(text.as_bytes()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wants_json;
+
+    #[test]
+    fn json_is_asked_for_before_what_another_program_gets() {
+        for (line, wants) in [
+            ("goroam status --json", true),
+            ("goroam --config exec explain exec --json", true),
+            ("goroam probe exec --json", true),
+            ("goroam exec go list --json", false),
+            ("goroam --color never exec --json", false),
+            ("goroam env -- --json", false),
+            ("goroam", false),
+        ] {
+            let args = Vec::from_iter(line.split(' ').map(Into::into));
+            assert_eq!(wants_json(&args), wants, "{line}");
+        }
+    }
 }

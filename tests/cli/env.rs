@@ -6,7 +6,7 @@ use crate::cli::User;
 use crate::go;
 
 /// With what each shell treats in its own way.
-const ODD: &str = r#"https://joe:s3'c"r\e$t`!@goproxy.corp.example/a b"#;
+const ODD: &str = "https://joe:s3'c\"r\\e$t`!\u{1b}[1m@goproxy.corp.example/a b";
 
 fn policy(user: &User, env: &str) {
     let text = format!("version = 1\n[[profile]]\nname = \"office\"\nenv = {{ {env} }}\n");

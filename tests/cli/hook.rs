@@ -47,7 +47,7 @@ pub(crate) const SHELLS: [Interactive; 3] = [
 ];
 
 impl Interactive {
-    /// Says it where there is no such shell.
+    /// Reports whether the shell is installed; prints that the test is skipped if not.
     pub(crate) fn is_here(&self) -> bool {
         let mut command = Command::new(self.name);
         let is_here = command.args(["-c", ":"]).status().is_ok();
@@ -148,6 +148,7 @@ fn exports_of_start_up_files_give_way_to_the_profile_and_come_back_without_it() 
             return;
         };
         let mine = shell.export("GOPROXY", "https://mine.example");
+        let same = shell.export("GOSUMDB", "off");
         let lines = [
             SHOW,
             "goroam use plain",
@@ -155,6 +156,7 @@ fn exports_of_start_up_files_give_way_to_the_profile_and_come_back_without_it() 
             "goroam use office",
             SHOW,
             &mine,
+            &same,
             "goroam use plain",
             "goroam use office",
             SHOW,
@@ -174,8 +176,12 @@ fn exports_of_start_up_files_give_way_to_the_profile_and_come_back_without_it() 
             with(&["GOROAM_PROFILE=office*"]),
             with(&[old, "GOSUMDB=off", "GOROAM_PROFILE=plain*"]),
             with(&["GOROAM_PROFILE=office*"]),
-            // Exported by hand: stays, whatever the profile says.
-            with(&["GOPROXY=https://mine.example", "GOROAM_PROFILE=office*!"]),
+            // Exported by hand: stays, whatever the profile says, also if it is the old value.
+            with(&[
+                "GOPROXY=https://mine.example",
+                "GOSUMDB=off",
+                "GOROAM_PROFILE=office*!",
+            ]),
         ];
         assert_eq!(seen(&printed), expected, "{}: {printed}", shell.name);
         for name in ["GOPROXY", "GOSUMDB"] {
@@ -310,6 +316,21 @@ fn a_shell_in_a_shell_keeps_what_the_user_has_exported_by_hand() {
         ];
         assert_eq!(seen(&printed), [mine], "{}: {printed}", shell.name);
     }
+}
+
+#[test]
+fn an_export_stays_if_the_user_has_changed_the_go_env_file() {
+    let Some(user) = SHELLS[0].user(&[]) else {
+        return;
+    };
+    let unsets = || {
+        let hook = user.goroam("hook bash");
+        let code = hook.env("GOPROXY", "https://old.example").exits(0).stdout();
+        code.contains("unset GOPROXY")
+    };
+    assert!(unsets());
+    user.write(".config/go/env", "GOPROXY=https://mine.example\n");
+    assert!(!unsets());
 }
 
 #[test]

@@ -73,7 +73,8 @@ pub(in crate::cli) async fn run(context: &Context, args: &Env) -> Result<u8, Fai
         };
         let set = values.iter().filter(is_set);
         let lines = set.map(|(name, one)| shell.export(name, &one.value));
-        context.out.text(&lines.collect::<String>())?;
+        // As they are: the value may have bytes that a terminal would take as colours.
+        context.out.raw(lines.collect::<String>().as_bytes())?;
     } else if args.format.json || names.is_empty() {
         let masked = values.into_iter().map(|(name, one)| (name, one.masked()));
         context.show(args.format.json, &masked.collect(), listed)?;
@@ -83,9 +84,8 @@ pub(in crate::cli) async fn run(context: &Context, args: &Env) -> Result<u8, Fai
                 .get(name)
                 .map_or(String::new(), |one| format!("{}\n", one.value))
         };
-        context
-            .out
-            .text(&names.iter().map(of).collect::<String>())?;
+        let values: String = names.iter().map(of).collect();
+        context.out.raw(values.as_bytes())?;
     }
     Ok(EXIT_DONE)
 }

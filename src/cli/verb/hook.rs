@@ -70,7 +70,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Hook) -> Result<u8, Failure>
         }
         // Before each prompt would be too often; `goroam status` says what is wrong.
         Err(_) if args.refresh => {
-            context.out.text(&leave(context, shell))?;
+            context.out.raw(leave(context, shell).as_bytes())?;
             return Ok(EXIT_FAILED);
         }
         Err(_) => {}
@@ -78,7 +78,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Hook) -> Result<u8, Failure>
     if !args.refresh {
         text.push_str(&at_start(shell, &paths.memory(), turn, is_paused));
     }
-    context.out.text(&text)?;
+    context.out.raw(text.as_bytes())?;
     session.map(|_| EXIT_DONE).map_err(Failure::from)
 }
 
@@ -202,7 +202,7 @@ fn enter(
     steps: &mut Vec<HookStep>,
     marker: &mut String,
 ) -> Option<String> {
-    // What is unset for the profile is no export any more, and what is put back is one.
+    // The steps unset some exports for the profile, and put others back.
     let is_unset = |name: &str| {
         let is_it =
             |step: &HookStep| matches!(step, HookStep::Unset { name: own, .. } if *own == name);
@@ -327,10 +327,14 @@ fn at_start(shell: Shell, state: &Path, turn: u64, is_paused: bool) -> String {
         turn => format!("{gap}\"turn\": {turn},{gap}\"paused\": {is_paused},"),
     };
     let refresh = format!("{} hook {name} --refresh", shell.quote(&program()));
-    template
-        .replace("STATE", &shell.quote(&state.display().to_string()))
-        .replace("SEEN", &shell.quote(&seen))
-        .replace("REFRESH", &refresh)
+    // In one pass: the path of the state may contain any text.
+    let parts = template.split('@').map(|part| match part {
+        "STATE" => shell.quote(&state.display().to_string()),
+        "SEEN" => shell.quote(&seen),
+        "REFRESH" => refresh.clone(),
+        code => code.to_owned(),
+    });
+    parts.collect()
 }
 
 /// Returns how the shell called this program: a path that a later version keeps.
@@ -346,14 +350,14 @@ fn program() -> String {
 // Each leaves the exit status of the last command as it was, and runs before other programs of the
 // prompt, which may show GOROAM_PROFILE.
 
-const BASH: &str = r#"__goroam_turn=SEEN${__goroam_projects:+$PWD}
+const BASH: &str = r#"__goroam_turn=@SEEN@${__goroam_projects:+$PWD}
 __goroam_prompt() {
   local ret=$? line= paused=
-  [[ -r STATE ]] && { read -r line; read -r line; read -r paused; } <STATE
+  [[ -r @STATE@ ]] && { read -r line; read -r line; read -r paused; } <@STATE@
   line+=$paused${__goroam_projects:+$PWD}
   if [[ $line != "$__goroam_turn" ]]; then
     __goroam_turn=$line
-    eval "$(REFRESH)"
+    eval "$(@REFRESH@)"
   fi
   return $ret
 }
@@ -362,49 +366,49 @@ if [[ ${PROMPT_COMMAND[*]-} != *__goroam_prompt* ]]; then
 fi
 "#;
 
-const ZSH: &str = r#"__goroam_turn=SEEN${__goroam_projects:+$PWD}
+const ZSH: &str = r#"__goroam_turn=@SEEN@${__goroam_projects:+$PWD}
 __goroam_prompt() {
   emulate -L zsh
   local line= paused=
-  [[ -r STATE ]] && { read -r line; read -r line; read -r paused } <STATE
+  [[ -r @STATE@ ]] && { read -r line; read -r line; read -r paused } <@STATE@
   line+=$paused${__goroam_projects:+$PWD}
   if [[ $line != $__goroam_turn ]]; then
     __goroam_turn=$line
-    eval "$(REFRESH)"
+    eval "$(@REFRESH@)"
   fi
 }
 typeset -ga precmd_functions
 precmd_functions=(__goroam_prompt ${precmd_functions:#__goroam_prompt})
 "#;
 
-const FISH: &str = r#"set -g __goroam_turn SEEN
+const FISH: &str = r#"set -g __goroam_turn @SEEN@
 test -n "$__goroam_projects"; and set -g __goroam_turn $__goroam_turn$PWD
 function __goroam_prompt --on-event fish_prompt
     set -l line
     set -l paused
-    test -r STATE; and begin
+    test -r @STATE@; and begin
         read line
         read line
         read paused
-    end <STATE
+    end <@STATE@
     set line "$line$paused"
     test -n "$__goroam_projects"; and set line "$line$PWD"
     if test "$line" != "$__goroam_turn"
         set -g __goroam_turn $line
-        REFRESH | source
+        @REFRESH@ | source
     end
 end
 "#;
 
 /// The agent replaces the file while it is open: Windows allows that if the reader shares it.
-const PWSH: &str = r#"$global:__goroam_turn = SEEN
+const PWSH: &str = r#"$global:__goroam_turn = @SEEN@
 if ($global:__goroam_projects) { $global:__goroam_turn += $PWD.Path }
 function global:__goroam_refresh {
   $line = ''; $here = ''
   if ($global:__goroam_projects) { $here = $PWD.Path }
-  if ([IO.File]::Exists(STATE)) {
+  if ([IO.File]::Exists(@STATE@)) {
     try {
-      $file = [IO.File]::Open(STATE, 'Open', 'Read', 'ReadWrite, Delete')
+      $file = [IO.File]::Open(@STATE@, 'Open', 'Read', 'ReadWrite, Delete')
       $reader = [IO.StreamReader]::new($file)
       $null = $reader.ReadLine(); $line = "$($reader.ReadLine())".Trim()
       $line += "$($reader.ReadLine())".Trim()
@@ -413,7 +417,7 @@ function global:__goroam_refresh {
   $line += $here
   if ($line -ne $global:__goroam_turn) {
     $global:__goroam_turn = $line
-    & REFRESH | Out-String | Invoke-Expression
+    & @REFRESH@ | Out-String | Invoke-Expression
   }
 }
 if (-not (Test-Path Variable:global:__goroam_before)) {
@@ -427,3 +431,17 @@ if (-not (Test-Path Variable:global:__goroam_before)) {
   }
 }
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, Shell, at_start};
+
+    #[test]
+    fn a_home_of_any_name_stays_what_it_is_in_the_code() {
+        let code = at_start(Shell::Bash, Path::new("/h/SEEN'@REFRESH@/s"), 0, false);
+        assert!(
+            code.contains(r"[[ -r '/h/SEEN'\''@REFRESH@/s' ]]"),
+            "{code}"
+        );
+    }
+}
