@@ -13,7 +13,8 @@ use crate::meter::Meter;
 use crate::paths::Paths;
 use crate::policy::Policy;
 
-/// Asks a yes/no question on standard error; Enter means no. `None`: there is no person to ask.
+/// Asks a yes/no question on standard error; Enter means no. `None`: input or output is not a
+/// terminal, so nothing was asked.
 ///
 /// # Errors
 /// When the terminal cannot be read or written.

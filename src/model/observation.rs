@@ -155,7 +155,7 @@ impl Observation {
 pub enum Cause {
     /// The name could not be looked up.
     Dns,
-    /// There is no route to the server.
+    /// The network has no route to the server.
     Unreachable,
     /// No program listens at that address.
     Refused,

@@ -15,7 +15,7 @@ use crate::go;
 /// A machine with two processors may be busy.
 const SOON: Duration = Duration::from_secs(120);
 
-/// `None`, with a line that says so, where there is no package.
+/// Returns the path of gopls. If its package cannot be had, prints that the test is skipped.
 fn gopls() -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/gopls");
     let output = Command::new(script).output().unwrap();

@@ -51,7 +51,7 @@ pub enum Class {
     Auth,
     /// The name could not be looked up.
     Dns,
-    /// There is no route to the server.
+    /// The network has no route to the server.
     Unreachable,
     /// No program listens at that address.
     Refused,
