@@ -8,7 +8,7 @@
 //! directory may be writable for a group that has only this user in it, as most distributions
 //! create for each user, and for all if it is sticky, as /tmp is.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
 /// Why another user could have written it.
@@ -43,6 +43,12 @@ pub enum Untrusted {
         /// The reason.
         why: String,
     },
+    /// On Windows any user may create a file below `%ProgramData%`.
+    #[error(
+        "belongs neither to Administrators nor to SYSTEM, so any user could have written it; run `takeown /a /f \"{}\"` as an administrator",
+        .0.display()
+    )]
+    NotOfMachine(PathBuf),
 }
 
 /// Checks an open file by its metadata, which cannot be exchanged between check and use. `path` is
@@ -52,6 +58,15 @@ pub enum Untrusted {
 /// [`Untrusted`], if another user owns it or may write to it.
 pub fn file(path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
     os::file(path, meta)
+}
+
+/// Checks the machine's policy file: it counts for all users.
+///
+/// # Errors
+/// [`Untrusted`], if a user without rights could have written it.
+pub fn of_machine(path: &Path, open: &File, meta: &Metadata) -> Result<(), Untrusted> {
+    file(path, meta)?;
+    os::of_machine(path, open)
 }
 
 /// Does the same, and checks the directories on the way to it.
@@ -94,10 +109,49 @@ pub fn is_private_group(gid: u32, uid: u32) -> bool {
 /// user's own.
 #[cfg(not(unix))]
 mod os {
-    use std::fs::Metadata;
+    use std::fs::{File, Metadata};
+    use std::os::windows::io::AsRawHandle as _;
     use std::path::Path;
+    use std::ptr;
+
+    use windows_sys::Win32::Foundation::{LocalFree, NO_ERROR};
+    use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT};
+    use windows_sys::Win32::Security::{
+        IsWellKnownSid, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
+        WinBuiltinAdministratorsSid, WinLocalSystemSid,
+    };
 
     use super::Untrusted;
+
+    pub(super) fn of_machine(path: &Path, open: &File) -> Result<(), Untrusted> {
+        let mut owner: PSID = ptr::null_mut();
+        let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
+        // SAFETY: the handle is open; the two places receive the returned pointers, and fields that
+        // are not requested may be left out.
+        let done = unsafe {
+            GetSecurityInfo(
+                open.as_raw_handle(),
+                SE_FILE_OBJECT,
+                OWNER_SECURITY_INFORMATION,
+                &mut owner,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                &mut descriptor,
+            )
+        };
+        let is_one_of = |kind| {
+            // SAFETY: the pointer is not null, so it points to an identifier within the descriptor.
+            done == NO_ERROR && !owner.is_null() && unsafe { IsWellKnownSid(owner, kind) } != 0
+        };
+        let is_trusted = is_one_of(WinBuiltinAdministratorsSid) || is_one_of(WinLocalSystemSid);
+        // SAFETY: allocated by GetSecurityInfo, which requires LocalFree; it may be null.
+        unsafe { LocalFree(descriptor.cast()) };
+        match is_trusted {
+            true => Ok(()),
+            false => Err(Untrusted::NotOfMachine(path.to_owned())),
+        }
+    }
 
     #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
     pub(super) fn file(_: &Path, _: &Metadata) -> Result<(), Untrusted> {
@@ -133,6 +187,11 @@ mod os {
     const MOST_LINKS: u32 = 40;
     /// More than the user database of any machine that keeps it in files.
     const MOST_BYTES: u64 = 8 << 20;
+
+    #[expect(clippy::unnecessary_wraps, reason = "must match Windows")]
+    pub(super) fn of_machine(_: &Path, _: &std::fs::File) -> Result<(), Untrusted> {
+        Ok(())
+    }
 
     pub(super) fn may_write(path: &Path) -> std::io::Result<()> {
         let name = std::ffi::CString::new(path.as_os_str().as_bytes())?;

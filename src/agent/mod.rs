@@ -60,4 +60,4 @@ pub use relay::KeepIn;
 pub use run::{Ended, Handle, run, wait_for_valid_policy};
 pub use supervisor::{Life, Supervisor, Unattended};
 
-pub use session::{Session, WhyReport};
+pub use session::{RulesOrigin, Session, WhyReport};

@@ -99,7 +99,7 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
 /// When a file cannot be read, or others may write to it.
 pub fn read_layers(paths: &Paths) -> Result<Vec<PolicyLayer>, Error> {
     let read = |kind, path: &Path| {
-        let text = read_policy_text(path)?;
+        let text = read_safe(path, kind == LayerKind::Machine)?;
         let path = path.to_owned();
         Ok::<_, Error>(PolicyLayer { kind, path, text })
     };
@@ -191,7 +191,11 @@ pub const POLICY_LIMIT: u64 = 1024 * 1024;
 /// # Errors
 /// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or is not safe.
 pub fn read_policy_text(path: &Path) -> Result<String, Error> {
-    let text = read_policy_to_check(path)?;
+    read_safe(path, false)
+}
+
+fn read_safe(path: &Path, of_machine: bool) -> Result<String, Error> {
+    let text = read(path, of_machine)?;
     trust::way(path).map_err(|why| Error::PolicyFile {
         path: path.to_owned(),
         why: why.to_string(),
@@ -206,6 +210,10 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
 /// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or others may write to
 /// it.
 pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
+    read(path, false)
+}
+
+fn read(path: &Path, of_machine: bool) -> Result<String, Error> {
     let failed = |why: String, unsafe_mode: bool| Error::PolicyFile {
         path: path.to_owned(),
         why,
@@ -230,7 +238,11 @@ pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
     };
     let file = bounded::open(path).map_err(cannot)?;
     let meta = file.metadata().map_err(cannot)?;
-    if let Err(why) = trust::file(path, &meta) {
+    let judged = match of_machine {
+        true => trust::of_machine(path, &file, &meta),
+        false => trust::file(path, &meta),
+    };
+    if let Err(why) = judged {
         return Err(failed(why.to_string(), true));
     }
     let bytes = bounded::read_open(&file, POLICY_LIMIT).map_err(cannot)?;
@@ -320,7 +332,7 @@ pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
             && kept.layers == layers
             && kept.version == version
     };
-    if read(paths).is_some_and(is_same) {
+    if read_kept(paths).is_some_and(is_same) {
         return;
     }
     let kept = KeptPolicy {
@@ -341,7 +353,7 @@ pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
 
 /// Returns what is missing of the files of the last good policy.
 pub(super) fn gone(paths: &Paths, loaded: &Loaded) -> Option<Error> {
-    let kept = read(paths).filter(|kept| kept.path == paths.policy.display().to_string())?;
+    let kept = read_kept(paths).filter(|kept| kept.path == paths.policy.display().to_string())?;
     let files = kept.layers()?;
     let files = files.iter().filter(|layer| layer.kind != LayerKind::Fleet);
     loaded.without(files.map(|layer| layer.path.as_path()))
@@ -354,7 +366,7 @@ pub(super) fn last_good(
     env: &Environment,
     refused: &Error,
 ) -> Option<(Loaded, LastGood)> {
-    let kept = read(paths)?;
+    let kept = read_kept(paths)?;
     // A policy of another file, or one that was changed, is not the last good policy of this file.
     if kept.path != paths.policy.display().to_string() {
         return None;
@@ -378,7 +390,7 @@ pub(super) fn last_good(
     Some((loaded, last_good))
 }
 
-fn read(paths: &Paths) -> Option<KeptPolicy> {
+fn read_kept(paths: &Paths) -> Option<KeptPolicy> {
     let bytes = file::read(&paths.last_good(), MOST_BYTES).ok()??;
     serde_json::from_slice(&bytes).ok()
 }

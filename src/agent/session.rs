@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,6 +40,7 @@ use crate::model::{Chain, Change, Observation, Portal, Snapshot, Target, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::finding::nearest;
+use crate::policy::layers::Origin;
 use crate::policy::{Decision, Profile, explain};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Journal, Memory, file};
@@ -96,9 +98,24 @@ pub struct WhyReport {
     /// The same, as a step of degradation.
     #[serde(default)]
     pub tier: Option<Tier>,
+    /// Which file and line the profile comes from, and each variable that it sets.
+    #[serde(default)]
+    pub sources: Option<RulesOrigin>,
     /// Where to log in, if a login page answers for the whole network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_out: Option<String>,
+}
+
+/// Which file and line a profile comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesOrigin {
+    /// Its name, or its header.
+    pub profile: Origin,
+    /// The variables that it sets.
+    pub env: BTreeMap<String, Origin>,
+    /// Whether the policy has several layers.
+    #[serde(skip)]
+    pub is_layered: bool,
 }
 
 impl Session {
@@ -314,7 +331,37 @@ impl Session {
         let portal = Portal::among(&seen.collect::<Vec<_>>(), report.tier)
             .map(|portal| portal.way_out(self.agent_state()));
         report.way_out = portal;
+        report.sources = self.sources(&report.decision);
         Ok(report)
+    }
+
+    /// Returns where the profile of a decision stands; of a mirror that was chosen by hand, where the
+    /// profile below it stands.
+    fn sources(&self, decision: &Decision) -> Option<RulesOrigin> {
+        let Loaded {
+            policy,
+            places,
+            source,
+            ..
+        } = &*self.loaded;
+        let pinned = self.memory.pinned.as_ref();
+        let (name, variant) = match (&decision.over, pinned) {
+            (Some(over), Some(pinned)) => (over, pinned.variant),
+            (_, _) => (&decision.profile, decision.variant),
+        };
+        let all = policy.profiles.iter().zip(&places.profiles);
+        let mut variants = all.filter(|(profile, _)| profile.name == *name);
+        let (_, place) = variants.nth(variant)?;
+        let origin = |(name, span): (&String, &Range<usize>)| {
+            let is_by_hand = decision.over.is_some() && name == "GOPROXY";
+            let at = source.origin(span.start).filter(|_| !is_by_hand)?;
+            Some((name.clone(), at))
+        };
+        Some(RulesOrigin {
+            profile: source.origin(place.name.start)?,
+            env: place.env.iter().filter_map(origin).collect(),
+            is_layered: source.parts.len() > 1,
+        })
     }
 
     /// Reports whether an agent runs for this go env file.

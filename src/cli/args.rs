@@ -294,12 +294,13 @@ pub enum Verb {
     Explain(Explain),
     /// Check a policy file and show every error and warning
     ///
-    /// Without FILE, checks the active policy or the built-in default. The exit code is 2
-    /// if there is an error, otherwise 0. With --strict, warnings are errors; notes stay
-    /// notes.
+    /// Checks FILE alone. Without FILE, checks the policy in force: the machine's file
+    /// and yours, or else the built-in default. The exit code is 2 if there is an error,
+    /// otherwise 0. With --strict, warnings are errors; notes stay notes.
     #[command(after_help = after!(
         "goroam check",
         "goroam check corporate.toml --json",
+        "goroam check --layers               names the file and line of each part",
         "goroam check --strict goroam.toml    in CI"
     ))]
     Check(Check),

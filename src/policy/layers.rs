@@ -73,6 +73,17 @@ impl Part {
     }
 }
 
+/// A place in one of the files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Whose file it is.
+    pub layer: LayerKind,
+    /// The file, for people.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
 /// The texts of all layers, one after another, each with a line end behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicyText {
@@ -128,12 +139,20 @@ impl PolicyText {
         Some((part, 1 + ends.count()))
     }
 
+    /// Returns the file and the line of a byte offset.
+    pub fn origin(&self, at: usize) -> Option<Origin> {
+        let (part, line) = self.line(at)?;
+        Some(Origin {
+            layer: part.kind,
+            file: part.name(),
+            line,
+        })
+    }
+
     /// Returns `FILE:LINE` of a byte offset.
     pub fn place(&self, at: usize) -> String {
-        let place = self.line(at);
-        place.map_or_else(String::new, |(part, line)| {
-            format!("{}:{line}", part.name())
-        })
+        let origin = self.origin(at);
+        origin.map_or_else(String::new, |at| format!("{}:{}", at.file, at.line))
     }
 
     /// Returns the file of the first error.

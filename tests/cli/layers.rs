@@ -81,3 +81,96 @@ fn a_locked_variable_is_refused_with_both_files_and_to_a_mirror_by_hand() {
     let refused = run.with_machine().exits(4);
     refused.complains("GOPROXY is locked by /etc/goroam/goroam.toml:5");
 }
+
+#[test]
+fn each_part_of_the_policy_is_listed_with_its_layer_and_line() {
+    let own = "version = 1\n[agent]\nfall = 1\n[target.mine]\ngoproxy = \"https://u:secret@mine.example\"\n\
+               [[profile]]\nname = \"home\"\nwhen = { up = \"mine\" }\n";
+    let Some(user) = user(MACHINE, own) else {
+        return;
+    };
+    let done = user.goroam("check --layers").with_machine().exits(0);
+    let shown = done
+        .stdout()
+        .replace(&user.policy().display().to_string(), "USER");
+    let layers = shown.split("\nwarning").next().unwrap();
+    assert_eq!(
+        layers,
+        "\
+layers, the highest first:
+  user          USER
+  machine       /etc/goroam/goroam.toml
+settings:
+  user:3        agent.fall = 1
+  machine:3     agent.recheck = \"5m\"
+targets:
+  machine:6     corp
+  user:4        mine
+profiles, in the order in which they are tried:
+  user:7        home
+  machine:9     office
+  machine:12    elsewhere
+  machine:13      GOPROXY = \"https://proxy.golang.org,off\"
+  machine:13      GOSUMDB = \"sum.golang.org\"
+GOPROXY is locked by /etc/goroam/goroam.toml:5
+GOSUMDB is locked by /etc/goroam/goroam.toml:5"
+    );
+    assert!(!done.all().contains("secret"), "{}", done.all());
+
+    let json = user
+        .goroam("check --layers --json")
+        .with_machine()
+        .exits(0)
+        .json();
+    let layers = &json["layers"];
+    assert_eq!(layers["files"][1]["layer"], "machine");
+    assert_eq!(layers["settings"]["agent.fall"]["line"], 3);
+    let elsewhere = &layers["profiles"][2]["env"]["GOPROXY"];
+    assert_eq!(elsewhere["file"], "/etc/goroam/goroam.toml");
+    assert_eq!(elsewhere["line"], 13);
+}
+
+#[test]
+fn why_names_the_file_and_line_of_the_profile_and_its_values() {
+    let Some(user) = user(MACHINE, SETTINGS) else {
+        return;
+    };
+    let Some(go) = crate::go::go(crate::go::VERSIONS[2]) else {
+        return;
+    };
+    let path = format!("{}:/usr/bin:/bin", go.parent().unwrap().display());
+    let goroam = |words: &str| user.goroam(words).env("PATH", &path).with_machine();
+    goroam("once").exits(0);
+    let why = goroam("why").exits(0).stdout().replace('\n', " ");
+    let says = "Set by /etc/goroam/goroam.toml: profile line 12, GOPROXY line 13, GOSUMDB line 13.";
+    assert!(why.contains(says), "{why}");
+    let sources = &goroam("why --json").exits(0).json()["sources"];
+    assert_eq!(sources["profile"]["layer"], "machine");
+    assert_eq!(sources["profile"]["line"], 12);
+    assert_eq!(sources["env"]["GOSUMDB"]["line"], 13);
+}
+
+#[test]
+fn init_names_the_layer_below_and_what_it_has_locked() {
+    let Some(user) = user(MACHINE, SETTINGS) else {
+        return;
+    };
+    std::fs::remove_file(user.policy()).unwrap();
+    let done = user
+        .goroam("init --yes --template default")
+        .with_machine()
+        .exits(0);
+    let said = done
+        .stdout()
+        .split_whitespace()
+        .collect::<Vec<&str>>()
+        .join(" ");
+    assert!(
+        said.contains("/etc/goroam/goroam.toml is a policy below yours"),
+        "{said}"
+    );
+    assert!(
+        said.contains("is locked by /etc/goroam/goroam.toml:5"),
+        "{said}"
+    );
+}

@@ -130,6 +130,7 @@ fn every_json_key_of_an_answer_is_on_the_list() {
     user.write(&format!("{version}.info"), "{\"Version\":\"v1.0.0\"}");
     let answers = [
         ("check odd.toml --json", 2),
+        ("check --layers --json", 0),
         ("doctor --cache --json", 0),
         ("explain dns --json", 0),
         ("history --verify --json", 0),

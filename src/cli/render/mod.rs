@@ -249,6 +249,7 @@ pub(super) mod fixtures {
         };
         WhyReport {
             way_out: None,
+            sources: None,
             from: Some("module proxy goproxy.corp.example".to_owned()),
             decision: Decision {
                 profile: "office".to_owned(),

@@ -1,5 +1,7 @@
 //! `goroam check`
 
+mod layers;
+
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{lent, read_layers, read_policy_to_check};
 use crate::cli::args::Json;
@@ -12,6 +14,7 @@ use crate::policy::{Label, PolicyFinding, Severity};
 use crate::probe::unknown_to_go;
 use crate::{bounded, trust};
 use clap::{Args, ValueHint};
+use layers::Layers;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -23,6 +26,9 @@ pub struct Check {
     /// File to check [default: the active policy]
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
+    /// Also list the layers, and the file and line of each part
+    #[arg(long, conflicts_with = "file")]
+    pub layers: bool,
     /// Treat every warning as an error, for CI
     #[arg(long)]
     pub strict: bool,
@@ -41,6 +47,9 @@ struct Report<'a> {
     notes: usize,
     /// Whether every warning counts as an error.
     strict: bool,
+    /// With `--layers`: where each part of the policy comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<Layers>,
 }
 
 /// A finding in JSON.
@@ -118,10 +127,16 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         }
     }
     let errors = count(&parsed.findings, Severity::Error);
+    let layers = args.layers.then(|| Layers::of(&parsed));
     if args.format.json {
         let report = report(&name, &parsed.source, &parsed.findings, args.strict);
-        context.out.json(&report)?;
-    } else if parsed.findings.is_empty() {
+        context.out.json(&Report { layers, ..report })?;
+        return Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE });
+    }
+    if let Some(layers) = layers {
+        context.out.text(&layers.text(&context.page))?;
+    }
+    if parsed.findings.is_empty() {
         context.out.text(&all_right(&name, &parsed))?;
     } else {
         let shown = render::findings(&parsed.source, &parsed.findings, &context.page);
@@ -216,6 +231,7 @@ fn report<'a>(
         warnings: count(findings, Severity::Warning),
         notes: count(findings, Severity::Note),
         strict,
+        layers: None,
     }
 }
 

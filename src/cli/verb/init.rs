@@ -17,7 +17,9 @@ use self::address::Address;
 use self::dialogue::{Dialogue, here, policy, profiles, unless_interrupted};
 use self::found::{Found, domain_of};
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_REFUSED};
-use crate::agent::{Command, Error, POLICY_LIMIT, TurnReport, read_policy_text};
+use crate::agent::{
+    Command, Error, POLICY_LIMIT, PolicyLayer, TurnReport, lent, read_layers, read_policy_text,
+};
 use crate::bounded;
 use crate::cli::verb::take_turn::{report_of, turn};
 use crate::cli::{Context, Failure};
@@ -27,7 +29,8 @@ use crate::model::pattern::faults;
 use crate::model::{Observation, Patterns, mask};
 use crate::paths::Paths;
 use crate::policy::Severity;
-use crate::policy::file::{Parsed, PolicyLocation, parse};
+use crate::policy::file::{Parsed, PolicyLocation, parse, parse_layers};
+use crate::policy::layers::LayerKind;
 use crate::policy::templates::Template;
 use crate::service::{self, ServiceError, ServiceRequest, Site};
 use crate::state::entry::Outcome;
@@ -211,6 +214,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
             Choice::default()
         } else {
             let choice = wizard.choose(template).await?;
+            wizard.name_layers(&choice.text)?;
             if asks {
                 wizard.confirm(&choice.text, is_there).await?;
             }
@@ -305,6 +309,38 @@ impl Wizard<'_> {
         };
         if let Some(why) = wrong {
             let remark = format!("it cannot be used: {why}; see `goroam check`");
+            self.dialogue.remark(&remark)?;
+        }
+        Ok(())
+    }
+
+    /// Says that there are layers below the user's file, and whether the text fits them.
+    fn name_layers(&mut self, text: &str) -> Result<(), Failure> {
+        let below = Paths {
+            policy: PathBuf::new(),
+            policy_named: false,
+            ..self.paths.clone()
+        };
+        // `once` says what is wrong with them.
+        let mut layers = read_layers(&below).unwrap_or_default();
+        let Some(below) = layers.last() else {
+            return Ok(());
+        };
+        let file = below.path.display();
+        let remark = format!(
+            "{file} is a policy below yours: goroam tries your profiles first, and one without \
+             `when` hides those of {file}; see `goroam check --layers`"
+        );
+        self.dialogue.remark(&remark)?;
+        layers.push(PolicyLayer {
+            kind: LayerKind::User,
+            path: self.paths.policy.clone(),
+            text: text.to_owned(),
+        });
+        let parsed = parse_layers(&lent(&layers), self.context.env.home().as_deref());
+        let mut findings = parsed.findings.into_iter();
+        if let Some(error) = findings.find(|finding| finding.severity == Severity::Error) {
+            let remark = format!("together they cannot be used: {}", error.message);
             self.dialogue.remark(&remark)?;
         }
         Ok(())

@@ -9,6 +9,7 @@ use crate::cli::render::{
 use crate::cli::{Context, Failure};
 use crate::model::Truth;
 use crate::policy::Trace;
+use crate::policy::layers::Origin;
 use anstyle::Style;
 
 /// Shows the last decision, from the journal that the agent also writes.
@@ -153,6 +154,13 @@ fn closing(report: &WhyReport) -> String {
     }
     if let Some(from) = &report.from {
         sentences.push(format!("Modules come from {}.", clean(from)));
+    }
+    if let Some(at) = report.sources.as_ref().filter(|at| at.is_layered) {
+        let of =
+            |(name, origin): (&String, &Origin)| format!(", {} line {}", clean(name), origin.line);
+        let env: String = at.env.iter().map(of).collect();
+        let (file, line) = (clean(&at.profile.file), at.profile.line);
+        sentences.push(format!("Set by {file}: profile line {line}{env}."));
     }
     if let Some(fastest) = &decision.fastest {
         let [target, reason] = [clean(&fastest.target), clean(&fastest.reason)];
