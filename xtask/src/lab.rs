@@ -1,7 +1,7 @@
 //! The network lab of `tests/lab`, for use by the tasks.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::packages;
@@ -15,7 +15,7 @@ const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 /// provides a terminal to read, dbus-daemon carries the tray, ssh-keygen signs commits, Chromium shows
 /// the relay's page, rsvg-convert draws the icon; the rest read packages, manual pages and recipes.
 /// Name of the program, name of its package.
-const TOOLS: [(&str, &str); 23] = [
+const TOOLS: [(&str, &str); 24] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("elvish", "elvish"),
@@ -33,6 +33,7 @@ const TOOLS: [(&str, &str); 23] = [
     ("minisign", "minisign"),
     ("apt-ftparchive", "apt-utils"),
     ("gpg", "gnupg"),
+    ("qemu-aarch64-static", "qemu-user-static"),
     ("mandoc", "mandoc"),
     ("groff", "groff"),
     ("tmux", "tmux"),
@@ -40,6 +41,8 @@ const TOOLS: [(&str, &str); 23] = [
     ("ssh-keygen", "openssh-client"),
     ("chromium-headless-shell", "chromium-headless-shell"),
 ];
+
+const ARM_LIBC: &str = "/usr/aarch64-linux-gnu/lib/libc.so.6";
 
 /// Makes a command for a script of the lab.
 pub fn script(name: &str) -> Command {
@@ -75,6 +78,11 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
         {
             missing.extend(packages::install_named(package).err());
         }
+        // What a program for aarch64 is linked with.
+        if !Path::new(ARM_LIBC).exists() {
+            missing.extend(packages::install_named("libc6-arm64-cross").err());
+        }
+        missing.extend(run::output(&mut script("alpine")).err());
         // Needed by tests of the snippets for CI services, which use any python3 that has it.
         let yaml = |python: &str| run::output(Command::new(python).args(["-c", "import yaml"]));
         if yaml("python3")

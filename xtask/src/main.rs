@@ -11,6 +11,7 @@ mod docs;
 mod first_run;
 mod gotool;
 mod lab;
+mod oldest_rust;
 mod options;
 mod packages;
 mod report;
@@ -53,10 +54,15 @@ cargo xtask TASK [OPTIONS]
       --deb --rpm --tar --tray --source --windows --all     only these, or all
       --out DIR            another folder
       --bin FILE           pack this program instead of building it
+      --targets LIST       of the Linux files: native, arm, musl, arm-musl, joined by commas
+      --profile quick      builds that cost a tenth of the time, for tests
       --verify             builds it all twice, in two folders, and compares
   docs                   writes docs/goroam.toml.5 and docs/goroam.schema.json, of docs/policy.md
   site                   the docs as a site, in both languages, into target/site (mdBook)
       --out DIR            another directory
+  oldest-rust            compiles goroam with older and older versions of Rust (by rustup): the
+                         oldest that works must be the one that Cargo.toml promises
+      --check              only with the promised one
   workflows              zizmor reads .github: no finding
       --dir DIR            another directory
   cross setup            what type-checking for Windows and macOS needs    (Debian, 1-2 min)
@@ -102,6 +108,8 @@ fn main() -> ExitCode {
         .and_then(|o| bench::bench(&o)),
         "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),
         "site" => Options::of(args, &[], &["--out"]).and_then(|o| site::site(o.get("--out"))),
+        "oldest-rust" => Options::of(args, &["--check"], &[])
+            .and_then(|o| oldest_rust::oldest_rust(o.has("--check"))),
         "workflows" => Options::of(args, &[], &["--dir"])
             .and_then(|o| site::workflows(o.get("--dir").unwrap_or(".github"))),
         "docs" => Options::of(args, &[], &[]).and_then(|_| docs::docs()),

@@ -287,13 +287,21 @@ fn packages(quick: bool, wanted: bool, report: &mut Report) -> String {
             return "none: they could not be made".to_owned();
         }
     };
-    let mut dist = Command::new(xtask);
+    let mut dist = Command::new(&xtask);
     dist.args(["dist", "--deb", "--rpm", "--tar", "--source"]);
-    if report.check("packages", &mut dist) {
-        run::target_dir().join("dist").display().to_string()
-    } else {
-        "none: they could not be made".to_owned()
+    if !report.check("packages", &mut dist) {
+        return "none: they could not be made".to_owned();
     }
+    let folder = run::target_dir().join("dist");
+    // The steps of a release, but for the time that the optimiser takes.
+    let mut crossed = Command::new(&xtask);
+    crossed.args(["dist", "--deb", "--rpm", "--tar", "--targets", "arm,musl"]);
+    crossed
+        .args(["--profile", "quick", "--bin"])
+        .arg(folder.join("goroam"));
+    crossed.arg("--out").arg(folder.join("quick"));
+    report.check("packages for other processors and musl", &mut crossed);
+    folder.display().to_string()
 }
 
 fn doc_tests(filter: Option<&str>, report: &mut Report) -> Result {

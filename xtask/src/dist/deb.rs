@@ -1,4 +1,4 @@
-//! `goroam_VERSION-1_amd64.deb` and `goroam-tray_VERSION-1_amd64.deb`.
+//! `goroam_VERSION-1_amd64.deb`, `goroam_VERSION-1_arm64.deb` and `goroam-tray_VERSION-1_amd64.deb`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,14 +9,18 @@ use super::linux::Package;
 use super::release::{self, Release};
 use super::tree::{self, Tree};
 
-/// Builds the package with dpkg-deb.
-pub fn package(release: &Release, package: &Package<'_>) -> Result<PathBuf> {
+/// Builds the package with dpkg-deb, for Debian's architecture `arch`.
+pub fn package(release: &Release, package: &Package<'_>, arch: &str) -> Result<PathBuf> {
     release::tools(&[("dpkg-deb", "dpkg"), ("dpkg-shlibdeps", "dpkg-dev")])?;
     let name = package.name;
     let work = release.work("deb")?;
     let mut tree = package.tree(release, "vendor-completions")?;
     documents(release, package, &mut tree)?;
-    let control = control(release, name, &tree, &depends(release, &work, package)?)?;
+    let depends = match arch {
+        "amd64" => depends(release, &work, package)?,
+        _ => of_symbols(&work, package)?,
+    };
+    let control = control(release, package, arch, &tree, &depends)?;
     tree.file("DEBIAN/md5sums", md5sums(&work, &tree, release)?);
     tree.file("DEBIAN/control", control);
     // Only the agent is a service.
@@ -27,7 +31,7 @@ pub fn package(release: &Release, package: &Package<'_>) -> Result<PathBuf> {
     let root = work.join("root");
     std::fs::create_dir(&root).map_err(|err| format!("{}: {err}", root.display()))?;
     tree.write(&root, release.epoch)?;
-    let file = format!("{name}_{}-1_amd64.deb", release.version);
+    let file = format!("{name}_{}-1_{arch}.deb", release.version);
     let file = release.out.join(file);
     let mut dpkg = release.command("dpkg-deb");
     // With several threads, the compressed data is cut into blocks, whose number depends on the
@@ -43,10 +47,7 @@ pub fn package(release: &Release, package: &Package<'_>) -> Result<PathBuf> {
 fn documents(release: &Release, package: &Package<'_>, tree: &mut Tree) -> Result {
     let (name, content) = (package.name, package.content);
     let doc = format!("usr/share/doc/{name}");
-    let changes = release
-        .template("deb/changelog")?
-        .replace("@NAME@", name)
-        .replace("@DATE@", &release.date("%a, %d %b %Y %H:%M:%S +0000")?);
+    let (changes, copyright) = papers(release, name)?;
     tree.file(
         format!("{doc}/changelog.Debian.gz"),
         tree::gzip(changes.as_bytes())?,
@@ -68,16 +69,26 @@ fn documents(release: &Release, package: &Package<'_>, tree: &mut Tree) -> Resul
         format!("{doc}/THIRD-PARTY.txt.gz"),
         tree::gzip(package.notices.as_bytes())?,
     );
-    let copyright = release
-        .template("deb/copyright")?
-        .replace("@NAME@", name)
-        .replace("@MIT@", &indented(&content.mit));
     tree.file(format!("{doc}/copyright"), copyright);
     let overrides = release
         .template("deb/lintian-overrides")?
         .replace("@NAME@", name);
     tree.file(format!("usr/share/lintian/overrides/{name}"), overrides);
     Ok(())
+}
+
+/// Returns Debian's changelog and the copyright file of this package.
+pub fn papers(release: &Release, name: &str) -> Result<(String, String)> {
+    let mit = release::read(&run::root().join("LICENSE-MIT"))?;
+    let changes = release
+        .template("deb/changelog")?
+        .replace("@NAME@", name)
+        .replace("@DATE@", &release.date("%a, %d %b %Y %H:%M:%S +0000")?);
+    let copyright = release
+        .template("deb/copyright")?
+        .replace("@NAME@", name)
+        .replace("@MIT@", &indented(&mit));
+    Ok((changes, copyright))
 }
 
 /// Formats the text of the licence as a field of a control file: a dot replaces an empty line.
@@ -93,7 +104,13 @@ fn indented(licence: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn control(release: &Release, name: &str, tree: &Tree, depends: &str) -> Result<String> {
+fn control(
+    release: &Release,
+    package: &Package<'_>,
+    arch: &str,
+    tree: &Tree,
+    depends: &str,
+) -> Result<String> {
     // Counts as dpkg-gencontrol does: each file is rounded up to a kibibyte, a directory counts as
     // one.
     let files: usize = tree
@@ -103,7 +120,8 @@ fn control(release: &Release, name: &str, tree: &Tree, depends: &str) -> Result<
         .sum();
     let folders = tree.paths().len() - tree.files.len();
     Ok(release
-        .template(&format!("deb/control.{name}"))?
+        .template(&format!("deb/control.{}", package.name))?
+        .replace("@ARCH@", arch)
         .replace("@DEPENDS@", depends)
         .replace("@SIZE@", &(files + folders).to_string()))
 }
@@ -131,6 +149,43 @@ fn depends(release: &Release, work: &Path, package: &Package<'_>) -> Result<Stri
         .ok_or_else(|| format!("dpkg-shlibdeps names no library: {said}"))
 }
 
+/// Returns the same for a program of another architecture, whose libraries are not on this machine.
+/// Such a program is linked with the C library alone: anything else is an error.
+fn of_symbols(work: &Path, package: &Package<'_>) -> Result<String> {
+    let file = work.join("program");
+    release::write(&file, package.program)?;
+    let mut readelf = Command::new("readelf");
+    readelf
+        .env("LC_ALL", "C")
+        .args(["--wide", "--dynamic", "--version-info"]);
+    libc_of(&run::output(readelf.arg(&file))?)
+}
+
+fn libc_of(told: &str) -> Result<String> {
+    // All of them are in the package libc6.
+    const LIBC: [&str; 6] = [
+        "libc.",
+        "libm.",
+        "libpthread.",
+        "libdl.",
+        "librt.",
+        "ld-linux-",
+    ];
+    let needed = told.lines().filter(|line| line.contains("(NEEDED)"));
+    let mut names = needed.filter_map(|line| line.split(['[', ']']).nth(1));
+    if let Some(other) = names.find(|name| !LIBC.iter().any(|start| name.starts_with(start))) {
+        return Err(format!(
+            "the program needs {other}, which is not a part of libc6"
+        ));
+    }
+    let versions = told.split("Name: GLIBC_2.").skip(1);
+    let minors = versions.filter_map(|rest| rest.split([' ', '.']).next()?.parse::<u32>().ok());
+    let newest = minors
+        .max()
+        .ok_or("the program names no version of glibc")?;
+    Ok(format!("libc6 (>= 2.{newest})"))
+}
+
 fn md5sums(work: &Path, tree: &Tree, release: &Release) -> Result<String> {
     let folder = work.join("sums");
     std::fs::create_dir(&folder).map_err(|err| format!("{}: {err}", folder.display()))?;
@@ -144,7 +199,19 @@ fn md5sums(work: &Path, tree: &Tree, release: &Release) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::indented;
+    use super::{indented, libc_of};
+
+    #[test]
+    fn a_foreign_program_needs_the_newest_glibc_that_its_symbols_name() {
+        let told = " 0x1 (NEEDED)  Shared library: [libm.so.6]\n \
+                    0x1 (NEEDED)  Shared library: [libc.so.6]\n  \
+                    0x0020:   Name: GLIBC_2.17  Flags: none\n  \
+                    0x0030:   Name: GLIBC_2.34  Flags: none\n";
+        assert_eq!(libc_of(told).unwrap(), "libc6 (>= 2.34)");
+        let other = told.replace("libm.so.6", "libssl.so.3");
+        assert!(libc_of(&other).unwrap_err().contains("libssl.so.3"));
+        assert!(libc_of("").is_err());
+    }
 
     #[test]
     fn a_licence_becomes_a_field_of_a_control_file() {

@@ -72,17 +72,18 @@ pub struct Content {
 }
 
 impl Content {
-    /// Gets pages and completions from the program; the rest comes from the repository.
-    pub fn of(program: &Path, notices: String) -> Result<Content> {
+    /// Gets pages and completions from a program that runs on this machine, which may be the one to
+    /// pack; the rest comes from the repository.
+    pub fn of([native, program]: [&Path; 2], notices: String) -> Result<Content> {
         let root = run::root();
         let text = |name: &str| release::read(&root.join(name));
         let completions = |shell: &str| {
-            run::output(Command::new(program).args(["completions", shell])).map(String::into_bytes)
+            run::output(Command::new(native).args(["completions", shell])).map(String::into_bytes)
         };
         Ok(Content {
             program: std::fs::read(program)
                 .map_err(|err| format!("{}: {err}", program.display()))?,
-            pages: pages(program)?,
+            pages: pages(native)?,
             bash: completions("bash")?,
             zsh: completions("zsh")?,
             fish: completions("fish")?,

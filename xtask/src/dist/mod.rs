@@ -41,10 +41,59 @@ pub const FLAGS: [&str; 8] = [
     "--verify",
 ];
 /// Options with a value.
-pub const VALUED: [&str; 4] = ["--bin", "--tray-bin", "--exe", "--out"];
+pub const VALUED: [&str; 6] = [
+    "--bin",
+    "--tray-bin",
+    "--exe",
+    "--out",
+    "--targets",
+    "--profile",
+];
 
-/// The target of all Linux packages.
-const LINUX: &str = "x86_64-unknown-linux-gnu";
+/// A kind of Linux that a release has programs for.
+pub struct Target {
+    /// How `--targets` and `xtask/cross/check` call it.
+    name: &'static str,
+    triple: &'static str,
+    /// How the names of archives end.
+    archive: &'static str,
+    /// Debian's and RPM's name of the architecture; a static program has no packages.
+    packages: Option<(&'static str, &'static str)>,
+}
+
+/// The first one is this machine's own.
+const TARGETS: [Target; 4] = [
+    Target {
+        name: "native",
+        triple: "x86_64-unknown-linux-gnu",
+        archive: "x86_64-linux",
+        packages: Some(("amd64", "x86_64")),
+    },
+    Target {
+        name: "arm",
+        triple: "aarch64-unknown-linux-gnu",
+        archive: "aarch64-linux",
+        packages: Some(("arm64", "aarch64")),
+    },
+    Target {
+        name: "musl",
+        triple: "x86_64-unknown-linux-musl",
+        archive: "x86_64-linux-musl",
+        packages: None,
+    },
+    Target {
+        name: "arm-musl",
+        triple: "aarch64-unknown-linux-musl",
+        archive: "aarch64-linux-musl",
+        packages: None,
+    },
+];
+
+impl Target {
+    fn is_native(&self) -> bool {
+        self.name == TARGETS[0].name
+    }
+}
 
 /// Builds and packs what the options request; without a choice, everything that this machine can
 /// build.
@@ -76,18 +125,27 @@ pub fn dist(options: &Options) -> Result {
         files.push(pack::source(&release)?);
     }
     if wants("--deb") || wants("--rpm") || wants("--tar") {
+        let profile = options.get("--profile").unwrap_or("release");
         let built = |given: &Option<PathBuf>, name: &str| match given {
             Some(program) => Ok(program.clone()),
-            None => build::linux(name),
+            None => build::linux(name, profile),
         };
         let tray = match wants("--tray") {
             true => Some(built(&tray, "goroam-tray")?),
             false => None,
         };
-        let program = built(&program, "goroam")?;
-        files.extend(linux(&release, &program, tray.as_deref(), &wants)?);
+        // This one also writes the pages and completions of the others.
+        let native = built(&program, "goroam")?;
+        for target in targets(options.get("--targets"), options.has("--all") || !any)? {
+            let (program, tray) = match target.is_native() {
+                true => (native.clone(), tray.as_deref()),
+                false => (build::crossed(target, profile)?, None),
+            };
+            let programs = [native.as_path(), program.as_path()];
+            files.extend(linux(&release, target, programs, tray, &wants)?);
+        }
     }
-    if chosen("--windows") || !any && build::can_windows() {
+    if chosen("--windows") || !any && build::can_cross() {
         files.extend(windows::zip(&release, program.as_deref(), exe.as_deref())?);
     }
     files.sort();
@@ -101,19 +159,37 @@ pub fn dist(options: &Options) -> Result {
     Ok(())
 }
 
-/// Builds the requested Linux packages, and the program itself beside them.
+/// Returns the targets that `--targets` lists. Without it, with `all`, those that this machine can
+/// build for; else its own.
+fn targets(listed: Option<&str>, all: bool) -> Result<Vec<&'static Target>> {
+    let Some(listed) = listed else {
+        let can = |target: &&Target| target.is_native() || all && build::can_cross();
+        return Ok(TARGETS.iter().filter(can).collect());
+    };
+    let find = |name: &str| {
+        let names = TARGETS.map(|target| target.name).join(", ");
+        let found = TARGETS.iter().find(|target| target.name == name);
+        found.ok_or_else(|| format!("--targets {listed}: no target {name:?}; there are {names}"))
+    };
+    listed.split(',').map(find).collect()
+}
+
+/// Builds the requested Linux packages, and this machine's own program beside them. `programs`: one
+/// that this machine can run, and the one to pack.
 fn linux(
     release: &Release,
-    program: &Path,
+    target: &Target,
+    programs: [&Path; 2],
     tray: Option<&Path>,
     wants: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut listed = |name: &str, features: &str| {
-        let crates = crates::linked(LINUX, features)?;
-        let file = format!("{name}-{}-x86_64-linux.cdx.json", release.version);
+        let crates = crates::linked(target.triple, features)?;
+        let file = format!("{name}-{}-{}.cdx.json", release.version, target.archive);
         let file = release.out.join(file);
-        release::write(&file, sbom::cyclonedx(release, LINUX, &crates)?.as_bytes())?;
+        let list = sbom::cyclonedx(release, target.triple, &crates)?;
+        release::write(&file, list.as_bytes())?;
         files.push(file);
         Ok::<_, String>(crates)
     };
@@ -127,10 +203,12 @@ fn linux(
             Some((program, notices::third_party(&crates)?, crates))
         }
     };
-    let content = linux::Content::of(program, notices::third_party(&crates)?)?;
-    let mut beside = tree::Tree::default();
-    beside.program("goroam", content.program.clone());
-    beside.write(&release.out, release.epoch)?;
+    let content = linux::Content::of(programs, notices::third_party(&crates)?)?;
+    if target.is_native() {
+        let mut beside = tree::Tree::default();
+        beside.program("goroam", content.program.clone());
+        beside.write(&release.out, release.epoch)?;
+    }
 
     let command = (&content.program, &content.notices, &crates);
     let tray = tray
@@ -147,15 +225,18 @@ fn linux(
             notices,
             content: &content,
         };
+        let Some((deb, rpm)) = target.packages else {
+            continue;
+        };
         if wants("--deb") {
-            files.push(deb::package(release, &package)?);
+            files.push(deb::package(release, &package, deb)?);
         }
         if wants("--rpm") {
-            files.push(rpm::package(release, &package, crates)?);
+            files.push(rpm::package(release, &package, rpm, crates)?);
         }
     }
     if wants("--tar") {
-        files.push(pack::tar(release, &content)?);
+        files.push(pack::tar(release, &content, target.archive)?);
     }
     Ok(files)
 }

@@ -8,9 +8,10 @@ use super::linux::Content;
 use super::release::{self, Release};
 use super::tree::{self, Tree};
 
-/// Makes `goroam-VERSION-x86_64-linux.tar.gz`, to be extracted below any prefix.
-pub fn tar(release: &Release, content: &Content) -> Result<PathBuf> {
-    let name = format!("goroam-{}-x86_64-linux", release.version);
+/// Makes `goroam-VERSION-x86_64-linux.tar.gz`, to be extracted below any prefix; `end` is what
+/// stands for `x86_64-linux`.
+pub fn tar(release: &Release, content: &Content, end: &str) -> Result<PathBuf> {
+    let name = format!("goroam-{}-{end}", release.version);
     let work = release.work("tar")?;
     let root = work.join(&name);
     std::fs::create_dir(&root).map_err(|err| format!("{}: {err}", root.display()))?;

@@ -1,7 +1,9 @@
-//! `goroam-VERSION-1.x86_64.rpm` and `goroam-tray-VERSION-1.x86_64.rpm`.
+//! `goroam-VERSION-1.x86_64.rpm`, `goroam-VERSION-1.aarch64.rpm` and
+//! `goroam-tray-VERSION-1.x86_64.rpm`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::run::{self, Result};
 
@@ -23,13 +25,18 @@ const SETTINGS: [&str; 9] = [
     "source_date_epoch_from_changelog 0",
 ];
 
-/// Builds the package with rpmbuild.
-pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Result<PathBuf> {
+/// Builds the package with rpmbuild, for RPM's architecture `arch`.
+pub fn package(
+    release: &Release,
+    package: &Package<'_>,
+    arch: &str,
+    crates: &[Crate],
+) -> Result<PathBuf> {
     release::tools(&[("rpmbuild", "rpm")])?;
     // rpmbuild's own scripts do not quote: none of their directories may have a space in its name.
     let work = std::env::temp_dir().join(format!("goroam-rpm-{}", std::process::id()));
     std::fs::create_dir(&work).map_err(|err| format!("{}: {err}", work.display()))?;
-    let packed = packed(release, package, crates, &work);
+    let packed = packed(release, package, arch, crates, &work);
     let _ = std::fs::remove_dir_all(&work);
     packed
 }
@@ -37,6 +44,7 @@ pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Re
 fn packed(
     release: &Release,
     package: &Package<'_>,
+    arch: &str,
     crates: &[Crate],
     work: &Path,
 ) -> Result<PathBuf> {
@@ -64,31 +72,35 @@ fn packed(
     let file = work.join("package.spec");
     release::write(&file, spec.as_bytes())?;
 
-    let mut rpmbuild = release.command("rpmbuild");
-    rpmbuild.args(["-bb", "--quiet", "--target", "x86_64-linux"]);
-    let folders = [
-        format!("_topdir {}", work.display()),
-        format!("_dbpath {}", work.join("db").display()),
-        format!("_rpmdir {}", work.display()),
-        format!("goroam_tree {}", root.display()),
-    ];
-    for setting in SETTINGS
-        .iter()
-        .copied()
-        .chain(folders.iter().map(String::as_str))
-    {
-        rpmbuild.args(["--define", setting]);
-    }
+    let mut rpmbuild = rpmbuild(release, work);
+    rpmbuild.args(["-bb", "--target", &format!("{arch}-linux")]);
+    rpmbuild.args(["--define", &format!("goroam_tree {}", root.display())]);
     run::output(rpmbuild.arg(&file))?;
-    let name = format!("{name}-{}-1.x86_64.rpm", release.version);
+    let name = format!("{name}-{}-1.{arch}.rpm", release.version);
     let (made, file) = (work.join(&name), release.out.join(&name));
     std::fs::copy(&made, &file).map_err(|err| format!("{}: {err}", made.display()))?;
     Ok(file)
 }
 
+/// Makes a command of rpmbuild whose files are in `work`.
+pub fn rpmbuild(release: &Release, work: &Path) -> Command {
+    let mut rpmbuild = release.command("rpmbuild");
+    rpmbuild.arg("--quiet");
+    let folders = [
+        format!("_topdir {}", work.display()),
+        format!("_dbpath {}", work.join("db").display()),
+        format!("_rpmdir {}", work.display()),
+    ];
+    let folders = folders.iter().map(String::as_str);
+    for setting in SETTINGS.iter().copied().chain(folders) {
+        rpmbuild.args(["--define", setting]);
+    }
+    rpmbuild
+}
+
 /// Returns the licences of everything in the program, as Fedora requires for static linking: each
 /// expression once, joined by AND.
-fn licence(crates: &[Crate]) -> String {
+pub fn licence(crates: &[Crate]) -> String {
     let all: BTreeSet<&str> = crates.iter().map(|each| each.licence.as_str()).collect();
     let bracketed = all.iter().map(|each| {
         if each.contains(" OR ") {

@@ -17,7 +17,7 @@ const TARGET: &str = "x86_64-pc-windows-gnu";
 pub fn zip(release: &Release, native: Option<&Path>, exe: Option<&Path>) -> Result<Vec<PathBuf>> {
     let folder = match exe {
         Some(_) => PathBuf::new(),
-        None if build::can_windows() => build::windows()?,
+        None if build::can_cross() => build::windows()?,
         None => return Err("no cross tools: run `cargo xtask cross setup`".to_owned()),
     };
     let crates = crates::linked(TARGET, "tray")?;
