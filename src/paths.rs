@@ -156,6 +156,16 @@ impl Paths {
         self.state.join("policy.last.json")
     }
 
+    /// The policy of the fleet, its signature, and what is known of it.
+    pub fn fleet(&self) -> PathBuf {
+        self.state.join("fleet.json")
+    }
+
+    /// The text of the fleet's policy in force, for people: goroam does not read it.
+    pub fn fleet_text(&self) -> PathBuf {
+        self.state.join("fleet.toml")
+    }
+
     /// The log of an agent that has neither a terminal nor a service manager: one in a tray.
     pub fn log(&self) -> PathBuf {
         self.state.join("goroam.log")

@@ -413,6 +413,7 @@ fn entry(turn: u64) -> Entry {
         }],
         drift: Vec::new(),
         incidents: Vec::new(),
+        fleet: None,
         snapshot: Snapshot::default(),
         left_out: None,
         report: vec![Observation {

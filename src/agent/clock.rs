@@ -58,10 +58,14 @@ pub(crate) async fn until(moment: Option<Instant>) {
 
 /// Varies the wait by up to 10 %, so that a thousand machines do not ask at the same time.
 pub(super) fn jitter(wait: Duration) -> Duration {
-    let mut byte = [0u8; 1];
-    // Without randomness there is no jitter; that does no harm.
-    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut byte);
-    wait.mul_f64(0.9 + 0.2 * f64::from(byte[0]) / 255.0)
+    wait.mul_f64(0.9 + 0.2 * random())
+}
+
+/// A random number from 0 to below 1. Without randomness it is 0; that does no harm here.
+pub(super) fn random() -> f64 {
+    let mut bytes = [0u8; 4];
+    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// The wait after the first time; it doubles each time. Five events fit into ten seconds.

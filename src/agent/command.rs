@@ -125,6 +125,8 @@ pub(crate) enum Cause {
     Late,
     /// A proxy has sent the relay wrong content.
     Incident,
+    /// There is news of the fleet's policy.
+    Fleet,
     /// The targets of a `fastest` were measured, and the choice has to be made again.
     Measured,
 }
@@ -143,6 +145,7 @@ impl Cause {
             Cause::PinEnded => "pin ended",
             Cause::Late => "late answer",
             Cause::Incident => "incident",
+            Cause::Fleet => "fleet",
             Cause::Measured => "measured",
         }
     }
@@ -158,6 +161,7 @@ impl Cause {
                 | Cause::PinEnded
                 | Cause::Late
                 | Cause::Incident
+                | Cause::Fleet
                 | Cause::Measured
         )
     }

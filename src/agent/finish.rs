@@ -451,6 +451,18 @@ impl Session {
         }
     }
 
+    /// Notes what became of the fleet's policy.
+    pub(super) fn note_fleet(&mut self, snapshot: &Snapshot, news: String) {
+        let entry = Entry {
+            fleet: Some(news),
+            ..self.entry(Cause::Fleet, snapshot)
+        };
+        self.journal(&entry);
+        if let Err(error) = self.save_memory() {
+            warn!("{error}");
+        }
+    }
+
     /// Notes what was set by hand, when nothing is written because of it.
     pub(super) fn note_drift(&mut self, snapshot: &Snapshot, mut found: Vec<Drift>) {
         // The values that this drift ends get a journal entry of their own.

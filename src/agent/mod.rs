@@ -18,6 +18,8 @@ mod early;
 pub mod error;
 mod fastest;
 mod finish;
+mod fleet;
+mod fleet_fetch;
 mod gofacts;
 mod handover;
 mod hook;
@@ -44,6 +46,7 @@ pub(crate) use clock::until;
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
+pub use fleet::{FleetLayer, FleetUpdate};
 pub use handover::{LISTENER, STORED, inherited};
 pub use hook::{ExportVerdict, HOOKED, keeps_private};
 pub use hook_marker::{HOOK_MARKER, export_hash, hook_notes, hooked, project_notes, user_env};
@@ -51,8 +54,8 @@ pub use in_use::{ValueInUse, ValueSource};
 pub use panic_log::record_panics;
 pub use pin::{Choices, ProfileChoice};
 pub use policy_file::{
-    Loaded, POLICY_LIMIT, PolicyLayer, lent, load_policy, read_layers, read_policy_text,
-    read_policy_to_check, summary,
+    Loaded, POLICY_LIMIT, PolicyLayer, fleet_of, fleet_settings, lent, load_policy, read_layers,
+    read_policy_text, read_policy_to_check, summary,
 };
 pub use project::{ProjectHere, current_folder};
 pub use recall::has_set_something;

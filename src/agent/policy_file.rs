@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{self, is_there};
 use super::error::Error;
+use super::fleet::FleetLayer;
 use crate::environment::Environment;
 use crate::gomod::sum::sha256_hex;
 use crate::model::status::LastGood;
 use crate::model::tally;
 use crate::paths::{Paths, exact, from_exact};
 use crate::policy::file::{parse_kept, parse_layers};
+use crate::policy::fleet::FleetSettings;
 use crate::policy::layers::{Layer, LayerKind, Part, PolicyText};
 use crate::policy::{Places, Policy, PolicyFinding, Severity};
 use crate::state::file;
@@ -33,6 +35,8 @@ pub struct Loaded {
     pub places: Places,
     /// Warnings.
     pub warnings: Vec<PolicyFinding>,
+    /// The fleet that this machine belongs to.
+    pub fleet: Option<FleetLayer>,
 }
 
 impl Loaded {
@@ -87,8 +91,9 @@ pub struct PolicyLayer {
 /// # Errors
 /// When a file cannot be read, others may write to it, or the whole has errors.
 pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
-    let layers = read_layers(paths)?;
+    let (layers, fleet) = gather(paths, env)?;
     let mut loaded = check(&layers, env)?;
+    loaded.fleet = fleet;
     settle(&mut loaded, paths, env);
     Ok(loaded)
 }
@@ -97,7 +102,15 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
 ///
 /// # Errors
 /// When a file cannot be read, or others may write to it.
-pub fn read_layers(paths: &Paths) -> Result<Vec<PolicyLayer>, Error> {
+pub fn read_layers(paths: &Paths, env: &Environment) -> Result<Vec<PolicyLayer>, Error> {
+    Ok(gather(paths, env)?.0)
+}
+
+/// Does the same, and returns the fleet that the machine's or the user's file names.
+fn gather(
+    paths: &Paths,
+    env: &Environment,
+) -> Result<(Vec<PolicyLayer>, Option<FleetLayer>), Error> {
     let read = |kind, path: &Path| {
         let text = read_safe(path, kind == LayerKind::Machine)?;
         let path = path.to_owned();
@@ -112,14 +125,40 @@ pub fn read_layers(paths: &Paths) -> Result<Vec<PolicyLayer>, Error> {
     if paths.policy_named || is_there(&paths.policy) {
         own = Some(read(LayerKind::User, &paths.policy)?);
     }
-    layers.extend(fleet_layer(&layers, own.as_ref()));
+    let texts = layers.iter().chain(&own).map(|layer| &layer.text);
+    let fleet = FleetLayer::find(paths, env, texts)?;
+    let held = fleet.as_ref().and_then(|fleet| fleet.text.as_ref());
+    layers.extend(held.map(|text| PolicyLayer {
+        kind: LayerKind::Fleet,
+        path: paths.fleet_text(),
+        text: text.clone(),
+    }));
     layers.extend(own);
-    Ok(layers)
+    Ok((layers, fleet))
 }
 
-/// Returns the verified policy of the fleet that the machine's or the user's file names.
-fn fleet_layer(_machine: &[PolicyLayer], _user: Option<&PolicyLayer>) -> Option<PolicyLayer> {
-    None
+/// Returns the fleet that the files of this machine name now, whatever else is in them.
+///
+/// # Errors
+/// When a file cannot be read, or others may write to it.
+pub fn fleet_settings(paths: &Paths) -> Result<Option<FleetSettings>, Error> {
+    let fleet = FleetLayer::named(own_texts(paths)?);
+    Ok(fleet.map(|fleet| fleet.settings))
+}
+
+/// Returns that fleet and what is held of its policy.
+///
+/// # Errors
+/// As [`FleetLayer::find`].
+pub fn fleet_of(paths: &Paths, env: &Environment) -> Result<Option<FleetLayer>, Error> {
+    FleetLayer::find(paths, env, own_texts(paths)?)
+}
+
+/// Returns the texts that may name a fleet, the machine's first.
+fn own_texts(paths: &Paths) -> Result<Vec<String>, Error> {
+    let files = [&paths.machine_policy, &paths.policy].into_iter();
+    let files = files.filter(|path| is_there(path));
+    files.map(|path| read_policy_text(path)).collect()
 }
 
 /// Lends the layers to the reader of policies.
@@ -162,6 +201,7 @@ fn check(layers: &[PolicyLayer], env: &Environment) -> Result<Loaded, Error> {
         source: parsed.source,
         places: parsed.places,
         warnings,
+        fleet: None,
     })
 }
 
@@ -379,7 +419,11 @@ pub(super) fn last_good(
         source: parsed.source,
         places: parsed.places,
         warnings: Vec::new(),
+        fleet: None,
     };
+    // What is held may be what is refused: it is fetched again.
+    let texts = layers.iter().filter(|layer| layer.kind != LayerKind::Fleet);
+    loaded.fleet = FleetLayer::named(texts.map(|layer| &layer.text));
     settle(&mut loaded, paths, env);
     let last_good = LastGood {
         at: kept.at,

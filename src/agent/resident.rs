@@ -2,6 +2,7 @@
 
 mod ahead;
 mod commands;
+mod fleet;
 mod foreign_writes;
 mod measuring;
 mod relay;
@@ -23,6 +24,7 @@ use super::command::{Answer, Cause, Reply};
 use super::early::EarlyTurns;
 use super::error::Error;
 use super::fastest::SpeedMeasurement;
+use super::fleet_fetch::FleetFetch;
 use super::policy_file::{self, load_policy};
 use super::prefetch::MirrorPrefetch;
 use super::relay::RelayControl;
@@ -78,6 +80,8 @@ pub(super) struct Agent {
     blindness: Option<String>,
     pub(super) update: BinaryUpdate,
     pub(super) prefetch: MirrorPrefetch,
+    /// Fetches the fleet's policy.
+    pub(super) fleet: FleetFetch,
     /// Targets that are waited for in the background.
     pub(super) late: LateTargets,
     /// Measures the targets of a `fastest` in the background.
@@ -130,6 +134,7 @@ impl Agent {
             blindness: None,
             update,
             prefetch: MirrorPrefetch::default(),
+            fleet: FleetFetch::default(),
             late: LateTargets::default(),
             speeds: SpeedMeasurement::default(),
             policy_away: Absence::at_start(is_refused && is_away(&session)),
@@ -266,6 +271,11 @@ impl Agent {
             .after_turn(&self.session, &self.snapshot, has_failed);
         if !work.dry_run && !has_failed {
             self.measure_if_due();
+        }
+        if !work.dry_run {
+            let is_asked = work.cause == Cause::Asked;
+            self.fleet
+                .after_turn(&self.session, &self.snapshot, is_asked);
         }
         let status = self.publish_status();
         let reply = match result {
@@ -497,6 +507,7 @@ impl Agent {
             self.blindness.clone(),
             self.update.trouble.clone(),
             self.prefetch.trouble.clone(),
+            self.fleet.trouble.clone(),
         ];
         troubles.extend(own.into_iter().flatten());
         troubles.extend(self.watcher.troubles());

@@ -12,6 +12,7 @@ use tracing::{error, info};
 use super::clock::until;
 use super::command::{Answer, Command, Reply};
 use super::error::Error;
+use super::fleet::{FleetLayer, FleetUpdate};
 use super::locks::SingleInstance;
 use super::policy_file;
 use super::resident::Agent;
@@ -136,6 +137,8 @@ pub async fn run(
             () = until(heartbeat.beat) => Event::Beat,
             () = until(agent.update.due) => Event::CheckBinary,
             () = until(agent.prefetch.due) => Event::StartPrefetch,
+            () = until(agent.fleet.due) => Event::StartFleet,
+            ended = agent.fleet.ended() => Event::FleetEnded(ended),
             status = agent.prefetch.ended() => Event::PrefetchEnded(status),
             () = until(trim_at) => {
                 trim_memory();
@@ -184,6 +187,8 @@ pub async fn run(
                     .await
             }
             Event::StartPrefetch => agent.start_prefetch(),
+            Event::StartFleet => agent.start_fleet(),
+            Event::FleetEnded(ended) => agent.fleet_ended(ended),
             Event::PrefetchEnded(status) => agent.prefetch_ended(status).await,
             Event::Beat => {}
         }
@@ -202,6 +207,8 @@ enum Event {
     Beat,
     CheckBinary,
     StartPrefetch,
+    StartFleet,
+    FleetEnded(Result<FleetUpdate, Error>),
     PrefetchEnded(std::io::Result<std::process::ExitStatus>),
 }
 
@@ -293,6 +300,15 @@ pub async fn wait_for_valid_policy(
     // Nobody serves the relay's port while this waits: go is to be refused.
     drop(supervisor.kept());
     let paths = Paths::find(config.clone(), &env)?;
+    // What another program has changed of the fleet's policy is fetched again.
+    if let Ok(Some(settings)) = policy_file::fleet_settings(&paths)
+        && policy_file::fleet_of(&paths, &env).is_err()
+    {
+        let update = FleetLayer::update(settings, paths.clone(), env.clone());
+        if let Err(error) = update.await {
+            error!("{error}");
+        }
+    }
     let mut signals = signals::listen().map_err(Error::state("signals"))?;
     let mut watcher = Watcher::start(WatchPaths {
         policy: paths.policies(),

@@ -220,19 +220,28 @@ impl Session {
         let (snapshot, changes) = self.look();
         let base = self.base_for(command, &snapshot).await?;
         self.choose(command, base)?;
-        let turn = async {
-            let mut input = self.input(Cause::Asked, snapshot.clone())?;
-            input.changes.clone_from(&changes);
-            let ready = round(input, !dry_run, None).await?;
-            self.finish(ready, dry_run).await
-        };
-        let result = turn.await;
+        let mut result = self.take_turn(&snapshot, &changes, dry_run).await;
+        if takes_what_there_is && result.is_ok() && self.fetch_fleet(&snapshot).await? {
+            result = self.take_turn(&snapshot, &[], dry_run).await;
+        }
         if let Err(error) = &result
             && !dry_run
         {
             self.note_failure(Cause::Asked, &snapshot, &changes, error);
         }
         result
+    }
+
+    async fn take_turn(
+        &mut self,
+        snapshot: &Snapshot,
+        changes: &[Change],
+        dry_run: bool,
+    ) -> Result<TurnReport, Error> {
+        let mut input = self.input(Cause::Asked, snapshot.clone())?;
+        input.changes = changes.to_vec();
+        let ready = round(input, !dry_run, None).await?;
+        self.finish(ready, dry_run).await
     }
 
     /// Returns the project's section that holds in a directory.
@@ -665,6 +674,11 @@ impl Session {
             notify: policy.agent.notify,
             relay: None,
             last_good: self.last_good.clone(),
+            fleet: self
+                .loaded
+                .fleet
+                .as_ref()
+                .map(|fleet| fleet.status(&self.paths)),
         }
     }
 

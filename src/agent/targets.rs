@@ -39,6 +39,7 @@ pub(crate) fn same_stay(memory: &Memory, cause: Cause, snapshot: &Snapshot) -> b
         | Cause::PinEnded
         | Cause::Late
         | Cause::Incident
+        | Cause::Fleet
         | Cause::Measured => true,
     }
 }

@@ -29,6 +29,7 @@ pub use super::verb::doctor::Doctor;
 pub use super::verb::env::Env;
 pub use super::verb::exec::{Exec, Step, SummaryForm};
 pub use super::verb::explain::Explain;
+pub use super::verb::fleet::{Fleet, FleetVerb, Sign, VerifyPolicy};
 pub use super::verb::history::History;
 pub use super::verb::hook::Hook;
 pub use super::verb::init::{Init, TemplateName};
@@ -319,6 +320,17 @@ pub enum Verb {
         "goroam init --force --apply     start over, with a backup, and use it now"
     ))]
     Init(Init),
+    /// Follow a signed policy: fetch, show, verify, sign
+    ///
+    /// `[fleet]` in the machine's file names a URL and the keys that may sign. The agent
+    /// fetches the policy by itself on networks whose profile has `fleet = true`.
+    #[command(after_help = after!(
+        "goroam fleet update                 fetch it now",
+        "goroam fleet status",
+        "goroam fleet verify policy.toml --key minisign.pub",
+        "goroam fleet sign policy.toml --secret-key minisign.key"
+    ))]
+    Fleet(Fleet),
     /// Restore the go env file to its state before goroam
     #[command(after_help = after!("goroam restore"))]
     Restore(Json),

@@ -118,6 +118,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Mirror(args) => block_on(Box::pin(verb::mirror::run(context, args))),
         Verb::Ready(args) => block_on(Box::pin(verb::ready::run(context, args))),
         Verb::Explain(args) => verb::explain::run(context, &args),
+        Verb::Fleet(args) => block_on(Box::pin(verb::fleet::run(context, args))),
         Verb::Env(args) => block_on(Box::pin(verb::env::run(context, &args))),
         Verb::Hook(args) => verb::hook::run(context, &args),
         Verb::Relay(args) => block_on(Box::pin(verb::relay::run(context, args))),

@@ -250,6 +250,41 @@ pub struct LastGood {
     pub left_out: Vec<String>,
 }
 
+/// The policy of the fleet that the machine belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FleetStatus {
+    /// Its name; null: none was fetched yet.
+    pub id: Option<String>,
+    /// The newest version that was accepted.
+    pub version: Option<u64>,
+    /// The version in force: an earlier one while only a share of the machines applies the newest.
+    pub applied: Option<u64>,
+    /// When it was signed.
+    pub issued: Option<Timestamp>,
+    /// When it expires.
+    pub expires: Option<Timestamp>,
+    /// Whether it has expired. It stays in force.
+    pub expired: bool,
+    /// When a store was last asked with success.
+    pub fetched_at: Option<Timestamp>,
+    /// Why the store's last offer was refused; null: it was not.
+    pub refused: Option<FleetRefusal>,
+    /// What is wrong with it, in one line.
+    pub warning: Option<String>,
+}
+
+/// Why a fleet's policy was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetRefusal {
+    /// When.
+    pub at: Timestamp,
+    /// The kind of refusal, in one word.
+    pub code: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
 /// The present state. An agent of another version may send more or fewer fields: a missing field
 /// has its default, and an unknown field is ignored.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -314,6 +349,9 @@ pub struct Status {
     /// Set if the policy file is refused; null: it is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGood>,
+    /// The policy of the fleet; absent if the machine belongs to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetStatus>,
     /// The agent's relay; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay: Option<RelayStatus>,

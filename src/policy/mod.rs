@@ -16,6 +16,7 @@ pub mod explain;
 mod fastest;
 pub mod file;
 pub mod finding;
+pub mod fleet;
 mod goflags;
 mod govcs;
 mod grammar;

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::fleet::PolicyHeader;
 use crate::model::{LinkKind, Patterns, RelayLimits, Target, TargetKind};
 
 /// A whole policy, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
+    /// `[policy]`.
+    pub header: PolicyHeader,
     /// `[agent]`.
     pub agent: AgentSettings,
     /// `[mirror]`.
@@ -143,6 +146,8 @@ pub struct Profile {
     pub accept_unauthenticated: bool,
     /// Whether the agent may fill the mirror on the networks of this profile.
     pub keep_ready: bool,
+    /// Whether the agent may fetch the fleet's policy on the networks of this profile.
+    pub fleet: bool,
     /// How it weakens verification, one phrase each; empty: it does not.
     pub loosens: Vec<String>,
     /// The profile that this one replaces GOPROXY of; `None`: it is one of the policy's own.

@@ -264,6 +264,11 @@ impl HttpAnswer {
         self.body.truncate(most);
     }
 
+    /// Returns the entity tag, strong or weak.
+    pub(super) fn etag(&self) -> Option<&str> {
+        self.header(ETAG)
+    }
+
     fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

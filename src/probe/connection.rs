@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::header::{
-    ACCEPT_ENCODING, HeaderName, HeaderValue, IF_RANGE, PROXY_AUTHORIZATION, RANGE, REFERER,
-    USER_AGENT,
+    ACCEPT_ENCODING, HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE, PROXY_AUTHORIZATION, RANGE,
+    REFERER, USER_AGENT,
 };
 use rustls::ClientConfig;
 use url::Url;
@@ -34,6 +34,8 @@ pub(super) struct RequestParts<'a> {
     pub(super) want: WantedBody,
     /// The part that is already there, if only the rest of a file is wanted.
     pub(super) resume: Option<FilePart>,
+    /// The entity tag of what the caller has: the body is wanted only if it has another one.
+    pub(super) has: Option<&'a str>,
 }
 
 /// An open connection.
@@ -198,6 +200,8 @@ fn headers(
         let range = HeaderValue::try_from(format!("bytes={}-", part.from));
         headers.extend(range.map(|range| (RANGE, range)));
     }
+    let has = ask.has.and_then(|tag| tag.parse().ok());
+    headers.extend(has.map(|tag| (IF_NONE_MATCH, tag)));
     let authorization = forward.and_then(|forward| forward.authorization.clone());
     headers.extend(authorization.map(|value| (PROXY_AUTHORIZATION, value)));
     headers

@@ -32,6 +32,8 @@ pub struct Fetched {
     pub html: bool,
     /// The target of a redirect, if it leads away from the requested server.
     pub led_to: Option<Url>,
+    /// The entity tag of the body.
+    pub etag: Option<String>,
     /// `Retry-After`, if it is in seconds or a date (then relative to `Date`); RFC 9110, 10.2.3.
     pub retry_after: Option<Duration>,
 }
@@ -86,7 +88,7 @@ impl Fetcher {
     /// # Errors
     /// When no answer came in time or at all.
     pub async fn get(&self, url: &str, limits: Limits, most: usize) -> Result<Fetched, Unfetched> {
-        Ok(self.ask(url, limits, most, true, None).await?)
+        Ok(self.ask(url, limits, most, true, None, None).await?)
     }
 
     /// Fetches one file of any size. The body of a 200 goes to `download`, and so does the rest of a
@@ -102,7 +104,7 @@ impl Fetcher {
         download: Download,
     ) -> Result<Fetched, Unfetched> {
         Ok(self
-            .ask(url, limits, MOST_TEXT, true, Some(download))
+            .ask(url, limits, MOST_TEXT, true, Some(download), None)
             .await?)
     }
 
@@ -117,7 +119,21 @@ impl Fetcher {
         limits: Limits,
         most: usize,
     ) -> Result<Fetched, Unfetched> {
-        Ok(self.ask(url, limits, most, false, None).await?)
+        self.get_changed(url, limits, most, None).await
+    }
+
+    /// Does the same, and gets a 304 without a body if the file still has this entity tag.
+    ///
+    /// # Errors
+    /// When no answer came in time or at all.
+    pub async fn get_changed(
+        &self,
+        url: &str,
+        limits: Limits,
+        most: usize,
+        etag: Option<&str>,
+    ) -> Result<Fetched, Unfetched> {
+        Ok(self.ask(url, limits, most, false, None, etag).await?)
     }
 
     async fn ask(
@@ -127,6 +143,7 @@ impl Fetcher {
         most: usize,
         follow: bool,
         download: Option<Download>,
+        etag: Option<&str>,
     ) -> Result<Fetched, ProbeFailure> {
         let target = Target {
             name: String::new(),
@@ -150,7 +167,8 @@ impl Fetcher {
         let answer = if follow {
             session.follow(&url, WantedBody::Body(most), true).await
         } else {
-            session.once(&url, WantedBody::Body(most)).await
+            let want = WantedBody::Body(most);
+            session.unless(etag).once(&url, want).await
         };
         self.keep(session.give().filter(|line| line.leads_to(&url)));
         let answer = answer?;
@@ -165,6 +183,7 @@ impl Fetcher {
             cut: answer.cut,
             led_to,
             retry_after: answer.retry_after(),
+            etag: answer.etag().map(str::to_owned),
             body: answer.body,
         })
     }

@@ -44,6 +44,8 @@ pub(super) struct ProbeSession<'a> {
     line: Option<Connection>,
     sent_credentials: bool,
     agent: UserAgent,
+    /// The entity tag of what the caller has.
+    has: Option<&'a str>,
 }
 
 impl<'a> ProbeSession<'a> {
@@ -59,12 +61,19 @@ impl<'a> ProbeSession<'a> {
             line: None,
             sent_credentials: false,
             agent: UserAgent::of(shared.release),
+            has: None,
         }
     }
 
     /// Takes over a connection that an earlier session has left open.
     pub(super) fn take(&mut self, line: Option<Connection>) {
         self.line = line;
+    }
+
+    /// The next answer need not have a body that has this entity tag.
+    pub(super) fn unless(&mut self, etag: Option<&'a str>) -> &mut Self {
+        self.has = etag;
+        self
     }
 
     /// Returns the connection, for a later session.
@@ -240,6 +249,7 @@ impl<'a> ProbeSession<'a> {
             referer: None,
             want,
             resume: None,
+            has: None,
         };
         proxied::get(self.attempt, &url, way, tls, &ask).await
     }
@@ -326,6 +336,7 @@ impl<'a> ProbeSession<'a> {
             referer: from.filter(|from| from.scheme() != "https" || url.scheme() == "https"),
             want,
             resume: download.and_then(|download| download.resume.clone()),
+            has: self.has,
         };
         if let Some(line) = &mut self.line
             && line.serves(url).await

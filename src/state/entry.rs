@@ -31,6 +31,9 @@ pub struct Entry {
     /// content for example.com/m@v1.0.0".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<String>,
+    /// What became of the fleet's policy: a new version, or why one is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<String>,
     /// The network; of very many links, addresses and routes only the first.
     pub snapshot: Snapshot,
     /// The parts of the network that this line omits.
@@ -96,6 +99,7 @@ impl Entry {
         }
         self.incidents.truncate(MOST_PARTS);
         self.incidents.iter_mut().for_each(cut);
+        self.fleet.iter_mut().for_each(cut);
         self.report.truncate(MOST_PARTS);
         for seen in &mut self.report {
             cut(&mut seen.reason);
@@ -140,7 +144,7 @@ impl Entry {
     pub fn summary(&self) -> String {
         let changes = self.changes.iter().filter(|change| change.major);
         let changes = changes.map(|change| change.what.clone());
-        let incidents = self.incidents.iter().cloned();
+        let incidents = self.incidents.iter().chain(&self.fleet).cloned();
         let by_hand = self.drift.iter().map(by_hand);
         let mut reasons: Vec<String> = incidents.chain(by_hand).chain(changes).collect();
         if reasons.is_empty() {
@@ -172,7 +176,9 @@ impl Entry {
             (_, Some(from), Some(to)) => format!("{from} → {to}{so_far}"),
             (_, None, Some(to)) => format!("→ {to}"),
             // No decision was needed.
-            (_, Some(from), None) if !self.drift.is_empty() || !self.incidents.is_empty() => {
+            (_, Some(from), None)
+                if !self.drift.is_empty() || !self.incidents.is_empty() || self.fleet.is_some() =>
+            {
                 format!("{from} stays")
             }
             (_, Some(from), None) => format!("{from} stays, undecided"),

@@ -12,8 +12,14 @@ mod cli;
 #[path = "../support/go.rs"]
 mod go;
 #[cfg(target_os = "linux")]
+#[path = "../support/minisign.rs"]
+mod minisign;
+#[cfg(target_os = "linux")]
 #[path = "../support/probe_server.rs"]
 mod server;
+#[cfg(target_os = "linux")]
+#[path = "../support/store.rs"]
+mod store;
 
 mod by_hand;
 mod drift;
@@ -21,6 +27,8 @@ mod drift;
 mod evidence;
 #[cfg(target_os = "linux")]
 mod fastest;
+#[cfg(target_os = "linux")]
+mod fleet;
 #[cfg(target_os = "linux")]
 mod layers;
 mod places;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::{self, User};
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 25] = [
     "once",
     "agent",
     "status",
@@ -26,6 +26,7 @@ const VERBS: [&str; 24] = [
     "explain",
     "check",
     "init",
+    "fleet",
     "restore",
     "history",
     "completions",

@@ -12,8 +12,14 @@ mod cli;
 #[cfg(target_os = "linux")]
 #[path = "../support/go.rs"]
 mod go;
+#[cfg(target_os = "linux")]
+#[path = "../support/minisign.rs"]
+mod minisign;
 #[path = "../support/signer.rs"]
 mod signer;
+#[cfg(target_os = "linux")]
+#[path = "../support/store.rs"]
+mod store;
 #[path = "../support/tmux.rs"]
 mod tmux;
 
@@ -34,6 +40,8 @@ mod doctor_shells;
 mod env;
 #[cfg(target_os = "linux")]
 mod explain;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod help;
 #[cfg(target_os = "linux")]
 mod hook;

@@ -39,6 +39,7 @@ pub(super) fn profile(name: &str, when: Condition) -> Profile {
         env: BTreeMap::from([("GOPROXY".to_owned(), EnvValue::Text(name.to_owned()))]),
         accept_unauthenticated: false,
         keep_ready: false,
+        fleet: false,
         loosens: Vec::new(),
         over: None,
     }
@@ -47,6 +48,7 @@ pub(super) fn profile(name: &str, when: Condition) -> Profile {
 pub(super) fn policy(profiles: Vec<Profile>) -> Policy {
     let targets = ["a", "b", "c", "d"].map(|name| (name.to_owned(), target(name)));
     Policy {
+        header: Default::default(),
         agent: AgentSettings::default(),
         relay: Default::default(),
         mirror: Default::default(),

@@ -8,6 +8,8 @@
 
 #[path = "../support/go.rs"]
 mod go;
+#[path = "../support/minisign.rs"]
+mod minisign;
 
 mod bounds;
 mod built_in;
@@ -16,6 +18,8 @@ mod decide;
 #[cfg(unix)]
 mod docs;
 mod faults;
+mod fleet;
+mod fleet_herd;
 mod layers;
 mod lint;
 mod lints;

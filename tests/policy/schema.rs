@@ -150,6 +150,17 @@ fn of_key(section: &str, key: &str) -> Value {
         ("target", "status") => one_or_more(&number(100, 599)),
         ("target", "body") => json!({ "type": "string" }),
         ("policy", "locked") => json!({ "type": "array", "items": text() }),
+        (_, "fleet" | "allow_weaker") => json!({ "type": "boolean" }),
+        ("fleet", "url") => one_or_more(&like("^[A-Za-z]+://.")),
+        ("fleet", "keys") => list(&like("^RW[A-Za-z0-9+/]{54}$")),
+        ("fleet", "refresh") => like(duration),
+        ("policy", "id") => like("^[A-Za-z0-9_.-]{1,64}$"),
+        ("policy", "version") => json!({ "type": "integer", "minimum": 1 }),
+        // Editors read a date of TOML as one of several types.
+        ("policy", "issued" | "expires") => json!({}),
+        ("policy", "min_goroam") => like(r"^[0-9]+(\.[0-9]+){0,2}([-+].*)?$"),
+        ("policy", "retire_keys") => list(&text()),
+        ("policy", "rollout") => json!({ "type": "object" }),
         ("profile", "name") => like(r"^\S(.*\S)?$"),
         _ => panic!("[{section}] {key}: which type does it have?"),
     }
@@ -312,7 +323,7 @@ fn project() -> Value {
 fn schema() -> Value {
     let properties = keys("").into_iter().map(|key| {
         let of = match key.as_str() {
-            "agent" | "probe" | "mirror" | "relay" | "policy" => section(
+            "agent" | "probe" | "mirror" | "relay" | "policy" | "fleet" => section(
                 &key,
                 &format!("[{key}]"),
                 &Rows::below(&format!("## `[{key}]`")),

@@ -21,6 +21,7 @@ mod env;
 mod errors;
 mod exec;
 mod explain;
+mod fleet;
 mod history;
 mod hook;
 mod init;

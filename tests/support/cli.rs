@@ -106,9 +106,15 @@ impl Run {
     pub(crate) fn with_machine(self) -> Run {
         const MOUNT: &str = "mkdir -p /etc/goroam && mount --bind \"$HOME/machine\" /etc/goroam \
                              && exec \"$0\" \"$@\"";
+        let words = ["unshare", "-mn", "sh", "-c", MOUNT];
+        self.through(&words.map(str::to_owned))
+    }
+
+    /// By another program, whose command line comes first.
+    pub(crate) fn through(self, words: &[String]) -> Run {
         let inner = self.command;
-        let mut command = Command::new("unshare");
-        command.args(["-mn", "sh", "-c", MOUNT]);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         command.arg(inner.get_program()).args(inner.get_args());
         command.env_clear().stdin(Stdio::null());
         let set = inner

@@ -18,6 +18,7 @@ impl Agent {
     pub(super) fn drop_background(&mut self) {
         self.late.drop_all();
         self.speeds.stop();
+        self.fleet.stop();
     }
 
     /// After a turn: measures what the profile in force chooses from, if that is due.

@@ -18,7 +18,7 @@ pub(super) use glyphs::glyphs;
 pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use progress::{Progress, size};
-pub(super) use status::{network, notes, segment, status, status_line};
+pub(super) use status::{fleet, network, notes, segment, status, status_line};
 pub(super) use style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
 pub(super) use text::{Sheet, clean, pad, width, width_of_painted};
 
@@ -326,6 +326,7 @@ pub(super) mod fixtures {
             left_out: None,
             report: Vec::new(),
             incidents: Vec::new(),
+            fleet: None,
             decision: Some(why_office().decision),
             from: Some("office".to_owned()),
             plan: Plan::default(),

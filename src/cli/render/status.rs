@@ -7,7 +7,9 @@ use anstyle::Style;
 use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
-use crate::model::status::{AgentState, NetworkStatus, RelayStatus, Status, TargetStatus};
+use crate::model::status::{
+    AgentState, FleetStatus, NetworkStatus, RelayStatus, Status, TargetStatus,
+};
 use crate::model::text::duration;
 use crate::model::{Portal, Verdict, plural};
 
@@ -27,6 +29,10 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         ("from", status.from.as_deref().map(clean)),
         ("relay", status.relay.as_ref().map(relay)),
         ("mirror", ready(status, page)),
+        (
+            "fleet",
+            status.fleet.as_ref().map(|fleet| self::fleet(fleet, page)),
+        ),
     ];
     for (name, text) in rows {
         if let Some(text) = text {
@@ -99,6 +105,23 @@ fn relay(relay: &RelayStatus) -> String {
     text
 }
 
+/// Formats the policy of the fleet: "example-corp version 42, fetched 2 h ago".
+pub(in crate::cli) fn fleet(fleet: &FleetStatus, page: &Page) -> String {
+    let (Some(id), Some(version)) = (&fleet.id, fleet.version) else {
+        return "no policy was fetched yet".to_owned();
+    };
+    let mut text = format!("{} version {version}", clean(id));
+    if let Some(applied) = fleet.applied.filter(|applied| *applied != version) {
+        text.push_str(&format!(
+            "; this machine stays with version {applied} for now"
+        ));
+    }
+    if let Some(at) = fleet.fetched_at {
+        text.push_str(&format!(", fetched {} ago", page.ago(at)));
+    }
+    text
+}
+
 /// Formats how ready the remembered projects are: "offline-ready 98 % (2 projects, 3 modules
 /// missing), 12 min ago".
 fn ready(status: &Status, page: &Page) -> Option<String> {
@@ -149,6 +172,10 @@ pub(in crate::cli) fn notes(status: &Status) -> Vec<String> {
         .map(|portal| clean(&portal.way_out(status.acting())))
         .into_iter()
         .collect();
+    let fleet = status.fleet.as_ref();
+    if let Some(warning) = fleet.and_then(|fleet| fleet.warning.as_ref()) {
+        notes.push(format!("the fleet's policy: {}", clean(warning)));
+    }
     for weakened in &status.weakened {
         notes.push(format!("verification is weakened: {}", clean(weakened)));
     }

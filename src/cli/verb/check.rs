@@ -149,7 +149,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
 fn read(context: &Context, file: Option<&Path>) -> Result<(String, Parsed), Failure> {
     let home = context.env.home();
     let Some(file) = file else {
-        let layers = read_layers(&context.paths()?)?;
+        let layers = read_layers(&context.paths()?, &context.env)?;
         let parsed = parse_layers(&lent(&layers), home.as_deref());
         let parts = parsed.source.parts.iter().map(Part::name);
         return Ok((Vec::from_iter(parts).join(", "), parsed));

@@ -322,7 +322,7 @@ impl Wizard<'_> {
             ..self.paths.clone()
         };
         // `once` says what is wrong with them.
-        let mut layers = read_layers(&below).unwrap_or_default();
+        let mut layers = read_layers(&below, &self.context.env).unwrap_or_default();
         let Some(below) = layers.last() else {
             return Ok(());
         };

@@ -9,6 +9,7 @@ pub(super) mod doctor;
 pub(super) mod env;
 pub(super) mod exec;
 pub(super) mod explain;
+pub(super) mod fleet;
 pub(super) mod history;
 pub(super) mod hook;
 pub(super) mod init;

@@ -23,7 +23,7 @@ const SETTLE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60));
 const LIMIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(300));
 
 /// Returns `[agent]`, `[probe]` or `[mirror]`, and reports keys other than these.
-fn section<'a>(
+pub(super) fn section<'a>(
     root: &Section<'a>,
     name: &'a str,
     header: &str,

@@ -10,9 +10,10 @@ use toml::de::DeTable;
 
 use super::merge::merge;
 use super::reader::{MOST_FINDINGS, Reader, Section};
-use super::{Parsed, PolicyLocation, agent, locked, profiles, projects, target};
+use super::{Parsed, PolicyLocation, agent, fleet, locked, profiles, projects, target};
 use crate::model::lookalike;
 use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, Severity, nearest, quoted};
+use crate::policy::fleet::{FleetSettings, PolicyHeader};
 use crate::policy::layers::{Layer, LayerKind, Part, PolicyText};
 use crate::policy::profile::{Condition, Policy, Profile};
 use crate::policy::templates::Template;
@@ -125,6 +126,36 @@ fn retain_both<T>(
     (*parts, *places) = both.into_iter().unzip();
 }
 
+/// Reads what a policy says of itself; what is wrong with the rest of it does not matter.
+pub fn header(text: &str) -> PolicyHeader {
+    part(text, fleet::policy)
+}
+
+/// Reads where the text says that a fleet's policy comes from.
+pub fn fleet_settings(text: &str) -> Option<FleetSettings> {
+    part(text, fleet::fleet)
+}
+
+/// Reports whether the text says anything of that.
+pub fn has_fleet(text: &str) -> bool {
+    part(text, |root| root.map.contains_key("fleet"))
+}
+
+fn part<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> T {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let (kind, path) = (LayerKind::User, Path::new(""));
+    let source = PolicyText::of(&[Layer { kind, path, text }]);
+    let reader = Reader {
+        source: &source,
+        home: None,
+        names: Vec::new(),
+        findings: RefCell::default(),
+        certificates: RefCell::default(),
+        errors: Default::default(),
+    };
+    read(&section(&reader, document.get_ref()))
+}
+
 fn is_error(finding: &PolicyFinding) -> bool {
     finding.severity == Severity::Error
 }
@@ -217,8 +248,11 @@ fn names(documents: &[DeTable<'_>]) -> Vec<(String, Range<usize>)> {
 fn whole(root: &Section<'_>) -> (Policy, Places) {
     let reader = root.reader;
     root.only(&[
-        "version", "agent", "probe", "mirror", "relay", "target", "profile", "project", "policy",
+        "version", "policy", "fleet", "agent", "probe", "mirror", "relay", "target", "profile",
+        "project",
     ]);
+    let header = fleet::policy(root);
+    let _ = fleet::fleet(root);
     let agent = agent::agent(root);
     let limits = agent::probe(root);
     let example = "[target.proxy] goproxy = \"https://proxy.golang.org\"";
@@ -241,6 +275,7 @@ fn whole(root: &Section<'_>) -> (Policy, Places) {
     let (projects, project_places) = projects::projects(root, &targets).into_iter().unzip();
     places.projects = project_places;
     let mut policy = Policy {
+        header,
         agent,
         mirror,
         relay,
@@ -253,6 +288,9 @@ fn whole(root: &Section<'_>) -> (Policy, Places) {
     order(root, &policy, &places);
     nowhere_allowed(root, &policy);
     for finding in loosen::check(&mut policy, &places) {
+        reader.report(finding);
+    }
+    for finding in fleet::check(root, &policy, &places) {
         reader.report(finding);
     }
     let projects = project::check(&policy, &places).into_iter();

@@ -32,11 +32,6 @@ pub(super) fn locks(root: &Section<'_>) -> Vec<Lock> {
     let Some(table) = table.and_then(|value| value.table("`policy`")) else {
         return Vec::new();
     };
-    let table = Section {
-        what: "[policy]".to_owned(),
-        ..table
-    };
-    table.only(&["locked"]);
     let Some(value) = table.get("locked", "locked = [\"GOSUMDB\"]") else {
         return Vec::new();
     };

@@ -9,6 +9,7 @@
 mod agent;
 mod condition;
 mod document;
+mod fleet;
 mod locked;
 mod merge;
 mod profiles;
@@ -23,7 +24,7 @@ use super::finding::{Places, PolicyFinding};
 use super::layers::PolicyText;
 use super::profile::Policy;
 
-pub use document::{decode, parse, parse_kept, parse_layers};
+pub use document::{decode, fleet_settings, has_fleet, header, parse, parse_kept, parse_layers};
 pub use reader::Certificate;
 
 /// The location of the text: it defines what relative paths and `~` in it mean.

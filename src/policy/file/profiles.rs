@@ -10,15 +10,17 @@ use crate::model::Target;
 use crate::policy::expand::expand;
 use crate::policy::finding::{PolicyFinding, ProfilePlace, quoted};
 use crate::policy::grammar::{LONGEST_VALUE, check_value};
+use crate::policy::layers::LayerKind;
 use crate::policy::profile::{Condition, EnvValue, Profile, references};
 use crate::policy::variables::{name_fault, nearest_name, stand_in};
 
-const KEYS: [&str; 5] = [
+const KEYS: [&str; 6] = [
     "name",
     "when",
     "env",
     "accept_unauthenticated",
     "keep_ready",
+    "fleet",
 ];
 
 /// The targets without a fault.
@@ -102,6 +104,9 @@ fn profile(mut table: Section<'_>, targets: &Targets) -> (Profile, ProfilePlace)
         when,
         accept_unauthenticated: table.boolean("accept_unauthenticated").unwrap_or(false),
         keep_ready: table.boolean("keep_ready").unwrap_or(false),
+        fleet: table
+            .boolean("fleet")
+            .unwrap_or_else(|| table.reader.kind(&table.span) == LayerKind::BuiltIn),
         env: env(&table, targets, &mut place, false),
         loosens: Vec::new(),
         over: None,

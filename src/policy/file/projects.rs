@@ -50,6 +50,7 @@ fn project(table: &Section<'_>, targets: &Targets) -> Option<(Project, ProfilePl
         when: Condition::Always,
         accept_unauthenticated: table.boolean("accept_unauthenticated").unwrap_or(false),
         keep_ready: false,
+        fleet: false,
         env,
         loosens: Vec::new(),
         over: None,

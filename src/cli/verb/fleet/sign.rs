@@ -1,0 +1,214 @@
+//! `goroam fleet sign`
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::args::Sign;
+use super::shared::{beside, complain, read, show};
+use crate::agent::error::EXIT_USAGE;
+use crate::cli::{Context, Failure};
+use crate::gomod::sum::{hex, sha256_hex};
+use crate::policy::file::header;
+use crate::policy::fleet::{
+    MOST_BODY, MOST_SIGNATURE, PolicyHeader, content_hash, set_keys, signer, weaker,
+};
+use crate::state::file::{replace, replace_readable};
+
+/// A policy is to be signed again before this long, even if nothing changes.
+const USUAL: Duration = Duration::from_secs(42 * 86_400);
+/// A date that is nearer than this is replaced.
+const NEAR: Duration = Duration::from_secs(7 * 86_400);
+
+/// Numbers, checks and signs a policy.
+pub(super) fn run(context: &Context, args: &Sign) -> Result<u8, Failure> {
+    let file = &args.file;
+    let draft = read(file, MOST_BODY)?;
+    let draft = String::from_utf8(draft)
+        .map_err(|_| Failure::usage(format_args!("{} is not UTF-8", file.display())))?;
+    let before = header(&draft);
+    if before.id.is_none() {
+        return Err(Failure::usage(format_args!(
+            "{} has no name: write [policy], and id = \"…\" below it",
+            file.display()
+        )));
+    }
+    let text = numbered(&draft, &before, args, context.page.now)?;
+    check(context, args, &text)?;
+    let stamped = header(&text);
+    let version = stamped.version.unwrap_or_default();
+    let signature = signed(args, &stamped, &text)?;
+    // Machines outside of the next roll-out stay with these bytes.
+    for path in [kept(file, version), file.clone()] {
+        put(&beside(&path), signature.as_bytes())?;
+        put(&path, text.as_bytes())?;
+    }
+    show(
+        context,
+        file,
+        &stamped,
+        signer(&signature),
+        args.format.json,
+        "signed",
+    )
+}
+
+/// Returns the text with the next version, its dates, and its roll-out.
+fn numbered(
+    draft: &str,
+    before: &PolicyHeader,
+    args: &Sign,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let file = &args.file;
+    let failed = |why: String| Failure::usage(format_args!("{}: {why}", file.display()));
+    let last = before.version.unwrap_or(0);
+    let text_of_last = read(&kept(file, last), MOST_BODY).ok();
+    let text_of_last = text_of_last.and_then(|bytes| String::from_utf8(bytes).ok());
+    let later = |span: Duration| {
+        let span = SignedDuration::try_from(span).unwrap_or_default();
+        now.checked_add(span).unwrap_or(now)
+    };
+    let stays = before.expires.filter(|expires| *expires > later(NEAR));
+    let expires = match (args.expires, stays) {
+        (Some(span), _) => later(span),
+        (None, Some(expires)) => expires,
+        (None, None) => later(USUAL),
+    };
+    let values = [
+        ("version", (last + 1).to_string()),
+        ("issued", in_seconds(now)),
+        ("expires", in_seconds(expires)),
+    ];
+    let mut text = set_keys(draft, "policy", &values).map_err(failed)?;
+    let is_new = text_of_last.as_deref().map(content_hash) != Some(content_hash(draft));
+    let percent = args
+        .percent
+        .or(before.rollout.as_ref().map(|rollout| rollout.percent));
+    let Some(percent) = percent else {
+        return Ok(text);
+    };
+    if before.rollout.is_none() && !text.contains("[policy.rollout]") {
+        let at = text.find("\n[").and_then(|first| {
+            let behind = text.get(first + 1..)?;
+            let is_own = behind.starts_with("[policy]");
+            is_own
+                .then(|| behind.find("\n[").map(|next| first + 1 + next))
+                .flatten()
+        });
+        let at = at.unwrap_or(text.len());
+        text.insert_str(at, "\n[policy.rollout]\n");
+    }
+    let mut values = vec![("percent", percent.to_string())];
+    // Of the same content more and more machines have to be chosen; of other content, others.
+    let is_missing = before
+        .rollout
+        .as_ref()
+        .is_none_or(|rollout| rollout.salt.is_empty());
+    if is_new || is_missing {
+        values.push(("salt", format!("{:?}", salt()?)));
+        if let Some(last_text) = &text_of_last {
+            let sha256 = sha256_hex(last_text.as_bytes());
+            let previous = format!("{{ version = {last}, sha256 = {sha256:?} }}");
+            values.push(("previous", previous));
+        } else if percent < 100 {
+            return Err(failed(format!(
+                "a share of the machines needs a version to stay with, and {} is missing",
+                kept(file, last).display()
+            )));
+        }
+    }
+    set_keys(&text, "policy.rollout", &values).map_err(failed)
+}
+
+/// Checks the text as each machine will.
+fn check(context: &Context, args: &Sign, text: &str) -> Result<(), Failure> {
+    let name = args.file.display().to_string();
+    let Some(policy) = complain(context, &args.file, text) else {
+        return Err(Failure::said(
+            format!("{name} has errors; it was not signed"),
+            EXIT_USAGE,
+        ));
+    };
+    let weaker = weaker(&policy);
+    if !weaker.is_empty() && !args.allow_weaker {
+        return Err(Failure::said(
+            format!(
+                "{name} weakens verification ({}): machines refuse it, except where their own file \
+                 says [fleet] allow_weaker = true; to sign it for those, use --allow-weaker",
+                weaker.join("; ")
+            ),
+            crate::agent::error::EXIT_REFUSED,
+        ));
+    }
+    Ok(())
+}
+
+/// Has minisign sign the text, and returns the signature.
+fn signed(args: &Sign, header: &PolicyHeader, text: &str) -> Result<String, Failure> {
+    let failed =
+        |why: String| Failure::failed(format_args!("cannot sign {}: {why}", args.file.display()));
+    let folder = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
+    let name = args.file.file_name().unwrap_or_default();
+    let copy = folder.path().join(name);
+    replace(&copy, text.as_bytes()).map_err(|error| failed(error.to_string()))?;
+    let comment = format!(
+        "goroam-policy {} {}",
+        header.id.as_deref().unwrap_or_default(),
+        header.version.unwrap_or_default()
+    );
+    let mut tool = Command::new("minisign");
+    tool.arg("-S");
+    if let Some(key) = &args.secret_key {
+        tool.arg("-s").arg(key);
+    }
+    tool.args(["-t", &comment]).arg("-m").arg(&copy);
+    // It may ask for the key's password; its own words are no part of the result.
+    let status = tool.stdout(std::io::stderr()).status();
+    let status = status.map_err(|error| {
+        failed(if error.kind() == ErrorKind::NotFound {
+            "there is no `minisign` in PATH; install the package minisign".to_owned()
+        } else {
+            error.to_string()
+        })
+    })?;
+    if !status.success() {
+        return Err(failed(format!(
+            "minisign ended with {status}; nothing was changed"
+        )));
+    }
+    let signature = read(&beside(&copy), MOST_SIGNATURE)?;
+    String::from_utf8(signature).map_err(|_| failed("its signature is not text".to_owned()))
+}
+
+/// Returns the path of a version's copy: `policy-41.toml`.
+fn kept(file: &Path, version: u64) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match file.extension() {
+        Some(end) => format!("{stem}-{version}.{}", end.to_string_lossy()),
+        None => format!("{stem}-{version}"),
+    };
+    file.with_file_name(name)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let put = replace_readable(path, bytes);
+    put.map(drop)
+        .map_err(|error| Failure::failed(format_args!("cannot write {}: {error}", path.display())))
+}
+
+fn in_seconds(moment: Timestamp) -> String {
+    Timestamp::from_second(moment.as_second())
+        .unwrap_or(moment)
+        .to_string()
+}
+
+fn salt() -> Result<String, Failure> {
+    let mut bytes = [0u8; 6];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
+        .map_err(|_| Failure::failed("this system has no randomness for the salt"))?;
+    Ok(hex(&bytes))
+}

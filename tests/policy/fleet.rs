@@ -1,0 +1,336 @@
+//! What a machine makes of a signed policy. The signatures are minisign's own.
+
+use std::path::Path;
+
+use goroam::policy::file::{PolicyLocation, fleet_settings};
+use goroam::policy::fleet::{FleetSettings, FleetState, Judge, Judged, Offer, Refusal, Refused};
+use jiff::Timestamp;
+
+use crate::minisign::MinisignKey;
+
+const NOW: &str = "2026-12-01T12:00:00Z";
+const HEAD: &str = "version = 1\n\n[policy]\nid = \"corp\"\n";
+const DATES: &str = "issued = 2026-11-29T10:00:00Z\nexpires = 2027-01-15T00:00:00Z\n";
+const PROFILE: &str = "\n[[profile]]\nname = \"public\"\nfleet = true\n\n[profile.env]\n\
+                       GOPROXY = \"https://proxy.golang.org,direct\"\n";
+
+fn policy(version: u64) -> String {
+    with(version, "", PROFILE)
+}
+
+/// A policy of this version, with more lines in `[policy]` and these profiles.
+fn with(version: u64, more: &str, rest: &str) -> String {
+    format!("{HEAD}version = {version}\n{DATES}{more}{rest}")
+}
+
+struct Machine {
+    settings: FleetSettings,
+    state: FleetState,
+    now: Timestamp,
+}
+
+impl Machine {
+    fn following(keys: &[&MinisignKey]) -> Machine {
+        let keys: Vec<String> = keys.iter().map(|key| format!("{:?}", key.public)).collect();
+        let text = format!(
+            "[fleet]\nurl = \"https://policy.example/policy.toml\"\nkeys = [{}]\n",
+            keys.join(", ")
+        );
+        Machine {
+            settings: fleet_settings(&text).unwrap(),
+            state: FleetState {
+                machine: "00ff".to_owned(),
+                ..FleetState::default()
+            },
+            now: NOW.parse().unwrap(),
+        }
+    }
+
+    fn judge(&self) -> Judge<'_> {
+        Judge {
+            settings: &self.settings,
+            state: &self.state,
+            now: self.now,
+            goroam: "0.1.0",
+            location: PolicyLocation {
+                folder: Path::new("/"),
+                home: None,
+            },
+        }
+    }
+
+    fn offer(&mut self, body: &str, signature: &str) -> Result<Judged, Refused> {
+        let body = body.as_bytes();
+        let judged = self.judge().judge(Offer { body, signature });
+        if let Ok(Judged::New(state)) = &judged {
+            self.state = *state.clone();
+        }
+        judged
+    }
+
+    fn offer_by(&mut self, key: &MinisignKey, body: &str) -> Result<Judged, Refused> {
+        self.offer(body, &key.sign(body.as_bytes()))
+    }
+
+    /// Takes a policy that must be right.
+    fn takes(&mut self, key: &MinisignKey, body: &str) {
+        let judged = self.offer_by(key, body);
+        assert!(matches!(judged, Ok(Judged::New(_))), "{judged:?}");
+        let held = self.judge().held();
+        assert_eq!(held.unwrap().unwrap().0, body);
+    }
+
+    /// Refuses a policy, and keeps what it has.
+    fn refuses(&mut self, key: &MinisignKey, body: &str, why: Refusal) -> String {
+        let before = self.state.clone();
+        let refused = self.offer_by(key, body).unwrap_err();
+        assert_eq!(refused.why, why, "{refused}");
+        assert_eq!(self.state, before);
+        refused.reason
+    }
+}
+
+macro_rules! key {
+    () => {
+        match MinisignKey::new() {
+            Some(key) => key,
+            None => {
+                println!("skipped: there is no minisign");
+                return;
+            }
+        }
+    };
+}
+
+#[test]
+fn only_the_bytes_that_a_listed_key_has_signed_are_taken() {
+    let (key, stranger) = (key!(), key!());
+    let mut machine = Machine::following(&[&key]);
+    machine.takes(&key, &policy(1));
+    let refused = |machine: &mut Machine, body: &str, signature: &str| {
+        let refused = machine.offer(body, signature).unwrap_err();
+        assert_eq!(refused.why, Refusal::Signature, "{refused}");
+    };
+    let next = policy(2);
+    refused(&mut machine, &next, &stranger.sign(next.as_bytes()));
+    refused(&mut machine, &next, &key.sign(policy(3).as_bytes()));
+    // Over the bytes themselves, as minisign signed before 0.10.
+    refused(
+        &mut machine,
+        &next,
+        &key.sign_with(next.as_bytes(), &["-l"]),
+    );
+    let good = key.sign(next.as_bytes());
+    for broken in [
+        "",
+        "a\nb\nc\nd\n",
+        &good[..good.len() / 2],
+        &good.replace("trusted", "x"),
+    ] {
+        refused(&mut machine, &next, broken);
+    }
+    // Nothing is parsed before the signature is right: this would be no TOML.
+    refused(&mut machine, "\u{0}[[[", &good);
+    machine.takes(&key, &next);
+    let long = "#".repeat(256 << 10) + &policy(3);
+    machine.refuses(&key, &long, Refusal::TooLong);
+}
+
+#[test]
+fn an_older_policy_is_refused_and_another_one_of_the_same_version_too() {
+    let key = key!();
+    let mut machine = Machine::following(&[&key]);
+    machine.takes(&key, &policy(41));
+    machine.takes(&key, &policy(42));
+    let reason = machine.refuses(&key, &policy(41), Refusal::RolledBack);
+    assert!(
+        reason.contains("version 41") && reason.contains("version 42"),
+        "{reason}"
+    );
+    machine.refuses(
+        &key,
+        &with(42, "", &format!("{PROFILE}# other\n")),
+        Refusal::Twins,
+    );
+    machine.refuses(&key, &policy(43).replace("corp", "other"), Refusal::OtherId);
+    assert_eq!(machine.offer_by(&key, &policy(42)), Ok(Judged::Same));
+}
+
+#[test]
+fn what_a_policy_must_say_of_itself() {
+    let key = key!();
+    let mut machine = Machine::following(&[&key]);
+    for missing in ["id", "version = 1\ni", "issued", "expires"] {
+        let body = policy(1).replacen(&format!("\n{missing}"), "\n#", 1);
+        assert_ne!(body, policy(1), "{missing}");
+        machine.refuses(
+            &key,
+            &body.replacen("\n#ssued", "\nissued", 1),
+            Refusal::Header,
+        );
+    }
+    machine.refuses(
+        &key,
+        &with(1, "min_goroam = \"0.2\"\nnews = 1\n", PROFILE),
+        Refusal::NeedsNewer,
+    );
+    machine.refuses(&key, &with(1, "news = 1\n", PROFILE), Refusal::Policy);
+    machine.takes(&key, &with(1, "min_goroam = \"0.1\"\n", PROFILE));
+}
+
+#[test]
+fn a_policy_that_has_expired_is_not_taken_and_one_in_force_stays() {
+    let key = key!();
+    let mut machine = Machine::following(&[&key]);
+    machine.takes(&key, &policy(1));
+    let header = |machine: &Machine| machine.judge().held().unwrap().unwrap().1;
+    assert_eq!(header(&machine).age_warning(machine.now), None);
+    machine.now = "2027-01-10T00:00:00Z".parse().unwrap();
+    let warning = header(&machine).age_warning(machine.now).unwrap();
+    assert!(warning.starts_with("expires at 2027-01-15"), "{warning}");
+    machine.now = "2027-01-16T00:00:00Z".parse().unwrap();
+    let warning = header(&machine).age_warning(machine.now).unwrap();
+    assert!(warning.starts_with("expired at"), "{warning}");
+    assert_eq!(machine.offer_by(&key, &policy(1)), Ok(Judged::Same));
+    machine.refuses(&key, &policy(2), Refusal::Expired);
+    // A clock that is days behind the policy knows nothing of its end.
+    let past = "issued = 2028-01-01T00:00:00Z\nexpires = 2028-02-01T00:00:00Z\n";
+    machine.takes(&key, &policy(3).replace(DATES, past));
+    assert_eq!(header(&machine).age_warning(machine.now), None);
+}
+
+#[test]
+fn a_policy_that_weakens_verification_needs_the_machines_consent() {
+    let key = key!();
+    let mut machine = Machine::following(&[&key]);
+    machine.takes(&key, &policy(1));
+    let off = format!("{PROFILE}GOSUMDB = \"off\"\n");
+    let proven = "\n[target.corp]\ngoproxy = \"https://goproxy.corp.example\"\n";
+    let when = "\n[[profile]]\nname = \"office\"\nwhen = { up = \"corp\" }\n\n[profile.env]\n";
+    let office = |value: &str| format!("{proven}{when}{value}\n{PROFILE}");
+    machine.refuses(&key, &with(2, "", &off), Refusal::Policy);
+    for value in [
+        "GOSUMDB = \"off\"",
+        "GONOSUMDB = \"*\"",
+        "GOINSECURE = \"git.corp.example\"",
+        "GOFLAGS = \"-insecure\"",
+        "GOPROXY = \"http://goproxy.corp.example\"",
+    ] {
+        let reason = machine.refuses(&key, &with(2, "", &office(value)), Refusal::Weaker);
+        assert!(reason.contains("office"), "{reason}");
+    }
+    let plain = office("GOFLAGS = \"-trimpath\"").replace("https://goproxy", "http://goproxy");
+    machine.refuses(&key, &with(2, "", &plain), Refusal::Weaker);
+    let project = format!(
+        "{PROFILE}\n[[project]]\ndir = \"/src\"\naccept_unauthenticated = true\nenv = {{ GOSUMDB = \"off\" }}\n"
+    );
+    machine.refuses(&key, &with(2, "", &project), Refusal::Weaker);
+    let office = with(2, "", &office("GOSUMDB = \"off\""));
+    machine.settings.allow_weaker = true;
+    machine.takes(&key, &office);
+    // The consent is taken back: what is held is judged again.
+    machine.settings.allow_weaker = false;
+    assert_eq!(machine.judge().held().unwrap_err().why, Refusal::Weaker);
+}
+
+#[test]
+fn a_leaked_key_is_retired_by_another_one_and_its_versions_no_longer_count() {
+    let (first, second) = (key!(), key!());
+    let mut machine = Machine::following(&[&first, &second]);
+    machine.takes(&first, &policy(7));
+    // The thief signs a version that no right policy will ever reach.
+    machine.takes(&first, &policy(9_000_000_000));
+    machine.refuses(&second, &policy(8), Refusal::RolledBack);
+    let retires = |key: &MinisignKey| format!("retire_keys = [{:?}]\n", key.id);
+    machine.refuses(
+        &first,
+        &with(9_000_000_001, &retires(&first), PROFILE),
+        Refusal::Header,
+    );
+    machine.takes(&second, &with(8, &retires(&first), PROFILE));
+    machine.refuses(&first, &policy(9_000_000_002), Refusal::Retired);
+    // It stays retired, although a later policy does not say so.
+    machine.takes(&second, &policy(9));
+    machine.refuses(&first, &policy(10), Refusal::Retired);
+    machine.refuses(&second, &policy(8), Refusal::RolledBack);
+}
+
+#[test]
+fn what_another_program_changed_on_the_disk_is_refused() {
+    let key = key!();
+    let mut machine = Machine::following(&[&key]);
+    assert_eq!(machine.judge().held(), Ok(None));
+    machine.takes(&key, &policy(1));
+    let old = machine.state.newest.clone();
+    machine.takes(&key, &policy(2));
+    let right = machine.state.clone();
+    machine.state.newest.as_mut().unwrap().text.push(' ');
+    assert_eq!(machine.judge().held().unwrap_err().why, Refusal::Signature);
+    machine.state = right.clone();
+    machine.state.newest = old;
+    assert_eq!(machine.judge().held().unwrap_err().why, Refusal::RolledBack);
+    machine.state = right;
+    machine.state.retired.insert(key.id.clone());
+    assert_eq!(machine.judge().held().unwrap_err().why, Refusal::Retired);
+}
+
+#[test]
+fn a_share_of_the_machines_applies_a_version_and_the_others_stay() {
+    let key = key!();
+    let before = policy(41);
+    let sha256 = goroam::gomod::sum::sha256_hex(before.as_bytes());
+    let staged = |percent: u32, version: u64, salt: &str| {
+        let rollout = format!(
+            "\n[policy.rollout]\npercent = {percent}\nsalt = {salt:?}\n\
+             previous = {{ version = 41, sha256 = {sha256:?} }}\n"
+        );
+        let text = with(version, &rollout, PROFILE);
+        (key.sign(text.as_bytes()), text)
+    };
+    let (tenth, half, other) = (
+        staged(10, 42, "a"),
+        staged(50, 43, "a"),
+        staged(10, 42, "b"),
+    );
+    let applies = |machine: &str, (signature, text): &(String, String)| {
+        let mut one = Machine::following(&[&key]);
+        one.state.machine = machine.to_owned();
+        let body = text.as_bytes();
+        let offer = Offer { body, signature };
+        // A new machine does not hold the version before: it has to be fetched.
+        let is_in = match one.judge().judge(offer).unwrap() {
+            Judged::New(state) => {
+                one.state = *state;
+                true
+            }
+            Judged::NeedsPrevious { version: 41, .. } => {
+                let wrong = one.judge().judge_with(offer, b"version = 1").unwrap_err();
+                assert_eq!(wrong.why, Refusal::Previous);
+                let judged = one.judge().judge_with(offer, before.as_bytes());
+                let Ok(Judged::New(state)) = judged else {
+                    panic!("{judged:?}");
+                };
+                one.state = *state;
+                false
+            }
+            judged @ (Judged::Same | Judged::NeedsPrevious { .. }) => panic!("{judged:?}"),
+        };
+        let wanted = if is_in { text } else { &before };
+        assert_eq!(one.judge().held().unwrap().unwrap().0, wanted);
+        // The version counts as seen in any case.
+        one.refuses(&key, &policy(41), Refusal::RolledBack);
+        is_in
+    };
+    let machines: Vec<String> = (0..60).map(|i| format!("{i:032x}")).collect();
+    let chosen = |offer: &(String, String)| -> Vec<&String> {
+        machines.iter().filter(|one| applies(one, offer)).collect()
+    };
+    let (few, more, others) = (chosen(&tenth), chosen(&half), chosen(&other));
+    assert!((1..=15).contains(&few.len()), "{few:?}");
+    assert!((18..=42).contains(&more.len()), "{more:?}");
+    assert!(
+        few.iter().all(|one| more.contains(one)),
+        "who is in stays in"
+    );
+    assert_ne!(few, others, "another salt, another tenth");
+}
