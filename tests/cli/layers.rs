@@ -52,6 +52,14 @@ fn a_fault_is_shown_in_the_file_that_has_it() {
         .with_machine()
         .exits(1)
         .complains("nothing to restore");
+    user.write("machine/goroam.toml", MACHINE);
+    let good = user.goroam("check").with_machine().exits(0).stdout();
+    assert!(good.starts_with("✓ /etc/goroam/goroam.toml, "), "{good}");
+    assert!(
+        good.lines().all(|line| line.chars().count() <= 80),
+        "{good}"
+    );
+    user.write("machine/goroam.toml", MACHINE.replace("recheck", "rechek"));
     // One file is checked alone.
     user.goroam("check .config/goroam/goroam.toml")
         .with_machine()

@@ -137,7 +137,17 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         context.out.text(&layers.text(&context.page))?;
     }
     if parsed.findings.is_empty() {
-        context.out.text(&all_right(&name, &parsed))?;
+        let text = all_right(&name, &parsed);
+        let is_layered = parsed.source.parts.len() > 1;
+        // Two paths are too long for one line.
+        let columns = if is_layered {
+            context.page.columns
+        } else {
+            usize::MAX
+        };
+        let mut sheet = render::Sheet::new(columns);
+        sheet.entry("✓ ", &text);
+        context.out.text(&sheet.finish())?;
     } else {
         let shown = render::findings(&parsed.source, &parsed.findings, &context.page);
         context.out.text(&shown)?;
@@ -215,7 +225,7 @@ fn all_right(name: &str, parsed: &Parsed) -> String {
         }
     });
     let (name, parts) = (render::clean(name), parts.unwrap_or_default());
-    format!("✓ {name}: no errors{parts}\n")
+    format!("{name}: no errors{parts}")
 }
 
 fn report<'a>(
