@@ -22,6 +22,7 @@ mod recipes;
 mod rpm;
 mod signed;
 mod site;
+mod source;
 mod targets;
 #[cfg(feature = "tray")]
 mod tray;

@@ -51,7 +51,7 @@ cargo xtask TASK [OPTIONS]
       --locked             the caller holds the lab's lock
   dist                   packages, archives, checksums and lists of what is in them, from the
                          last commit, into target/dist: all that this machine can make
-      --deb --rpm --tar --tray --source --windows --all     only these, or all
+      --deb --rpm --tar --tray --source --source-packages --windows --all     only these, or all
       --out DIR            another folder
       --bin FILE           pack this program instead of building it
       --targets LIST       of the Linux files: native, arm, musl, arm-musl, joined by commas

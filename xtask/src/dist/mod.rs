@@ -13,6 +13,7 @@ mod recipes;
 mod release;
 mod rpm;
 mod sbom;
+mod source;
 mod tree;
 mod verify;
 mod windows;
@@ -30,12 +31,13 @@ pub const ICON: &str = "packaging/icon/goroam.svg";
 pub const ICON_SIZES: [u32; 7] = [16, 24, 32, 48, 64, 128, 256];
 
 /// Options without a value.
-pub const FLAGS: [&str; 8] = [
+pub const FLAGS: [&str; 9] = [
     "--deb",
     "--rpm",
     "--tar",
     "--tray",
     "--source",
+    "--source-packages",
     "--windows",
     "--all",
     "--verify",
@@ -121,8 +123,11 @@ pub fn dist(options: &Options) -> Result {
     let tray = given("--tray-bin")?;
 
     let mut files = Vec::new();
-    if wants("--source") {
+    if wants("--source") || wants("--source-packages") {
         files.push(pack::source(&release)?);
+    }
+    if wants("--source-packages") {
+        files.extend(source::packages(&release)?);
     }
     if wants("--deb") || wants("--rpm") || wants("--tar") {
         let profile = options.get("--profile").unwrap_or("release");

@@ -68,6 +68,13 @@ pub fn zip(release: &Release, name: &str, tree: &Tree) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// Unpacks an archive into a directory, which it makes.
+pub fn unpack(archive: &Path, folder: &Path) -> Result {
+    std::fs::create_dir_all(folder).map_err(|err| format!("{}: {err}", folder.display()))?;
+    let mut tar = std::process::Command::new("tar");
+    run::output(tar.arg("-xf").arg(archive).arg("-C").arg(folder)).map(drop)
+}
+
 fn compressed(release: &Release, archive: &Path, name: &str) -> Result<PathBuf> {
     let bytes = std::fs::read(archive).map_err(|err| format!("{}: {err}", archive.display()))?;
     let file = release.out.join(format!("{name}.tar.gz"));
