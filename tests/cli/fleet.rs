@@ -285,6 +285,43 @@ fn a_machine_follows_a_second_store_but_no_redirect_to_plain_http() {
 }
 
 #[test]
+fn once_fetches_the_policy_where_the_profile_allows_it() {
+    let key = real!(MinisignKey::new());
+    let store = real!(Store::start(&[]));
+    let Some(go) = crate::go::go(crate::go::VERSIONS[2]) else {
+        return;
+    };
+    let path = format!("{}:/usr/bin:/bin", go.parent().unwrap().display());
+    let policy = DRAFT.replace(
+        "[policy]\n",
+        "[policy]\nversion = 3\nissued = 2026-01-01T00:00:00Z\nexpires = 9000-01-01T00:00:00Z\n",
+    );
+    store.put(&policy, &key);
+    let own = |allows: bool| {
+        let user = member(&store.url("policy.toml"), &[&key]);
+        let profile = format!("\n[[profile]]\nname = \"mine\"\nfleet = {allows}\n");
+        user.write(
+            ".config/goroam/goroam.toml",
+            read(&user.policy()) + &profile,
+        );
+        user.goroam("once").env("PATH", &path).exits(0);
+        user
+    };
+    let user = own(false);
+    assert_eq!(store.asked(), Vec::<String>::new());
+    user.goroam("fleet status")
+        .exits(0)
+        .says("no policy was fetched yet");
+    let user = own(true);
+    user.goroam("fleet status").exits(0).says("version 3");
+    let journal = read(&user.path(".local/state/goroam/journal.jsonl"));
+    assert!(
+        journal.contains("the fleet's policy is version 3 now"),
+        "{journal}"
+    );
+}
+
+#[test]
 fn without_a_fleet_the_verbs_say_what_to_write() {
     let user = User::new();
     for verb in ["update", "status"] {

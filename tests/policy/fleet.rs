@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use goroam::policy::file::{PolicyLocation, fleet_settings};
+use goroam::policy::file::{PolicyLocation, fleet_settings, parse_layers};
 use goroam::policy::fleet::{FleetSettings, FleetState, Judge, Judged, Offer, Refusal, Refused};
+use goroam::policy::layers::{Layer, LayerKind};
 use jiff::Timestamp;
 
 use crate::minisign::MinisignKey;
@@ -272,6 +273,43 @@ fn what_another_program_changed_on_the_disk_is_refused() {
     machine.state = right;
     machine.state.retired.insert(key.id.clone());
     assert_eq!(machine.judge().held().unwrap_err().why, Refusal::Retired);
+}
+
+#[test]
+fn a_fleet_says_nothing_of_its_store_and_proves_nothing_for_the_machines_profiles() {
+    let codes = |machine: &str, fleet: &str, user: &str| -> Vec<&'static str> {
+        let texts = [
+            (LayerKind::Machine, "/etc/goroam/goroam.toml", machine),
+            (LayerKind::Fleet, "/state/fleet.toml", fleet),
+            (LayerKind::User, "/home/me/goroam.toml", user),
+        ];
+        let layers = texts.map(|(kind, path, text)| Layer {
+            kind,
+            path: Path::new(path),
+            text,
+        });
+        let findings = parse_layers(&layers, None).findings;
+        findings.iter().map(|finding| finding.code).collect()
+    };
+    let store = "[fleet]\nurl = \"https://p.example/p.toml\"\n\
+                 keys = [\"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"]\n";
+    let (fleet, plain) = (policy(1), "version = 1\n");
+    let machine = format!("{plain}{store}");
+    assert_eq!(codes(&machine, &fleet, plain), [""; 0]);
+    assert_eq!(codes(plain, &fleet, &machine), [""; 0]);
+    assert_eq!(codes(&machine, &fleet, &machine), ["fleet-place"]);
+    assert_eq!(
+        codes(plain, &format!("{fleet}{store}"), plain),
+        ["fleet-place"]
+    );
+    // The machine trusts what its own proxy proves.
+    let target = "[target.corp]\ngoproxy = \"https://goproxy.corp.example\"\n";
+    let loose =
+        "[[profile]]\nname = \"lab\"\nwhen = { up = \"corp\" }\nenv = { GOSUMDB = \"off\" }\n";
+    let machine = format!("{plain}{target}{loose}");
+    let is_refused = |fleet: &str| codes(&machine, fleet, plain).contains(&"fleet-place");
+    let other = target.replace("goproxy.corp", "proxy.elsewhere");
+    assert!(!is_refused(&fleet) && is_refused(&format!("{fleet}{other}")));
 }
 
 #[test]

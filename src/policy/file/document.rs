@@ -196,12 +196,14 @@ fn read(layers: &[Layer<'_>], home: Option<&Path>) -> (Policy, Parsed, Vec<Polic
         certificates: RefCell::default(),
         errors: Default::default(),
     };
-    let mut locks = Vec::new();
+    let (mut locks, mut fleets) = (Vec::new(), Vec::new());
     for (document, part) in documents.iter().zip(&source.parts) {
         let root = section(&reader, document);
         version(&root, part);
         locks.extend(locked::locks(&root));
+        fleets.extend(document.get_key_value("fleet").map(|(key, _)| key.span()));
     }
+    fleet::places(&reader, &fleets);
     // The built-in policy is the lowest, and stands last in the text.
     let below = documents.split_off(layers.len());
     let (document, replaced) = merge(below.into_iter().chain(documents));

@@ -4,12 +4,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 use url::Url;
 
 use super::agent::section;
-use super::reader::{Section, Text, Value};
+use super::reader::{Reader, Section, Text, Value};
 use super::values::{credentials, duration};
 use crate::model::Host;
 use crate::model::mask::has_credentials;
@@ -221,16 +220,12 @@ fn store_url(value: &Value<'_>) -> Option<Url> {
     Some(url)
 }
 
-/// Finds what is wrong between the layers, and a fleet's policy that cuts itself off.
-pub(super) fn check(root: &Section<'_>, policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
-    let mut found = Vec::new();
-    let table = |name: &str| root.map.get(name)?.get_ref().as_table();
-    let kind = |span: &Range<usize>| root.reader.kind(span);
-    let keys = |name: &str| table(name).into_iter().flat_map(DeTable::keys);
-    let spans = Vec::from_iter(keys("fleet").map(Spanned::span));
-    let by_machine = spans.iter().find(|span| kind(span) == LayerKind::Machine);
-    for span in &spans {
-        let message = match kind(span) {
+/// Reports each `[fleet]` that does not count: in a fleet's policy, or above the machine's.
+pub(super) fn places(reader: &Reader<'_>, spans: &[Range<usize>]) {
+    let is_machines = |span: &&Range<usize>| reader.kind(span) == LayerKind::Machine;
+    let by_machine = spans.iter().find(is_machines);
+    for span in spans {
+        let message = match reader.kind(span) {
             LayerKind::Fleet => "a fleet's policy cannot say where it comes from",
             LayerKind::User if by_machine.is_some() => "the machine's file names the fleet",
             LayerKind::User | LayerKind::Machine | LayerKind::BuiltIn => continue,
@@ -239,8 +234,15 @@ pub(super) fn check(root: &Section<'_>, policy: &Policy, places: &Places) -> Vec
         if let Some(other) = by_machine {
             finding = finding.related(other.clone(), "here");
         }
-        found.push(finding.help("take [fleet] out: it belongs into the machine's file"));
+        reader.report(finding.help("take [fleet] out: it belongs into the machine's file"));
     }
+}
+
+/// Finds targets of a fleet that the machine's profiles depend on, and a fleet's policy that no
+/// machine would fetch again.
+pub(super) fn check(root: &Section<'_>, policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
+    let mut found = Vec::new();
+    let kind = |span: &Range<usize>| root.reader.kind(span);
     // A fleet's target must not make a profile of the machine hold that weakens verification.
     for (profile, place) in policy.profiles.iter().zip(&places.profiles) {
         if !profile.is_loose() || kind(&place.name) == LayerKind::Fleet {
@@ -258,7 +260,9 @@ pub(super) fn check(root: &Section<'_>, policy: &Policy, places: &Places) -> Vec
             );
         }
     }
-    let id = table("policy").and_then(|table| table.get_key_value("id"));
+    let header = root.map.get("policy");
+    let header = header.and_then(|node| node.get_ref().as_table());
+    let id = header.and_then(|table| table.get_key_value("id"));
     let is_read = policy.profiles.iter().any(|profile| profile.fleet);
     if let Some((key, _)) = id.filter(|_| !policy.profiles.is_empty() && !is_read) {
         let message =
