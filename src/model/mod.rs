@@ -13,6 +13,7 @@ pub mod go_url;
 pub mod host;
 pub mod lookalike;
 pub mod mask;
+pub mod metrics;
 pub mod observation;
 pub mod pattern;
 pub mod plan;

@@ -14,7 +14,7 @@ mod database;
 pub mod engine;
 mod epoch;
 mod keep;
-mod metrics;
+pub mod metrics;
 mod page;
 pub mod passed;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,299 @@
+//! Metrics by OpenTelemetry's names, and their two forms: Prometheus' text and OTLP's JSON. Whoever
+//! counts something makes these values; nothing else knows how they are printed.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The bounds of the buckets of every duration, in seconds: those that OpenTelemetry recommends for
+/// `http.client.request.duration`.
+const BOUNDS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+/// How often something took how long.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Durations {
+    /// The count in each bucket: up to each bound, and above the last one. Empty: nothing was counted.
+    buckets: Vec<u64>,
+    /// All of them together, in seconds.
+    sum: f64,
+}
+
+impl Durations {
+    /// Counts one.
+    pub fn add(&mut self, milliseconds: f64) {
+        let seconds = milliseconds / 1000.0;
+        // A record that another goroam wrote may have another length.
+        self.buckets.resize(BOUNDS.len() + 1, 0);
+        let place = BOUNDS.partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.buckets.get_mut(place) {
+            *count += 1;
+        }
+        self.sum += seconds;
+    }
+
+    /// Returns how many were counted.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
+
+/// One value of a metric.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Amount {
+    /// A count that only grows.
+    Total(u64),
+    /// A state: it grows and shrinks.
+    Level(f64),
+    /// A distribution of durations.
+    Took(Durations),
+}
+
+impl From<u64> for Amount {
+    fn from(total: u64) -> Amount {
+        Amount::Total(total)
+    }
+}
+
+/// The labels of one value: name and text. In OTLP the name has the prefix `goroam.`.
+pub type Labels = Vec<(&'static str, String)>;
+
+/// A metric and its values. The values of one metric are of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// Its name, as in `goroam.relay.requests`.
+    pub name: &'static str,
+    /// A sentence that explains it.
+    pub help: &'static str,
+    /// Its unit by UCUM: `s`, or what is counted, as in `{request}`.
+    pub unit: &'static str,
+    /// When the counting began; `None`: it is a level.
+    pub since: Option<Timestamp>,
+    /// Its values.
+    pub values: Vec<(Labels, Amount)>,
+}
+
+impl Metric {
+    /// Makes a metric with one value and no labels.
+    pub fn of(
+        name: &'static str,
+        unit: &'static str,
+        help: &'static str,
+        amount: impl Into<Amount>,
+    ) -> Metric {
+        Metric {
+            values: vec![(Labels::new(), amount.into())],
+            ..Metric::by(name, unit, help, Vec::new())
+        }
+    }
+
+    /// Makes a metric with a value for each text of one label.
+    pub fn by(
+        name: &'static str,
+        unit: &'static str,
+        help: &'static str,
+        values: Vec<(Labels, Amount)>,
+    ) -> Metric {
+        Metric {
+            name,
+            help,
+            unit,
+            since: None,
+            values,
+        }
+    }
+
+    /// Sets when the counting began.
+    #[must_use]
+    pub fn since(mut self, since: Option<Timestamp>) -> Metric {
+        self.since = since;
+        self
+    }
+
+    /// Returns the name that OpenTelemetry's rules for Prometheus make of it.
+    fn prometheus_name(&self) -> String {
+        let mut name = self.name.replace('.', "_");
+        if self.unit == "s" {
+            name.push_str("_seconds");
+        }
+        if matches!(self.values.first(), Some((_, Amount::Total(_)))) {
+            name.push_str("_total");
+        }
+        name
+    }
+
+    fn to_prometheus(&self, text: &mut String) {
+        let name = self.prometheus_name();
+        let kind = match self.values.first() {
+            Some((_, Amount::Total(_))) => "counter",
+            Some((_, Amount::Level(_))) => "gauge",
+            Some((_, Amount::Took(_))) => "histogram",
+            None => return,
+        };
+        let _ = writeln!(text, "# HELP {name} {}\n# TYPE {name} {kind}", self.help);
+        for (labels, amount) in &self.values {
+            let plain = braces(labels, None);
+            let _ = match amount {
+                Amount::Total(total) => writeln!(text, "{name}{plain} {total}"),
+                Amount::Level(level) => writeln!(text, "{name}{plain} {level}"),
+                Amount::Took(took) => {
+                    let mut sum = 0;
+                    for place in 0..=BOUNDS.len() {
+                        sum += took.buckets.get(place).copied().unwrap_or_default();
+                        let bound = BOUNDS.get(place).map(f64::to_string);
+                        let bound = bound.unwrap_or_else(|| "+Inf".to_owned());
+                        let labels = braces(labels, Some(&bound));
+                        let _ = writeln!(text, "{name}_bucket{labels} {sum}");
+                    }
+                    let total = took.sum;
+                    writeln!(text, "{name}_sum{plain} {total}\n{name}_count{plain} {sum}")
+                }
+            };
+        }
+    }
+
+    fn to_otlp(&self, now: Timestamp) -> Option<Value> {
+        let point = |(labels, amount): &(Labels, Amount)| {
+            let labels = labels.iter();
+            let labels =
+                labels.map(|(name, text)| attribute(&format!("goroam.{name}"), text.as_str()));
+            let mut point = json!({
+                "attributes": labels.collect::<Vec<_>>(),
+                "timeUnixNano": nanoseconds(now),
+            });
+            if let Some(since) = self.since {
+                point["startTimeUnixNano"] = nanoseconds(since).into();
+            }
+            // Numbers, not strings: OTLP allows both for 64 bits, and not every collector reads
+            // strings here.
+            match amount {
+                Amount::Total(total) => point["asInt"] = (*total).into(),
+                Amount::Level(level) => point["asDouble"] = (*level).into(),
+                Amount::Took(took) => {
+                    point["count"] = took.count().into();
+                    point["sum"] = took.sum.into();
+                    let none = || vec![0; BOUNDS.len() + 1];
+                    let is_empty = took.buckets.is_empty();
+                    let buckets = if is_empty {
+                        none()
+                    } else {
+                        took.buckets.clone()
+                    };
+                    point["bucketCounts"] = buckets.into();
+                    point["explicitBounds"] = BOUNDS.to_vec().into();
+                }
+            }
+            point
+        };
+        const CUMULATIVE: u8 = 2;
+        let (kind, mut data) = match self.values.first()? {
+            (_, Amount::Total(_)) => ("sum", json!({ "isMonotonic": true })),
+            (_, Amount::Level(_)) => ("gauge", json!({})),
+            (_, Amount::Took(_)) => ("histogram", json!({})),
+        };
+        if kind != "gauge" {
+            data["aggregationTemporality"] = CUMULATIVE.into();
+        }
+        data["dataPoints"] = self.values.iter().map(point).collect();
+        Some(json!({
+            "name": self.name,
+            "description": self.help,
+            "unit": self.unit,
+            kind: data,
+        }))
+    }
+}
+
+/// Formats metrics as Prometheus reads them. A metric without a value is left out.
+pub fn prometheus(metrics: &[Metric]) -> String {
+    let mut text = String::new();
+    for metric in metrics {
+        metric.to_prometheus(&mut text);
+    }
+    text
+}
+
+/// Formats metrics as the list `metrics` of OTLP's JSON.
+pub fn otlp(metrics: &[Metric], now: Timestamp) -> Vec<Value> {
+    let made = metrics.iter().filter_map(|metric| metric.to_otlp(now));
+    made.collect()
+}
+
+/// Returns an attribute of OTLP's JSON.
+pub fn attribute(name: &str, value: impl Into<Value>) -> Value {
+    let value = match value.into() {
+        Value::String(text) => json!({ "stringValue": text }),
+        Value::Bool(it) => json!({ "boolValue": it }),
+        Value::Array(all) => {
+            let all = all.into_iter().map(|one| json!({ "stringValue": one }));
+            json!({ "arrayValue": { "values": all.collect::<Vec<_>>() } })
+        }
+        // 64-bit integers are strings in proto3's JSON.
+        Value::Number(number) => json!({ "intValue": number.to_string() }),
+        other => other,
+    };
+    json!({ "key": name, "value": value })
+}
+
+/// Returns a time as OTLP's JSON has it.
+pub fn nanoseconds(at: Timestamp) -> String {
+    at.as_nanosecond().to_string()
+}
+
+fn braces(labels: &Labels, bound: Option<&str>) -> String {
+    let labels = labels.iter().map(|(name, text)| (*name, text.as_str()));
+    let labels = labels.chain(bound.map(|bound| ("le", bound)));
+    let labels = labels.map(|(name, text)| format!("{name}=\"{}\"", escaped(text)));
+    let labels = labels.collect::<Vec<_>>().join(",");
+    if labels.is_empty() {
+        return labels;
+    }
+    format!("{{{labels}}}")
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    text.replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_cannot_break_out_of_a_label() {
+        let labels = vec![("hop", "a\"b\\c\nd".to_owned())];
+        assert_eq!(braces(&labels, None), r#"{hop="a\"b\\c d"}"#);
+    }
+
+    #[test]
+    fn a_duration_is_in_its_bucket_and_in_all_above_it() {
+        let mut took = Durations::default();
+        for ms in [5.0, 5.1, 40.0, 60_000.0] {
+            took.add(ms);
+        }
+        let metric = Metric::of("goroam.x", "s", "A test.", Amount::Took(took));
+        let text = prometheus(std::slice::from_ref(&metric));
+        for line in [
+            "# TYPE goroam_x_seconds histogram",
+            "goroam_x_seconds_bucket{le=\"0.005\"} 1",
+            "goroam_x_seconds_bucket{le=\"0.01\"} 2",
+            "goroam_x_seconds_bucket{le=\"10\"} 3",
+            "goroam_x_seconds_bucket{le=\"+Inf\"} 4",
+            "goroam_x_seconds_count 4",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}: {text}");
+        }
+        let json = &otlp(&[metric], Timestamp::UNIX_EPOCH)[0]["histogram"];
+        assert_eq!(json["aggregationTemporality"], 2);
+        let point = &json["dataPoints"][0];
+        assert_eq!(point["count"], 4);
+        let (buckets, bounds) = (&point["bucketCounts"], &point["explicitBounds"]);
+        assert_eq!(buckets.as_array().unwrap().len(), 15);
+        assert_eq!(bounds.as_array().unwrap().len(), 14);
+    }
+}
