@@ -219,6 +219,11 @@ impl Paths {
         self.state.join("hook-told")
     }
 
+    /// The traces that wait for a collector.
+    pub fn telemetry(&self) -> PathBuf {
+        self.state.join("telemetry.jsonl")
+    }
+
     /// The token of the relay.
     pub fn relay_token(&self) -> PathBuf {
         self.state.join("relay-token")

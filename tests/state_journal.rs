@@ -405,6 +405,7 @@ fn dropped(path: &Path) -> usize {
 fn entry(turn: u64) -> Entry {
     Entry {
         turn,
+        trace: "5b8efff798038103d269b633813fc60c".into(),
         at: "2026-11-22T12:00:00.123Z".parse().unwrap(),
         cause: "network".into(),
         changes: vec![Change {
@@ -428,6 +429,7 @@ fn entry(turn: u64) -> Entry {
             proof: Proof::None,
             definite: true,
             tries: 1,
+            began_ms: None,
             silent: false,
             portal_url: None,
             caveat: None,

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::gomod::sum::sha256_hex;
+
 /// The current time, to the millisecond.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
@@ -54,6 +56,18 @@ pub(crate) async fn until(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// Returns 16 random bytes in hexadecimal: the form of a trace id of W3C and OpenTelemetry.
+pub(crate) fn random_id() -> String {
+    let mut bytes = [0u8; 16];
+    let system = ring::rand::SystemRandom::new();
+    if ring::rand::SecureRandom::fill(&system, &mut bytes).is_err() {
+        // Only has to differ from other ids.
+        let now = Timestamp::now().as_nanosecond();
+        return sha256_hex(format!("{now} {}", std::process::id()).as_bytes())[..32].to_owned();
+    }
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// Varies the wait by up to 10 %, so that a thousand machines do not ask at the same time.

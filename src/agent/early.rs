@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::clock;
 use super::drift::Present;
 use super::gofacts::GoFacts;
 use super::turn::{AfterEarly, Input, PreparedTurn, Probed, now_present, plan};
@@ -80,13 +81,17 @@ pub(super) async fn apply_early(
     seen: &BTreeMap<String, TargetState>,
     health: &BTreeMap<String, Health>,
 ) -> Option<AfterEarly> {
+    let input = Input {
+        trace: clock::random_id(),
+        ..input.clone()
+    };
     let probed = Probed {
         decision,
         seen: seen.clone(),
         health: health.clone(),
         ..Probed::default()
     };
-    let turn = PreparedTurn::of(input.clone(), go.clone(), probed, true).await;
+    let turn = PreparedTurn::of(input, go.clone(), probed, true).await;
     let turn = turn.ok().filter(|turn| !turn.plan.is_empty())?;
     let (done, after) = oneshot::channel();
     to.to.send(EarlyTurn { turn, done }).ok()?;

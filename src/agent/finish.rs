@@ -77,6 +77,7 @@ impl Session {
         let why = explain::because(&decision, &self.loaded.policy, &input.snapshot, &seen);
         let mut entry = Entry {
             at: clock::now(),
+            trace: input.trace,
             cause: input.cause.as_str().to_owned(),
             changes: input.changes,
             snapshot: input.snapshot,
@@ -210,6 +211,7 @@ impl Session {
         Entry {
             turn: self.next_turn(),
             at: clock::now(),
+            trace: clock::random_id(),
             cause: cause.as_str().to_owned(),
             snapshot: snapshot.clone(),
             from: self.memory.profile.clone(),
@@ -328,6 +330,7 @@ impl Session {
     /// written is a reported problem, not a failure. The memory is saved after the journal: a kill
     /// in between leaves no report.
     pub(crate) fn journal(&mut self, entry: &Entry) {
+        self.memory.trace = Some(entry.trace.clone());
         // An older goroam recorded only the turn before this one.
         let mark = self.memory.journal.clone().unwrap_or_else(|| Mark {
             turn: entry.turn.saturating_sub(1),
@@ -348,6 +351,7 @@ impl Session {
         if let Some(trouble) = &self.journal_trouble {
             warn!("{trouble}");
         }
+        self.note_health(entry);
     }
 
     /// Checks that the journal is as goroam left it; returns what is wrong.
@@ -646,6 +650,7 @@ mod tests {
             relay: None,
             relayed: None,
             keep_in: None,
+            health: Default::default(),
         }
     }
 

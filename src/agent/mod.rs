@@ -22,6 +22,7 @@ mod fleet;
 mod fleet_fetch;
 mod gofacts;
 mod handover;
+mod health;
 mod hook;
 mod hook_marker;
 mod in_use;

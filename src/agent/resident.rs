@@ -2,6 +2,7 @@
 
 mod ahead;
 mod commands;
+mod export;
 mod fleet;
 mod foreign_writes;
 mod measuring;
@@ -33,6 +34,7 @@ use super::session::Session;
 use super::targets::LateTargets;
 use super::turn::{Input, PreparedTurn};
 use crate::model::status::{AgentState, Status};
+use crate::model::text::milliseconds;
 use crate::model::{Change, Observation, Snapshot, Verdict};
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::relay::stats::Incident;
@@ -57,12 +59,16 @@ pub(super) struct Agent {
     published: watch::Sender<Status>,
     wake: WakeClock,
     snapshot: Snapshot,
+    /// Milliseconds that it took to read the network.
+    survey_ms: Option<f64>,
     /// What has changed since the last finished turn.
     changes: Vec<Change>,
     burst: Burst,
     pace: Pace,
     pub(super) timers: Timers,
     pub(super) work: Option<RoundInProgress>,
+    /// What is being sent to the collector.
+    pub(super) sending: Option<export::Sending>,
     doubtful_rounds: u32,
     /// Since when rounds have been dropped while the profile in force weakens verification.
     unproven: Option<Instant>,
@@ -117,11 +123,13 @@ impl Agent {
             published,
             wake: WakeClock::default(),
             snapshot: Snapshot::default(),
+            survey_ms: None,
             changes: Vec::new(),
             burst: Burst::begin(now),
             pace: Pace::new(settle, now),
             timers: Timers::default(),
             work: None,
+            sending: None,
             doubtful_rounds: 0,
             unproven: None,
             next_round: None,
@@ -303,7 +311,9 @@ impl Agent {
 
     /// Reads the network. If that fails, the status says so and the probes decide.
     fn survey(&mut self) -> Snapshot {
+        let began = Instant::now();
         let surveyed = survey();
+        self.survey_ms = Some(milliseconds(began.elapsed()));
         let trouble = surveyed.as_ref().err().map(ToString::to_string);
         if let Some(trouble) = trouble.as_ref().filter(|_| trouble != self.blindness) {
             warn!("{trouble}");
@@ -467,6 +477,7 @@ impl Agent {
             began: self.burst.last,
             at_the_prompt: false,
             waiting: self.late.waiting.clone(),
+            survey_ms: self.survey_ms,
             ..self.session.input(cause, self.snapshot.clone())?
         })
     }

@@ -31,14 +31,15 @@ pub(super) async fn round(
     write: bool,
     early: Option<EarlyTurns>,
 ) -> Result<PreparedTurn, Error> {
+    let began = Instant::now();
     let (go, _) = ground(&input).await?;
     let mut ms = BTreeMap::new();
-    let mut since = Instant::now();
+    let mut since = began;
     let mut lap = |step: &str| {
         ms.insert(step.to_owned(), milliseconds(since.elapsed()));
         since = Instant::now();
     };
-    let mut probed = probe_and_decide(&input, &go, early).await?;
+    let mut probed = probe_and_decide(&input, &go, early, began).await?;
     lap("probe");
     if let Some(after) = probed.after_early.take() {
         (input.memory, input.baseline) = (after.memory, after.baseline);
@@ -66,12 +67,14 @@ pub(super) async fn round(
                 // During a move between networks nothing is up anywhere: ask once more before
                 // acting on it.
                 drop(turn.prepared.take());
-                let probed = probe_and_decide(&turn.input, &turn.go, None).await?;
+                let probed = probe_and_decide(&turn.input, &turn.go, None, began).await?;
                 turn = PreparedTurn::of(turn.input, turn.go, probed, write).await?;
             }
         }
         lap("quiet");
     }
+    ms.insert("decide".to_owned(), milliseconds(turn.probed.deciding));
+    ms.extend(turn.input.survey_ms.map(|took| ("survey".to_owned(), took)));
     turn.ms = ms;
     Ok(turn)
 }
@@ -80,6 +83,7 @@ async fn probe_and_decide(
     input: &Input,
     go: &GoFacts,
     mut early: Option<EarlyTurns>,
+    began: Instant,
 ) -> Result<Probed, Error> {
     let policy = &input.loaded.policy;
     let pinned = input.pinned.as_deref();
@@ -96,6 +100,7 @@ async fn probe_and_decide(
     let known = fastest::known(record, policy);
     let mut after_early = None;
     loop {
+        let since = Instant::now();
         let facts = |seen| DecisionFacts {
             snapshot: &input.snapshot,
             seen,
@@ -120,6 +125,7 @@ async fn probe_and_decide(
                     waited,
                     decision,
                     after_early,
+                    deciding: since.elapsed(),
                 });
             }
             for name in std::mem::take(&mut silent) {
@@ -130,7 +136,7 @@ async fn probe_and_decide(
                         ..care(target)
                     };
                     waited.insert(name);
-                    running.push(ask(&prober, target, patient, offline, None));
+                    running.push(ask(&prober, target, patient, (offline, began), None));
                 }
             }
             continue;
@@ -140,7 +146,8 @@ async fn probe_and_decide(
                 && started.insert(name)
             {
                 let known = input.known(target);
-                running.push(ask(&prober, target, care(target), offline, known));
+                let when = (offline, began);
+                running.push(ask(&prober, target, care(target), when, known));
             }
         }
         let is_time = |early: &&mut EarlyTurns| early.at <= Instant::now();
@@ -194,7 +201,11 @@ impl Input {
                 .contains(name)
                 .then(|| self.memory.seen.get(name))
         };
-        self.late.get(name).or_else(|| waiting()?).cloned()
+        let known = self.late.get(name).or_else(|| waiting()?).cloned();
+        known.map(|known| Observation {
+            began_ms: None,
+            ..known
+        })
     }
 
     /// Returns the target's health after the observation, with `fall` and `rise` applied.
@@ -219,14 +230,18 @@ async fn ask(
     prober: &Prober,
     target: &Target,
     care: ProbeOptions,
-    offline: bool,
+    (offline, began): (bool, Instant),
     known: Option<Observation>,
 ) -> Observation {
     if let Some(known) = known {
         return known;
     }
     if !offline || target.is_local() {
-        return prober.probe_with(target, care).await;
+        let began_ms = Some(milliseconds(began.elapsed()));
+        return Observation {
+            began_ms,
+            ..prober.probe_with(target, care).await
+        };
     }
     Observation {
         target: target.name.clone(),

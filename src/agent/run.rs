@@ -13,6 +13,7 @@ use super::clock::until;
 use super::command::{Answer, Command, Reply};
 use super::error::Error;
 use super::fleet::{FleetLayer, FleetUpdate};
+use super::health::Exported;
 use super::locks::SingleInstance;
 use super::policy_file;
 use super::resident::Agent;
@@ -123,6 +124,7 @@ pub async fn run(
             let relay = agent.hand_over_relay().await;
             return Ok(Ended::Replaced { program, relay });
         }
+        agent.export_if_due();
         heartbeat.rest(&agent);
         let event = tokio::select! {
             biased;
@@ -133,6 +135,7 @@ pub async fn run(
             seen = agent.late.next() => Event::Late(Box::new(seen)),
             seen = agent.speeds.next() => Event::Measured(seen),
             event = RoundInProgress::next(&mut agent.work) => Event::Round(Box::new(event)),
+            sent = Agent::sent(&mut agent.sending) => Event::Exported(sent),
             () = until(agent.timers.next()) => Event::Time,
             () = until(heartbeat.beat) => Event::Beat,
             () = until(agent.update.due) => Event::CheckBinary,
@@ -180,6 +183,7 @@ pub async fn run(
             Event::Late(seen) => agent.answered_late(*seen),
             Event::Incidents(incidents) => agent.note_incidents(&incidents),
             Event::Measured(seen) => agent.measured(seen),
+            Event::Exported(exported) => agent.exported(exported),
             Event::Time => agent.time().await,
             Event::CheckBinary => {
                 agent
@@ -203,6 +207,7 @@ enum Event {
     Late(Box<Observation>),
     Incidents(Vec<Incident>),
     Measured(Vec<Observation>),
+    Exported(Exported),
     Time,
     Beat,
     CheckBinary,

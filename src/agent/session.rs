@@ -18,6 +18,7 @@ use super::command::{Cause, Command, TurnReport};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::{GoFacts, manner_of};
+use super::health::Health;
 use super::hook_marker::user_env;
 use super::locks;
 use super::policy_file::{self, Loaded, built_in, load_policy};
@@ -73,6 +74,8 @@ pub struct Session {
     pub(crate) relayed: Option<Relayed>,
     /// How the relay reaches the mirror.
     pub(crate) keep_in: Option<KeepIn>,
+    /// Metrics and traces, and how sending them goes.
+    pub(crate) health: Health,
 }
 
 /// The last decision, and the reasons for it.
@@ -176,6 +179,7 @@ impl Session {
         let (memory, baseline, baseline_trouble) = recall(&paths, &loaded, file.as_ref());
         let mut session = Session {
             baseline_trouble,
+            health: Health::open(&loaded.policy, &paths),
             paths,
             env: Arc::new(user_env(env)),
             loaded: Arc::new(loaded),
@@ -211,35 +215,61 @@ impl Session {
         // A dry run writes nothing, not even a lock file.
         let _lock = if dry_run { None } else { Some(self.alone()?) };
         if *command == Command::Restore {
-            return self.put_back().await;
+            let report = self.put_back().await?;
+            drop(self.export(&report.status));
+            return Ok(report);
         }
         let takes_what_there_is = *command == Command::Once { dry_run: false };
         if takes_what_there_is && policy_file::gone(&self.paths, &self.loaded).is_some() {
             policy_file::keep_last_good(&self.paths, &self.loaded);
         }
+        let began = Instant::now();
         let (snapshot, changes) = self.look();
+        let survey_ms = Some(milliseconds(began.elapsed()));
         let base = self.base_for(command, &snapshot).await?;
         self.choose(command, base)?;
-        let mut result = self.take_turn(&snapshot, &changes, dry_run).await;
+        let mut result = self
+            .take_turn(&snapshot, (&changes, survey_ms), dry_run)
+            .await;
         if takes_what_there_is && result.is_ok() && self.fetch_fleet(&snapshot).await? {
-            result = self.take_turn(&snapshot, &[], dry_run).await;
+            result = self.take_turn(&snapshot, (&[], None), dry_run).await;
         }
         if let Err(error) = &result
             && !dry_run
         {
             self.note_failure(Cause::Asked, &snapshot, &changes, error);
         }
+        if let Ok(report) = &mut result {
+            // The collector gets it after the result is printed: `send_health`.
+            drop(self.export(&report.status));
+            report.status.troubles.extend(self.health.trouble.clone());
+        }
         result
+    }
+
+    /// Sends to the policy's collector what a turn without an agent has left for it.
+    pub async fn send_health(&mut self) {
+        // An agent sends it with its next turn.
+        let Ok(_lock) = self.alone() else { return };
+        let status = self.status();
+        if let Some(export) = self.export_again(&status) {
+            let exported = export.send().await;
+            self.exported(exported);
+            if let Err(error) = self.save_memory() {
+                warn!("{error}");
+            }
+        }
     }
 
     async fn take_turn(
         &mut self,
         snapshot: &Snapshot,
-        changes: &[Change],
+        (changes, survey_ms): (&[Change], Option<f64>),
         dry_run: bool,
     ) -> Result<TurnReport, Error> {
         let mut input = self.input(Cause::Asked, snapshot.clone())?;
         input.changes = changes.to_vec();
+        input.survey_ms = survey_ms;
         let ready = round(input, !dry_run, None).await?;
         self.finish(ready, dry_run).await
     }
@@ -539,6 +569,8 @@ impl Session {
             waiting: BTreeSet::new(),
             late: BTreeMap::new(),
             relay: self.relay.clone(),
+            trace: clock::random_id(),
+            survey_ms: None,
         })
     }
 
@@ -590,6 +622,7 @@ impl Session {
                 self.given_up.clone(),
                 self.baseline_trouble.clone(),
                 recall::said(self.baseline.as_ref()),
+                self.health.trouble.clone(),
                 last_good,
                 file.as_ref().err().map(ToString::to_string),
                 present.trouble.clone(),
@@ -679,6 +712,8 @@ impl Session {
                 .fleet
                 .as_ref()
                 .map(|fleet| fleet.status(&self.paths)),
+            trace: memory.trace.clone(),
+            telemetry: self.health.status(policy, memory.counts.dropped),
         }
     }
 

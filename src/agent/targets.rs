@@ -249,6 +249,7 @@ mod tests {
 
     fn seen(target: &str, verdict: Verdict, ms: f64) -> Observation {
         Observation {
+            began_ms: None,
             target: target.to_owned(),
             verdict,
             reason: String::new(),

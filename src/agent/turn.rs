@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::command::Cause;
 use super::drift::{self, Present, managed, read_text};
@@ -50,6 +50,10 @@ pub(crate) struct Input {
     pub(crate) late: BTreeMap<String, Observation>,
     /// The URL of the agent's relay.
     pub(crate) relay: Option<String>,
+    /// The trace id of the turn.
+    pub(crate) trace: String,
+    /// Milliseconds that it took to read the network.
+    pub(crate) survey_ms: Option<f64>,
 }
 
 /// What a provisional turn has changed.
@@ -71,6 +75,8 @@ pub(crate) struct Probed {
     pub(crate) decision: Decision,
     /// What a provisional turn has changed in the meantime.
     pub(super) after_early: Option<AfterEarly>,
+    /// The time that the decisions took.
+    pub(super) deciding: Duration,
 }
 
 /// The result of a round.

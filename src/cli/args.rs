@@ -34,6 +34,7 @@ pub use super::verb::history::History;
 pub use super::verb::hook::Hook;
 pub use super::verb::init::{Init, TemplateName};
 pub use super::verb::man::Man;
+pub use super::verb::metrics::Metrics;
 pub use super::verb::mirror::{
     Add, Export, Import, List, Mirror, MirrorVerb, Pin, Prune, Unpin, Verify,
 };
@@ -340,6 +341,15 @@ pub enum Verb {
         "goroam history --verify    check that it was not changed"
     ))]
     History(History),
+    /// Print metrics in Prometheus' text format
+    ///
+    /// Counts of turns, switches, probes and failures, and the present state. `[metrics]
+    /// textfile` writes the same to a file after each turn; `[telemetry] otlp` sends it to
+    /// an OpenTelemetry collector.
+    #[command(after_help = after!(
+        "goroam metrics | grep goroam_switches_total"
+    ))]
+    Metrics(Metrics),
     /// Print completions for a shell
     #[command(after_help = after!(
         "goroam completions bash > ~/.local/share/bash-completion/completions/goroam",

@@ -102,6 +102,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Check(args) => verb::check::run(context, &args),
         Verb::Init(args) => block_on(Box::pin(verb::init::run(context, args))),
         Verb::History(args) => verb::history::run(context, args),
+        Verb::Metrics(args) => block_on(Box::pin(verb::metrics::run(context, args))),
         Verb::Completions(args) => verb::completions::run(context, &args),
         Verb::Man(args) => verb::man::run(context, Cli::command(), &args),
         Verb::Once(Once { dry_run, format }) => turn(context, Command::Once { dry_run }, format),

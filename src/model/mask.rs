@@ -38,6 +38,48 @@ pub fn blot(text: &str) -> String {
     out
 }
 
+/// Does the same with a policy, whose headers for a collector are secrets, too: hides every string
+/// near the word `headers`, and those of `[telemetry]` but for the URL.
+pub fn blot_policy(text: &str) -> String {
+    let text = blot(text);
+    if !text.contains("headers") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut is_near = false;
+    for line in text.split_inclusive('\n') {
+        let start = line.trim_start();
+        if start.starts_with('[') {
+            is_near = start.contains("telemetry");
+        }
+        let is_url = start.starts_with("otlp");
+        if line.contains("headers") || (is_near && !is_url && !start.starts_with('[')) {
+            blot_strings(line, &mut out);
+        } else {
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+/// Hides what is between quotes; without a quote, and without `=`, the line continues a string.
+fn blot_strings(line: &str, out: &mut String) {
+    let continues = !line.contains(['"', '\'', '=', '#', '[', '}']);
+    let mut quote = continues.then_some('"');
+    for c in line.chars() {
+        match quote {
+            Some(end) if c == end => quote = None,
+            Some(_) if !matches!(c, '\n' | '\r') => {
+                out.extend(std::iter::repeat_n('*', c.len_utf8()));
+                continue;
+            }
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            Some(_) | None => {}
+        }
+        out.push(c);
+    }
+}
+
 /// Reports whether the text holds a URL with a user name or a password, or a token.
 pub fn has_credentials(text: &str) -> bool {
     next_secret(text).is_some()
@@ -469,6 +511,26 @@ mod tests {
         ] {
             assert_eq!(mask(&mask(text)), mask(text));
         }
+    }
+
+    #[test]
+    fn the_headers_for_a_collector_are_hidden_in_every_form_of_a_policy() {
+        for policy in [
+            "[telemetry]\notlp = \"https://c.test\"\nheaders = { authorization = \"Bearer s3cret\" }",
+            "[telemetry.headers]\nauthorization = 'Bearer s3cret'\n",
+            "[telemetry]\nheaders.authorization = \"s3cret",
+            "telemetry = { otlp = \"https://c.test\", headers = { x = \"s3cret\" } }",
+            "[telemetry]\nheaders = {\n  x = \"é s3cret\",\n}\n",
+            "[telemetry.headers]\nx = \"\"\"\ns3cret\n\"\"\"\n",
+        ] {
+            let hidden = super::blot_policy(policy);
+            assert!(!hidden.contains("s3cret"), "{hidden}");
+            assert_eq!(hidden.len(), policy.len());
+            assert_eq!(hidden.lines().count(), policy.lines().count());
+        }
+        let other =
+            "[relay]\nlisten = \"127.0.0.1:1\" # headers\n[target.a]\nhttps = \"https://h.test\"\n";
+        assert!(super::blot_policy(other).contains("https://h.test"));
     }
 
     #[test]

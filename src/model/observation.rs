@@ -127,6 +127,10 @@ pub struct Observation {
     pub definite: bool,
     /// Tries made.
     pub tries: u32,
+    /// Milliseconds from the start of the round to the start of this probe; `None`: the round did
+    /// not ask the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_ms: Option<f64>,
     /// It accepted the request and did not answer in time: a client that waits longer may get an
     /// answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -123,6 +123,22 @@ pub struct RelayStatus {
     pub not_kept: Option<String>,
 }
 
+/// How sending of traces and metrics to a collector goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TelemetryStatus {
+    /// The collector, credentials removed.
+    pub otlp: String,
+    /// When it last accepted something, since this agent has started.
+    pub sent: Option<Timestamp>,
+    /// Why the last export failed; null: it did not.
+    pub failed: Option<String>,
+    /// Turns whose trace waits for the next export.
+    pub queued: usize,
+    /// Turns whose trace was never accepted.
+    pub dropped: u64,
+}
+
 /// A switch from one profile to another, as status shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Switch {
@@ -355,6 +371,12 @@ pub struct Status {
     /// The agent's relay; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay: Option<RelayStatus>,
+    /// The trace id of the last turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// How sending of traces and metrics goes; absent if `[telemetry]` is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<TelemetryStatus>,
     /// `[agent] notify`: whether the user wants notifications of switches and problems.
     #[serde(default = "yes")]
     pub notify: bool,

@@ -156,6 +156,23 @@ pub const SMALL_ZIP: (&str, &str, &str) = (
 );
 
 impl Target {
+    /// Returns a page that no policy names, to be fetched within these limits.
+    pub fn page(url: &str, limits: Limits) -> Target {
+        Target {
+            name: String::new(),
+            kind: TargetKind::Https {
+                url: url.to_owned(),
+                status: Vec::new(),
+                body: None,
+            },
+            limits,
+            relay: RelayLimits::default(),
+            private: false,
+            ca: Vec::new(),
+            pins: Vec::new(),
+        }
+    }
+
     /// Returns the word for its kind, as the policy spells the key.
     pub fn kind_str(&self) -> &'static str {
         match self.kind {

@@ -189,6 +189,7 @@ mod tests {
 
     fn down(target: &str) -> (String, TargetState) {
         let observation = Observation {
+            began_ms: None,
             target: target.to_owned(),
             verdict: Verdict::Down,
             reason: "no answer".to_owned(),

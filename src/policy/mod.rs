@@ -28,6 +28,7 @@ mod project;
 mod provisional;
 pub mod settle;
 mod speeds;
+mod telemetry;
 pub mod templates;
 mod variables;
 
@@ -45,4 +46,5 @@ pub use profile::{
 pub use project::{USUAL, project_leak};
 pub use provisional::provisional;
 pub use speeds::{FastestFacts, SpeedRound, sort_by_speed};
+pub use telemetry::{MetricsSettings, TelemetrySettings};
 pub use variables::WRITABLE;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::fleet::PolicyHeader;
+use super::telemetry::{MetricsSettings, TelemetrySettings};
 use crate::model::{LinkKind, Patterns, RelayLimits, Target, TargetKind};
 
 /// A whole policy, checked.
@@ -21,6 +22,10 @@ pub struct Policy {
     pub mirror: MirrorSettings,
     /// `[relay]`.
     pub relay: RelaySettings,
+    /// `[telemetry]`.
+    pub telemetry: TelemetrySettings,
+    /// `[metrics]`.
+    pub metrics: MetricsSettings,
     /// `[target.NAME]`, by name.
     pub targets: BTreeMap<String, Target>,
     /// `[[profile]]`, in the order in which they are tried. The last one always holds. Several in a

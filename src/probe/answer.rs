@@ -256,7 +256,7 @@ impl HttpAnswer {
         }
     }
 
-    fn push(&mut self, data: &[u8], most: usize) {
+    pub(super) fn push(&mut self, data: &[u8], most: usize) {
         let room = most.saturating_add(1).saturating_sub(self.body.len());
         self.body
             .extend_from_slice(data.get(..room).unwrap_or(data));

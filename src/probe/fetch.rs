@@ -14,7 +14,7 @@ use super::goproxy;
 use super::round::Prober;
 use super::session::ProbeSession;
 use crate::environment::Environment;
-use crate::model::{Cause, Limits, Phase, RelayLimits, Target, TargetKind, Verdict};
+use crate::model::{Cause, Limits, Phase, Target, Verdict};
 
 /// How much is read of an answer that is not the file, in bytes.
 const MOST_TEXT: usize = 4096;
@@ -145,19 +145,7 @@ impl Fetcher {
         download: Option<Download>,
         etag: Option<&str>,
     ) -> Result<Fetched, ProbeFailure> {
-        let target = Target {
-            name: String::new(),
-            kind: TargetKind::Https {
-                url: url.to_owned(),
-                status: Vec::new(),
-                body: None,
-            },
-            limits,
-            relay: RelayLimits::default(),
-            private: false,
-            ca: Vec::new(),
-            pins: Vec::new(),
-        };
+        let target = Target::page(url, limits);
         let unread = |error| refusal(Phase::Connect, format!("its URL cannot be read: {error}"));
         let url = Url::parse(url).map_err(unread)?;
         let mut attempt = ProbeAttempt::start(&target, None);

@@ -66,7 +66,7 @@ pub(super) async fn get(
     ask: &RequestParts<'_>,
 ) -> Result<HttpAnswer, ProbeFailure> {
     let name = via.to_string();
-    let client = client(proxy, tls)
+    let client = client(Some(proxy), tls)
         .map_err(|why| refusal(Phase::Connect, format!("{name} cannot be used: {why}")))?;
     let mut request = client
         .get(url.clone())
@@ -100,16 +100,21 @@ pub(super) async fn get(
 
 /// Makes a client for one request: it follows no redirect, does not retry and keeps no connection
 /// open.
-fn client(proxy: Proxy, tls: Option<Arc<ClientConfig>>) -> Result<Client, Box<dyn Error>> {
+pub(super) fn client(
+    proxy: Option<Proxy>,
+    tls: Option<Arc<ClientConfig>>,
+) -> Result<Client, Box<dyn Error>> {
     // Without settings reqwest would look for a default provider, and panic.
     let mut tls = match tls {
         Some(config) => ClientConfig::clone(&config),
         None => trusting_none()?,
     };
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let client = Client::builder()
-        .no_proxy()
-        .proxy(proxy)
+    let mut builder = Client::builder().no_proxy();
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy);
+    }
+    let client = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(0)
@@ -124,7 +129,12 @@ fn client(proxy: Proxy, tls: Option<Arc<ClientConfig>>) -> Result<Client, Box<dy
 }
 
 /// Describes the errors below reqwest's. reqwest's own error contains the URL, and is not used.
-fn fault_of(error: &(dyn Error + 'static), phase: Phase, url: &Url, via: &str) -> ProbeFailure {
+pub(super) fn fault_of(
+    error: &(dyn Error + 'static),
+    phase: Phase,
+    url: &Url,
+    via: &str,
+) -> ProbeFailure {
     let to = authority(url);
     let down = |reason: String| down(Phase::Connect, reason);
     let below = || chain(error).skip(1);

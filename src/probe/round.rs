@@ -221,6 +221,7 @@ fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -
         proof,
         definite: seen.definite,
         tries,
+        began_ms: None,
         silent: seen.silent,
         portal_url: seen.portal_url,
         caveat: None,

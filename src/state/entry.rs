@@ -19,6 +19,9 @@ pub struct Entry {
     pub turn: u64,
     /// When it ended.
     pub at: Timestamp,
+    /// Its trace id: 32 hexadecimal digits, made at its start; empty in a line of an older goroam.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trace: String,
     /// What started it: "start", "asked", "recheck", "network", "policy", "drift", "wake".
     pub cause: String,
     /// The changes of the network.
@@ -137,6 +140,12 @@ impl Entry {
             plan: Plan::default(),
             ..self
         }
+    }
+
+    /// Reports whether it chose another profile than the one before.
+    pub fn is_switch(&self) -> bool {
+        let to = self.decision.as_ref().map(|decision| &decision.profile);
+        to.is_some() && to != self.from.as_ref() && self.outcome != Outcome::DryRun
     }
 
     /// Describes the turn in one sentence: "home → office in 38 ms: default route moved to wlan0; up

@@ -41,6 +41,14 @@ pub fn replace_readable(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Does the same for a file that other programs watch, in a directory that exists.
+///
+/// # Errors
+/// If any step fails; the old file is then still there.
+pub fn replace_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    swap_in(path, bytes, true)
+}
+
 fn swap_in(path: &Path, bytes: &[u8], readable: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();

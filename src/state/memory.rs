@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::counts::Counts;
 use super::file;
 use super::journal::Mark;
 use crate::model::status::{Drift, Pinned, Switch};
@@ -102,6 +103,10 @@ pub struct Memory {
     pub drift_noted: Vec<Drift>,
     /// The last switches, newest last; at most [`MOST_SWITCHES`].
     pub switches: Vec<Switch>,
+    /// The trace id of the last turn.
+    pub trace: Option<String>,
+    /// What was counted, for metrics.
+    pub counts: Counts,
 }
 
 /// The last profile on a network, when it was chosen, and which variant of it that was.

@@ -4,11 +4,13 @@
 //!
 //! May import: model, policy.
 
+pub mod counts;
 pub mod entry;
 pub mod file;
 pub mod journal;
 pub mod memory;
 
+pub use counts::Counts;
 pub use entry::Entry;
 pub use journal::{Journal, JournalError, Mark};
 pub use memory::{Baseline, Health, Memory};

@@ -30,6 +30,8 @@ mod fastest;
 #[cfg(target_os = "linux")]
 mod fleet;
 #[cfg(target_os = "linux")]
+mod health;
+#[cfg(target_os = "linux")]
 mod layers;
 mod places;
 mod relay;

@@ -29,6 +29,7 @@ const VERBS: [&str; 25] = [
     "fleet",
     "restore",
     "history",
+    "metrics",
     "completions",
     "man",
 ];

@@ -49,6 +49,8 @@ pub(super) fn policy(profiles: Vec<Profile>) -> Policy {
     let targets = ["a", "b", "c", "d"].map(|name| (name.to_owned(), target(name)));
     Policy {
         header: Default::default(),
+        telemetry: Default::default(),
+        metrics: Default::default(),
         agent: AgentSettings::default(),
         relay: Default::default(),
         mirror: Default::default(),
@@ -62,6 +64,7 @@ pub(super) fn policy(profiles: Vec<Profile>) -> Policy {
 
 fn observation(name: &str, verdict: Verdict, total: f64) -> Observation {
     Observation {
+        began_ms: None,
         target: name.to_owned(),
         verdict,
         reason: format!("is {verdict}"),

@@ -99,6 +99,7 @@ fn the_mirror_s_folder_is_named_by_flag_environment_policy_or_goroam_in_this_ord
 
 fn seen(name: &str, up: bool) -> (String, TargetState) {
     let observation = Observation {
+        began_ms: None,
         target: name.to_owned(),
         verdict: if up { Verdict::Up } else { Verdict::Down },
         reason: String::new(),

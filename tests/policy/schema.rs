@@ -130,7 +130,7 @@ fn of_key(section: &str, key: &str) -> Value {
         ("agent", "fall" | "rise") => number(1, 100),
         ("agent", "on_drift") => json!({ "enum": ["respect", "restore"] }),
         ("agent", "go") | ("mirror", "path") => text(),
-        (_, "notify" | "keep_ready" | "enabled" | "keep" | "private") => {
+        (_, "notify" | "keep_ready" | "enabled" | "keep" | "private" | "hosts") => {
             json!({ "type": "boolean" })
         }
         (_, "accept_unauthenticated") => json!({ "type": "boolean" }),
@@ -139,6 +139,11 @@ fn of_key(section: &str, key: &str) -> Value {
             like(duration)
         }
         (_, "max_size") => like(r"^\s*[0-9.]+\s*([kKmMgGtT]?[iI]?[bB]?)\s*$"),
+        ("telemetry", "otlp") => like("^off$|^[Hh][Tt][Tt][Pp][Ss]?://."),
+        ("telemetry", "headers") => {
+            json!({ "type": "object", "additionalProperties": { "type": "string" } })
+        }
+        ("metrics", "textfile") => like(r"^off$|\.prom$"),
         ("relay", "listen") => like(r"^127\.0\.0\.1:[0-9]+$"),
         ("target", "goproxy" | "via" | "https") => like("^[A-Za-z]+://."),
         ("target", "sumdb" | "icmp" | "mirror") => text(),
@@ -323,7 +328,8 @@ fn project() -> Value {
 fn schema() -> Value {
     let properties = keys("").into_iter().map(|key| {
         let of = match key.as_str() {
-            "agent" | "probe" | "mirror" | "relay" | "policy" | "fleet" => section(
+            "agent" | "probe" | "mirror" | "relay" | "policy" | "fleet" | "telemetry"
+            | "metrics" => section(
                 &key,
                 &format!("[{key}]"),
                 &Rows::below(&format!("## `[{key}]`")),

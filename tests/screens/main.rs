@@ -25,6 +25,7 @@ mod fleet;
 mod history;
 mod hook;
 mod init;
+mod metrics;
 mod mirror;
 mod ready;
 mod relay;

@@ -92,6 +92,12 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
             missing.extend(packages::install_named("python3-yaml").err());
         }
     }
+    // Who watches goroam's health.
+    for (part, name) in [("go", "collector"), ("modules", "prometheus")] {
+        if can(part, &mut missing) {
+            missing.extend(run::output(&mut script(name)).err());
+        }
+    }
     if can("go", &mut missing) {
         let installed = GO_VERSIONS
             .iter()

@@ -11,7 +11,7 @@ use super::page::Page;
 use super::style::{BOLD, Mark, paint};
 use super::text::{Sheet, clean, wrap};
 use crate::agent::summary;
-use crate::model::mask::blot;
+use crate::model::mask::blot_policy;
 use crate::policy::layers::{Part, PolicyText};
 use crate::policy::{Label, PolicyFinding, Severity};
 
@@ -87,7 +87,7 @@ pub(in crate::cli) fn findings(
         .decor_style(DecorStyle::Unicode)
         .term_width(page.columns);
     // The lines are shown unchanged except for passwords; every byte keeps its place.
-    let text = &blot(&source.text).replace("\r\n", " \n");
+    let text = &blot_policy(&source.text).replace("\r\n", " \n");
     let file = |part: &Part| {
         let text = text.get(part.range.clone()).unwrap_or_default();
         (clean(&part.name()), part.range.start, text)

@@ -100,6 +100,7 @@ pub(super) mod fixtures {
             proof: Proof::Tls,
             definite: true,
             tries: 1,
+            began_ms: None,
             silent: false,
             portal_url: None,
             caveat: None,
@@ -317,6 +318,7 @@ pub(super) mod fixtures {
     /// The journal of an evening and a morning.
     pub(in crate::cli) fn diary() -> Vec<Entry> {
         let evening = Entry {
+            trace: String::new(),
             turn: 480,
             at: "2026-11-21T18:40:00Z".parse().unwrap(),
             cause: "recheck".to_owned(),

@@ -33,6 +33,7 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
             "fleet",
             status.fleet.as_ref().map(|fleet| self::fleet(fleet, page)),
         ),
+        ("telemetry", telemetry(status, page)),
     ];
     for (name, text) in rows {
         if let Some(text) = text {
@@ -140,6 +141,27 @@ fn ready(status: &Status, page: &Page) -> Option<String> {
         "offline-ready {} % ({projects}{lacks}), {ago} ago{trouble}",
         ready.percent
     ))
+}
+
+/// Formats how sending to a collector goes: "sent 3 s ago; trace 5b8efff7…", "not sent: connection
+/// refused; 2 turns wait".
+fn telemetry(status: &Status, page: &Page) -> Option<String> {
+    let telemetry = status.telemetry.as_ref()?;
+    let mut text = match (&telemetry.failed, telemetry.sent) {
+        (Some(why), _) => format!("not sent: {}", clean(why)),
+        (None, Some(sent)) => format!("sent {} ago", page.ago(sent)),
+        (None, None) => "on".to_owned(),
+    };
+    if telemetry.queued > 0 {
+        text.push_str(&format!("; {} wait", plural(telemetry.queued, "turn")));
+    }
+    if telemetry.dropped > 0 {
+        text.push_str(&format!("; {} dropped", plural(telemetry.dropped, "turn")));
+    }
+    if let Some(trace) = &status.trace {
+        text.push_str(&format!("; trace {}", clean(trace)));
+    }
+    Some(text)
 }
 
 /// Formats the status in one line, for a log.

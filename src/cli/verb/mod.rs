@@ -14,6 +14,7 @@ pub(super) mod history;
 pub(super) mod hook;
 pub(super) mod init;
 pub(super) mod man;
+pub(super) mod metrics;
 pub(super) mod mirror;
 pub(super) mod probe;
 pub(super) mod ready;

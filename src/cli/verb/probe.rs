@@ -251,6 +251,7 @@ mod tests {
     #[test]
     fn a_script_finds_the_names_that_status_has() {
         let seen = Observation {
+            began_ms: None,
             target: "corp".to_owned(),
             verdict: Verdict::Portal,
             reason: "302".to_owned(),

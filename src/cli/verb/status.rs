@@ -55,7 +55,7 @@ pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<u
 }
 
 /// Asks the agent. `quickly`: without one, only what the last turn has left.
-async fn ask(context: &Context, quickly: bool) -> Result<Status, Failure> {
+pub(super) async fn ask(context: &Context, quickly: bool) -> Result<Status, Failure> {
     let paths = context.paths()?;
     match ipc::ask(&paths, Command::Status).await {
         Ok(Reply::Status(status)) => Ok(Status {

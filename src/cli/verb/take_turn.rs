@@ -13,6 +13,7 @@ use crate::cli::{Context, Failure};
 use crate::gocmd::{EnvFile, shadows};
 use crate::ipc;
 use crate::model::plan::PlanStep;
+use crate::model::status::AgentState;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
 use clap::Args;
@@ -57,6 +58,13 @@ pub(in crate::cli) async fn take_turn(
     let mut report = report_of(context, command).await?;
     report.status.shadowed = shadows(&user_env(context.env.clone()), &report.status.lines());
     context.show(json, &report, turn)?;
+    if report.status.telemetry.is_some() && report.status.agent == AgentState::Stopped {
+        // The next turn reports what does not work.
+        let session = Session::open(context.config.clone(), context.env.clone());
+        if let Ok(mut session) = session {
+            session.send_health().await;
+        }
+    }
     let has_failed = matches!(report.outcome, Outcome::Failed { .. });
     Ok(if has_failed { EXIT_FAILED } else { EXIT_DONE })
 }

@@ -22,7 +22,7 @@ const SETTLE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60));
 /// A probe that may take longer than this says nothing about the present network.
 const LIMIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(300));
 
-/// Returns `[agent]`, `[probe]` or `[mirror]`, and reports keys other than these.
+/// Returns a table of the top level, such as `[agent]`, and reports keys other than these.
 pub(super) fn section<'a>(
     root: &Section<'a>,
     name: &'a str,
@@ -40,7 +40,7 @@ pub(super) fn section<'a>(
 
 /// Returns the place of each key of these sections: `agent.recheck`.
 pub(super) fn places(root: &Section<'_>) -> BTreeMap<String, Range<usize>> {
-    let sections = ["agent", "mirror", "probe", "relay"].into_iter();
+    let sections = ["agent", "metrics", "mirror", "probe", "relay", "telemetry"].into_iter();
     let sections = sections.filter_map(|name| {
         let table = root.map.get(name)?.get_ref().as_table()?.iter();
         Some(table.map(move |(key, value)| (format!("{name}.{}", key.get_ref()), value.span())))

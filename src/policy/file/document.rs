@@ -10,7 +10,7 @@ use toml::de::DeTable;
 
 use super::merge::merge;
 use super::reader::{MOST_FINDINGS, Reader, Section};
-use super::{Parsed, PolicyLocation, agent, fleet, locked, profiles, projects, target};
+use super::{Parsed, PolicyLocation, agent, fleet, locked, profiles, projects, target, telemetry};
 use crate::model::lookalike;
 use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, Severity, nearest, quoted};
 use crate::policy::fleet::{FleetSettings, PolicyHeader};
@@ -250,8 +250,18 @@ fn names(documents: &[DeTable<'_>]) -> Vec<(String, Range<usize>)> {
 fn whole(root: &Section<'_>) -> (Policy, Places) {
     let reader = root.reader;
     root.only(&[
-        "version", "policy", "fleet", "agent", "probe", "mirror", "relay", "target", "profile",
+        "version",
+        "agent",
+        "probe",
+        "mirror",
+        "relay",
+        "telemetry",
+        "metrics",
+        "target",
+        "profile",
         "project",
+        "policy",
+        "fleet",
     ]);
     let header = fleet::policy(root);
     let _ = fleet::fleet(root);
@@ -262,6 +272,8 @@ fn whole(root: &Section<'_>) -> (Policy, Places) {
     let targets = targets.and_then(|value| value.table("`target`"));
     let mirror = agent::mirror(root);
     let relay = agent::relay(root);
+    let telemetry = telemetry::telemetry(root);
+    let metrics = telemetry::metrics(root);
     let mut places = Places {
         settings: agent::places(root),
         ..Places::default()
@@ -281,6 +293,8 @@ fn whole(root: &Section<'_>) -> (Policy, Places) {
         agent,
         mirror,
         relay,
+        telemetry,
+        metrics,
         targets,
         profiles,
         by_hand: None,

@@ -16,6 +16,7 @@ mod profiles;
 mod projects;
 mod reader;
 mod target;
+mod telemetry;
 mod values;
 
 use std::path::Path;
