@@ -234,7 +234,7 @@ pub fn attribute(name: &str, value: impl Into<Value>) -> Value {
         }
         // 64-bit integers are strings in proto3's JSON.
         Value::Number(number) => json!({ "intValue": number.to_string() }),
-        other => other,
+        other @ (Value::Null | Value::Object(_)) => other,
     };
     json!({ "key": name, "value": value })
 }
