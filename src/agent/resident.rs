@@ -26,6 +26,7 @@ use super::early::EarlyTurns;
 use super::error::Error;
 use super::fastest::SpeedMeasurement;
 use super::fleet_fetch::FleetFetch;
+use super::health::Sending;
 use super::policy_file::{self, load_policy};
 use super::prefetch::MirrorPrefetch;
 use super::relay::RelayControl;
@@ -68,7 +69,7 @@ pub(super) struct Agent {
     pub(super) timers: Timers,
     pub(super) work: Option<RoundInProgress>,
     /// What is being sent to the collector.
-    pub(super) sending: Option<export::Sending>,
+    pub(super) sending: Option<Sending>,
     doubtful_rounds: u32,
     /// Since when rounds have been dropped while the profile in force weakens verification.
     unproven: Option<Instant>,

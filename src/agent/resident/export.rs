@@ -1,12 +1,7 @@
 //! Sending of traces and metrics, beside the loop.
 
-use std::pin::Pin;
-
 use super::Agent;
-use crate::agent::health::Exported;
-
-/// A request to the collector that is under way.
-pub(in crate::agent) type Sending = Pin<Box<dyn Future<Output = Exported>>>;
+use crate::agent::health::{Exported, Sending};
 
 impl Agent {
     /// Starts an export if a turn has ended since the last one, and neither a round nor an export is
