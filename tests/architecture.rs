@@ -45,7 +45,7 @@ fn every_guarantee_of_the_security_page_names_tests_that_are_there() {
     }
     let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
     let guarantees: Vec<&str> = page.lines().filter(|l| l.starts_with("| A")).collect();
-    assert_eq!(guarantees.len(), 19);
+    assert_eq!(guarantees.len(), 20);
     assert!(
         guarantees.iter().all(|line| line.contains("::")),
         "{guarantees:?}"
