@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::{self, User};
 
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 26] = [
     "once",
     "agent",
     "status",
