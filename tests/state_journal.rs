@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use goroam::model::plan::{Plan, PlanStep};
 use goroam::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Verdict};
 use goroam::state::entry::Outcome;
-use goroam::state::{Entry, Journal, JournalError, Mark};
+use goroam::state::{Anchor, Entry, Journal, JournalError, Mark};
 
 #[test]
 fn what_is_appended_is_read_back_and_follows_from_what_was_before() {
@@ -118,6 +118,7 @@ fn removed_moved_and_added_lines_are_noticed_with_their_number() {
             JournalError::Broken { line, .. } => assert_eq!(line, broken, "{order:?}"),
             error @ (JournalError::File { .. }
             | JournalError::Missing { .. }
+            | JournalError::Older { .. }
             | JournalError::Unknown { .. }) => panic!("{error}"),
         }
     }
@@ -183,6 +184,7 @@ fn what_is_cut_off_emptied_deleted_or_replaced_is_missed() {
         JournalError::Missing { what, .. } => what,
         error @ (JournalError::File { .. }
         | JournalError::Broken { .. }
+        | JournalError::Older { .. }
         | JournalError::Unknown { .. }) => panic!("{error}"),
     };
     let old = Mark {
@@ -221,6 +223,91 @@ fn what_is_cut_off_emptied_deleted_or_replaced_is_missed() {
     assert_eq!(missed(&after), told);
     let after = Journal::append(&path, &entry(13), Some(&after)).unwrap();
     assert_eq!(missed(&after), told);
+}
+
+#[test]
+fn an_anchor_kept_elsewhere_shows_what_was_cut_off_and_forged_together_with_goroams_own_record() {
+    let (folder, path) = place();
+    let mut mark = Mark::default();
+    let mut anchors = Vec::new();
+    for turn in 1..=11 {
+        mark = Journal::append(&path, &entry(turn), Some(&mark)).unwrap();
+        anchors.push(mark.anchor().unwrap());
+    }
+    assert_eq!(Journal::anchor(&path).unwrap().as_ref(), anchors.last());
+    for (at, anchor) in anchors.iter().enumerate() {
+        assert_eq!(Journal::verify_since(&path, anchor).unwrap(), 10 - at);
+        let text = anchor.to_string();
+        assert!(text.starts_with(&format!("{}:", at + 1)), "{text}");
+        assert_eq!(text.parse().as_ref(), Ok(anchor));
+    }
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let lines = Vec::from_iter(whole.split_inclusive('\n'));
+    let told = |anchor: &Anchor| {
+        let error = Journal::verify_since(&path, anchor).unwrap_err();
+        let text = error.to_string();
+        let (_, what) = text.split_once(".jsonl: ").unwrap();
+        what.to_owned()
+    };
+    let [.., tenth, last] = anchors.as_slice() else {
+        panic!()
+    };
+    // goroam's own record was set back as well, so that alone nothing is missing.
+    std::fs::write(&path, lines[..10].concat()).unwrap();
+    let older = Mark {
+        turn: 10,
+        hash: tenth.hash.clone(),
+        lines: 10,
+        gaps: Vec::new(),
+    };
+    assert_eq!(Journal::verify_after(&path, &older).unwrap(), 10);
+    assert_eq!(Journal::verify_since(&path, tenth).unwrap(), 0);
+    assert_eq!(
+        told(last),
+        "its end is missing: it ends with turn 10, and turn 11 was there"
+    );
+    let nameless = Anchor {
+        turn: None,
+        ..last.clone()
+    };
+    assert!(told(&nameless).starts_with("no line has the hash of the anchor"));
+    // The cut turn was written anew, and the chain is whole.
+    let mut forged = entry(11);
+    forged.cause = "forged".into();
+    Journal::append(&path, &forged, Some(&older)).unwrap();
+    assert_eq!(Journal::verify(&path).unwrap(), 11);
+    assert_eq!(
+        told(last),
+        "turn 11 is not the one that the anchor names: the journal was replaced"
+    );
+    // A line after the anchor was changed.
+    std::fs::write(&path, whole.replacen("\"turn\":10", "\"turn\":19", 1)).unwrap();
+    let error = Journal::verify_since(&path, &anchors[0]).unwrap_err();
+    assert!(
+        matches!(error, JournalError::Broken { line: 10, .. }),
+        "{error}"
+    );
+    // Over the rotation: a line of the rotated file is found, one that is kept no more is too old.
+    std::fs::write(&path, lines[10]).unwrap();
+    std::fs::write(folder.path().join("journal.1.jsonl"), lines[5..10].concat()).unwrap();
+    assert_eq!(Journal::verify_since(&path, &anchors[6]).unwrap(), 4);
+    assert_eq!(
+        told(&anchors[3]),
+        "turn 4 is not kept any more; the oldest is turn 6"
+    );
+    std::fs::remove_file(folder.path().join("journal.1.jsonl")).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(told(last), "it is empty or was deleted");
+    for bad in [
+        "",
+        "11",
+        "11:",
+        ":11",
+        "x:".repeat(40).as_str(),
+        &format!("{last}0"),
+    ] {
+        assert!(bad.parse::<Anchor>().is_err(), "{bad}");
+    }
 }
 
 #[test]
@@ -435,6 +522,7 @@ fn entry(turn: u64) -> Entry {
             caveat: None,
             speed: None,
         }],
+        counts_as_before: Default::default(),
         decision: None,
         from: Some("home".into()),
         plan: Plan {

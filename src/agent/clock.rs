@@ -82,37 +82,63 @@ pub(super) fn random() -> f64 {
     f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// The wait after the first time; it doubles each time. Five events fit into ten seconds.
-const FIRST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(600);
+/// Of notes: the wait after the first one; it doubles each time. Five fit into ten seconds.
+const NOTES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(600));
+/// Of corrections: each is a turn, and a program that insists would cause as many.
+const CORRECTIONS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 /// After this long without an event the waits start over. The rest is also at least this many times
 /// the last wait.
 const REST: Duration = Duration::from_secs(60);
 const RESTS: u32 = 2;
 
 /// Allows an event at once, and repeats only after longer and longer waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backoff {
+    /// The first wait and the longest.
+    waits: (Duration, Duration),
     last: Option<(Instant, Duration)>,
 }
 
 impl Backoff {
+    /// For notes of drift in the journal.
+    pub(super) fn of_notes() -> Backoff {
+        let (waits, last) = (NOTES, None);
+        Backoff { waits, last }
+    }
+
+    /// For writing a value again that another program has changed.
+    pub(super) fn of_corrections() -> Backoff {
+        let (waits, last) = (CORRECTIONS, None);
+        Backoff { waits, last }
+    }
+
     /// Reports whether the event may happen now; the error is the moment from which it may.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Instant> {
+        let (first, longest) = self.waits;
         let wait = match self.last {
             Some((at, wait)) if now < at + wait => return Err(at + wait),
-            Some((at, wait)) if now < at + REST.max(wait * RESTS) => (wait * 2).min(LONGEST),
-            Some(_) | None => FIRST,
+            Some((at, wait)) if now < at + rest(wait) => (wait * 2).min(longest),
+            Some(_) | None => first,
         };
         self.last = Some((now, wait));
         Ok(())
     }
 
-    /// The current wait, if it is long enough to report.
-    pub(super) fn holds_back(&self, now: Instant) -> Option<Duration> {
+    /// Returns the moment from which the waits start over; `None`: nothing has happened, or that
+    /// moment is past.
+    pub(super) fn until_rested(&self, now: Instant) -> Option<Instant> {
         let (at, wait) = self.last?;
-        (wait >= FIRST * 8 && now < at + REST.max(wait * RESTS)).then_some(wait)
+        Some(at + rest(wait)).filter(|end| *end > now)
     }
+
+    /// Returns the wait after the last event.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        self.last.map(|(_, wait)| wait)
+    }
+}
+
+fn rest(wait: Duration) -> Duration {
+    REST.max(wait * RESTS)
 }
 
 /// Programs that exchange a directory of settings take less than this.
@@ -162,7 +188,7 @@ mod tests {
 
     #[test]
     fn who_insists_is_answered_ever_more_rarely() {
-        let (mut restraint, start) = (Backoff::default(), Instant::now());
+        let (mut restraint, start) = (Backoff::of_notes(), Instant::now());
         let mut times = Vec::new();
         for tick in 0..100_000_u64 {
             let now = start + Duration::from_millis(tick * 100);
@@ -178,17 +204,34 @@ mod tests {
 
     #[test]
     fn after_a_rest_the_next_one_is_answered_at_once() {
-        let (mut restraint, start) = (Backoff::default(), Instant::now());
+        let (mut restraint, start) = (Backoff::of_notes(), Instant::now());
         assert_eq!(restraint.take(start), Ok(()));
         let soon = start + Duration::from_millis(100);
         assert_eq!(
             restraint.take(soon),
             Err(start + Duration::from_millis(500))
         );
-        assert_eq!(restraint.holds_back(soon), None);
+        assert_eq!(
+            restraint.until_rested(soon),
+            Some(start + Duration::from_secs(60))
+        );
         let later = start + Duration::from_secs(61);
         assert_eq!(restraint.take(later), Ok(()));
         let more = later + Duration::from_millis(600);
         assert_eq!(restraint.take(more), Ok(()));
+        assert_eq!(restraint.until_rested(more + Duration::from_secs(61)), None);
+    }
+
+    #[test]
+    fn a_program_that_insists_is_corrected_after_minutes_and_in_the_end_once_an_hour() {
+        let (mut restraint, start) = (Backoff::of_corrections(), Instant::now());
+        let mut minutes = Vec::new();
+        for second in 0..86_400_u64 {
+            if restraint.take(start + Duration::from_secs(second)).is_ok() {
+                minutes.push(second / 60);
+            }
+        }
+        assert_eq!(minutes[..8], [0, 1, 3, 7, 15, 31, 63, 123]);
+        assert_eq!(minutes.len(), 7 + 22, "{minutes:?}");
     }
 }

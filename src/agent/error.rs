@@ -29,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     NoHome(#[from] NoHome),
     /// The policy cannot be used. The findings say why; the command line prints them with the text.
-    #[error("{path}: {summary}; see `goroam check`", path = .path.display())]
+    #[error("{path}: {summary}", path = .path.display())]
     Policy {
         /// The policy file with the first error.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum Error {
         texts: Box<PolicyText>,
         /// The findings.
         findings: Vec<PolicyFinding>,
-        /// "2 errors, 1 warning".
+        /// How many errors, and what shows them: "2 errors, 1 warning; see `goroam check`".
         summary: String,
     },
     /// The policy file cannot be read.

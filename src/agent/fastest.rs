@@ -247,7 +247,7 @@ mod tests {
     use crate::environment::Environment;
     use crate::model::{Observation, Snapshot, Verdict};
     use crate::policy::file::{PolicyLocation, parse};
-    use crate::policy::{Decision, DecisionFacts, Policy, TargetState, decide};
+    use crate::policy::{Decision, DecisionFacts, Gaps, Policy, TargetState, decide};
     use crate::state::Memory;
 
     const TARGETS: &str = r#"
@@ -283,6 +283,7 @@ mirror = "/srv/mirror"
                 seen,
                 env: &env,
                 fastest: &known(Some(&memory.fastest_here), policy),
+                gaps: Gaps::default(),
             };
             decide(policy, facts, Some("p"))
         };

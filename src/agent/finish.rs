@@ -75,12 +75,17 @@ impl Session {
 
         let Probed { decision, seen, .. } = probed;
         let why = explain::because(&decision, &self.loaded.policy, &input.snapshot, &seen);
+        let counts_as_before = seen
+            .iter()
+            .filter(|(_, state)| state.up != state.observation.is_up());
+        let counts_as_before = counts_as_before.map(|(name, _)| name.clone());
         let mut entry = Entry {
             at: clock::now(),
             trace: input.trace,
             cause: input.cause.as_str().to_owned(),
             changes: input.changes,
             snapshot: input.snapshot,
+            counts_as_before: counts_as_before.collect(),
             report: seen.into_values().map(|seen| seen.observation).collect(),
             decision: Some(decision),
             from,
@@ -467,18 +472,24 @@ impl Session {
         }
     }
 
-    /// Notes what was set by hand, when nothing is written because of it.
-    pub(super) fn note_drift(&mut self, snapshot: &Snapshot, mut found: Vec<Drift>) {
+    /// Notes what was set by hand, when nothing is written because of it, and what else is news.
+    pub(super) fn note_drift(
+        &mut self,
+        snapshot: &Snapshot,
+        mut found: Vec<Drift>,
+        changes: Vec<Change>,
+    ) {
         // The values that this drift ends get a journal entry of their own.
         for drift in &mut found {
             drift.ended = Vec::new();
         }
         let news = self.news_of_drift(found.clone(), &[]);
-        if news.is_empty() {
+        if news.is_empty() && changes.is_empty() {
             return;
         }
         let entry = Entry {
             drift: news,
+            changes,
             ..self.entry(Cause::Drift, snapshot)
         };
         self.journal(&entry);

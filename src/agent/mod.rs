@@ -34,6 +34,7 @@ mod prefetch;
 mod project;
 mod recall;
 mod relay;
+mod replay;
 mod resident;
 mod round;
 mod run;
@@ -61,6 +62,7 @@ pub use policy_file::{
 pub use project::{ProjectHere, current_folder};
 pub use recall::has_set_something;
 pub use relay::KeepIn;
+pub use replay::{ReplayResult, ReplayedTurn, ReplayedValue, replay};
 pub use run::{Ended, Handle, run, wait_for_valid_policy};
 pub use supervisor::{Life, Supervisor, Unattended};
 

@@ -22,7 +22,7 @@ use crate::model::mask::{has_credentials, mask};
 use crate::model::status::Pinned;
 use crate::model::{Snapshot, Target, Truth};
 use crate::policy::{
-    DecisionFacts, MIRRORS, MirrorFault, NamedMirror, OnDrift, Policy, Profile, TargetState,
+    DecisionFacts, Gaps, MIRRORS, MirrorFault, NamedMirror, OnDrift, Policy, Profile, TargetState,
     decide, goproxy_of, lay_over, standing, target_of,
 };
 
@@ -323,6 +323,7 @@ impl Session {
             seen: &seen.collect(),
             env: &self.env,
             fastest: &fastest::known(record, policy),
+            gaps: Gaps::default(),
         };
         let standing = standing(policy, facts);
         let choice = |name: String| {

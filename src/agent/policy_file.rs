@@ -188,7 +188,7 @@ fn check(layers: &[PolicyLayer], env: &Environment) -> Result<Loaded, Error> {
     let Some(policy) = parsed.policy else {
         return Err(Error::Policy {
             path: parsed.source.path_of(&parsed.findings),
-            summary: summary(&parsed.findings),
+            summary: format!("{}; see `goroam check`", summary(&parsed.findings)),
             findings: parsed.findings,
             texts: Box::new(parsed.source),
         });

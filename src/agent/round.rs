@@ -21,7 +21,7 @@ use super::turn::{Input, PreparedTurn, Probed, ground, seen_of_network};
 use crate::model::text::milliseconds;
 use crate::model::{Observation, Phase, Target};
 use crate::policy::settle::{self, Footing};
-use crate::policy::{DecisionFacts, TargetState, decide, needed};
+use crate::policy::{DecisionFacts, Gaps, TargetState, decide, needed};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::Health;
 
@@ -106,6 +106,7 @@ async fn probe_and_decide(
             seen,
             env: &input.env,
             fastest: &known,
+            gaps: Gaps::default(),
         };
         if let Some(decision) = decide(policy, facts(&seen), pinned) {
             // Checks whether the decision would differ if the silent targets answered.

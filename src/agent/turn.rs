@@ -18,7 +18,9 @@ use crate::gocmd::{ApplyError, EnvFile, EnvText, Prepared, prepare};
 use crate::model::plan::{Plan, Want, diff};
 use crate::model::{Change, Observation, Snapshot, Target, Verdict};
 use crate::policy::settle::Burst;
-use crate::policy::{Decision, DecisionFacts, OnDrift, Policy, Profile, TargetState, as_it_is};
+use crate::policy::{
+    Decision, DecisionFacts, Gaps, OnDrift, Policy, Profile, TargetState, as_it_is,
+};
 use crate::state::memory::KnownNetwork;
 use crate::state::{Baseline, Health, Memory};
 
@@ -258,6 +260,7 @@ fn decision_without_probe(input: &Input, profile: &Profile) -> Option<Decision> 
         seen: &fastest::assumed(record, policy),
         env: &input.env,
         fastest: &fastest::known(record, policy),
+        gaps: Gaps::default(),
     };
     let mut decision = as_it_is(policy, profile, facts)?;
     decision.pinned = input.pinned.is_some();

@@ -41,12 +41,15 @@ pub use super::verb::mirror::{
 pub use super::verb::probe::Probe;
 pub use super::verb::ready::Ready;
 pub use super::verb::relay::Relay;
+pub use super::verb::replay::Replay;
 pub use super::verb::service::{Logs, Service, ServiceVerb, Uninstall};
 pub use super::verb::status::StatusArgs;
 pub use super::verb::take_turn::Once;
+pub use super::verb::test::Test;
 pub use super::verb::vendor::{Rollback, Snapshot, Vendor, VendorVerb};
 pub use common::Json;
-pub(in crate::cli) use common::{EXIT_CODES, parse_limit, parse_span};
+pub use common::Moment;
+pub(in crate::cli) use common::{EXIT_CODES, parse_limit, parse_moment, parse_span};
 
 /// The heading that separates the options of every verb from a verb's own.
 const EVERYWHERE: &str = "Options of every verb";
@@ -298,14 +301,39 @@ pub enum Verb {
     ///
     /// Checks FILE alone. Without FILE, checks the policy in force: the machine's file
     /// and yours, or else the built-in default. The exit code is 2 if there is an error,
-    /// otherwise 0. With --strict, warnings are errors; notes stay notes.
+    /// otherwise 0. With --strict, warnings are errors; notes stay notes. With --tests,
+    /// also runs `goroam test`; the exit code is 1 if a scenario is not as expected.
     #[command(after_help = after!(
         "goroam check",
         "goroam check corporate.toml --json",
         "goroam check --layers               names the file and line of each part",
-        "goroam check --strict goroam.toml    in CI"
+        "goroam check --strict goroam.toml --tests tests/    in CI"
     ))]
     Check(Check),
+    /// Test a policy: networks and answers in, profile out
+    ///
+    /// Decides each scenario of the files as the agent would, without a network and
+    /// without go, and compares with what it expects. A fact that a scenario does not
+    /// give is unknown, never guessed. The exit code is 0 if all is as expected, 1 if not,
+    /// 2 if a file cannot be used.
+    #[command(after_help = after!(
+        "goroam test goroam.toml tests/",
+        "goroam test goroam.toml office.toml --json"
+    ))]
+    Test(Test),
+    /// Tell what another policy would have done in past turns
+    ///
+    /// Reads the journal, also its rotated file, and decides each turn again with what its
+    /// line holds. What a turn did not wait for, and the agent's environment, are not
+    /// known, never guessed. A target of another meaning than in the active policy (or
+    /// --was) counts as not known, too. Changes nothing; the exit code is 0 even if turns
+    /// would differ.
+    #[command(after_help = after!(
+        "goroam replay --policy new.toml",
+        "goroam replay --policy new.toml --since 30days --json",
+        "goroam replay laptop.jsonl --policy new.toml --was old.toml"
+    ))]
+    Replay(Replay),
     /// Write a commented policy file to start from
     ///
     /// On a terminal, reads `go env` and the network, asks for the company's proxy (and
@@ -336,8 +364,14 @@ pub enum Verb {
     #[command(after_help = after!("goroam restore"))]
     Restore(Json),
     /// Show what was switched, when and why
+    ///
+    /// With --csv, one row for each turn: what was in force, and what was done. With
+    /// --verify, checks that each line follows from the one before, and prints the end of
+    /// the journal: kept elsewhere, and given to --anchor later, it shows whether lines
+    /// were cut off since.
     #[command(after_help = after!(
         "goroam history -n 5",
+        "goroam history --since 2026-11-01 --csv > november.csv",
         "goroam history --verify    check that it was not changed"
     ))]
     History(History),

@@ -16,6 +16,7 @@ mod failure;
 mod instead;
 mod render;
 mod run;
+mod scenarios;
 pub mod shell;
 mod terminal;
 mod verb;

@@ -16,8 +16,7 @@ use super::complete;
 use super::context::{Context, Output};
 use super::failure::Failure;
 use super::instead::instead;
-use super::render::findings;
-use super::verb::check::{Found, found};
+use super::render::{Found, findings, found};
 use super::verb::{self, take_turn::take_turn};
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{Command, Error, record_panics};
@@ -100,8 +99,9 @@ fn misuse(error: &clap::Error) -> String {
 fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Check(args) => verb::check::run(context, &args),
+        Verb::Test(args) => verb::test::run(context, &args),
         Verb::Init(args) => block_on(Box::pin(verb::init::run(context, args))),
-        Verb::History(args) => verb::history::run(context, args),
+        Verb::History(args) => verb::history::run(context, &args),
         Verb::Metrics(args) => block_on(Box::pin(verb::metrics::run(context, args))),
         Verb::Completions(args) => verb::completions::run(context, &args),
         Verb::Man(args) => verb::man::run(context, Cli::command(), &args),
@@ -122,6 +122,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Fleet(args) => block_on(Box::pin(verb::fleet::run(context, args))),
         Verb::Env(args) => block_on(Box::pin(verb::env::run(context, &args))),
         Verb::Hook(args) => verb::hook::run(context, &args),
+        Verb::Replay(args) => verb::replay::run(context, &args),
         Verb::Relay(args) => block_on(Box::pin(verb::relay::run(context, args))),
         Verb::Vendor(args) => verb::vendor::run(context, &args),
         Verb::Doctor(args) => block_on(Box::pin(verb::doctor::run(context, args))),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::{DecisionFacts, Trace, evaluate, open_targets};
+use super::evaluate::{DecisionFacts, Trace, evaluate, open_facts, open_targets};
 use super::fastest::{self, FastestChoice};
 use super::profile::{EnvValue, Policy, Profile};
 use crate::model::Truth;
@@ -178,6 +178,30 @@ pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
         fastest::want(first, facts, &mut names);
     }
     names
+}
+
+/// Returns what the choice depends on next, in words: the targets that the first undecided profile
+/// asks for, by name, and its other facts that are not known. Empty: `decide` returns a decision.
+pub fn open(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    let by_hand = by_hand(policy, pinned);
+    for profile in asked(policy, by_hand) {
+        let loose = profile.is_loose();
+        let trace = evaluate(&profile.when, policy, &facts, loose);
+        match trace.value {
+            Truth::False => continue,
+            Truth::True => fastest::want(profile, facts, &mut names),
+            Truth::Unknown => {
+                open_targets(&profile.when, policy, &facts, loose, &mut names);
+                open_facts(&trace, &profile.when, &mut names);
+            }
+        }
+        return names.into_iter().collect();
+    }
+    if let Some(first) = by_hand.and_then(<[Profile]>::first) {
+        fastest::want(first, facts, &mut names);
+    }
+    names.into_iter().collect()
 }
 
 /// Returns the profile's variables and the choice of its `fastest`; `None` while that is undecided.

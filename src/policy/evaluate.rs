@@ -31,7 +31,7 @@ pub(super) fn evaluate(
             .map(|part| evaluate(part, policy, facts, loose))
             .collect()
     };
-    match condition {
+    let trace = match condition {
         Condition::Always => leaf("always", Truth::True, String::new()),
         Condition::Up(name) => up(name),
         Condition::Down(name) => {
@@ -116,16 +116,19 @@ pub(super) fn evaluate(
             of_link(format!("ssid {name}"), link, " is in it")
         }
         Condition::Env(wanted) => {
+            let what = wanted
+                .iter()
+                .map(|(name, value)| format!(" {name}={value}"));
+            let what = format!("env{}", what.collect::<String>());
+            if facts.gaps.env {
+                return leaf(what, Truth::Unknown, "not known".to_owned());
+            }
             let is_set = |name: &str, value: &str| facts.env.get(name).unwrap_or("") == value;
             let missing = wanted.iter().find(|(name, value)| !is_set(name, value));
             let evidence = match missing {
                 None => "set".to_owned(),
                 Some((name, _)) => format!("{name} is not that"),
             };
-            let what = wanted
-                .iter()
-                .map(|(name, value)| format!(" {name}={value}"));
-            let what = format!("env{}", what.collect::<String>());
             leaf(what, Truth::from(missing.is_none()), evidence)
         }
         Condition::All(parts) => group("all", of(parts), Truth::all),
@@ -135,7 +138,12 @@ pub(super) fn evaluate(
             let value = !part.value;
             group("not", vec![part], |_| value)
         }
+    };
+    if facts.gaps.network && trace.value == Truth::False && condition.asks_network() {
+        let evidence = "not among the parts of the network that are known".to_owned();
+        return leaf(trace.what, Truth::Unknown, evidence);
     }
+    trace
 }
 
 /// Collects the targets in the parts of a condition that are still undecided.
@@ -156,6 +164,23 @@ pub(super) fn open_targets(
     }
     for part in condition.parts() {
         open_targets(part, policy, facts, loose, names);
+    }
+}
+
+/// Collects the conditions that are still undecided and ask for no target.
+pub(super) fn open_facts(trace: &Trace, condition: &Condition, found: &mut BTreeSet<String>) {
+    if trace.value.is_known() {
+        return;
+    }
+    let asks_target = matches!(
+        condition,
+        Condition::Up(_) | Condition::Down(_) | Condition::AtLeast { .. } | Condition::Portal(_)
+    );
+    if condition.parts().is_empty() && !asks_target {
+        found.insert(trace.what.clone());
+    }
+    for (trace, part) in trace.parts.iter().zip(condition.parts()) {
+        open_facts(trace, part, found);
     }
 }
 
@@ -275,6 +300,17 @@ pub struct DecisionFacts<'a> {
     pub env: &'a Environment,
     /// What is known of the targets of a `fastest` here.
     pub fastest: &'a FastestFacts,
+    /// What is missing in these facts.
+    pub gaps: Gaps,
+}
+
+/// What is missing in the facts: a condition that asks for it is not decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gaps {
+    /// The environment is not known.
+    pub env: bool,
+    /// The snapshot holds only a part of the network.
+    pub network: bool,
 }
 
 /// A condition, its value and the evidence.

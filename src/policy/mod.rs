@@ -26,6 +26,7 @@ mod loosen;
 pub mod profile;
 mod project;
 mod provisional;
+pub mod scenario;
 pub mod settle;
 mod speeds;
 mod telemetry;
@@ -33,8 +34,8 @@ pub mod templates;
 mod variables;
 
 pub use by_hand::{MIRRORS, MirrorFault, NamedMirror, goproxy_of, lay_over, target_of};
-pub use decide::{Considered, Decision, as_it_is, decide, needed, standing};
-pub use evaluate::{DecisionFacts, TargetState, Trace};
+pub use decide::{Considered, Decision, as_it_is, decide, needed, open, standing};
+pub use evaluate::{DecisionFacts, Gaps, TargetState, Trace};
 pub use fastest::FastestChoice;
 pub use finding::{Label, Places, PolicyFinding, ProfilePlace, Severity};
 pub use goflags::{without_mod, words as goflags_words};

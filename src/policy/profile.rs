@@ -290,6 +290,20 @@ impl Condition {
         names
     }
 
+    /// Reports whether it asks for a part of the network that a short description may lack.
+    pub(super) fn asks_network(&self) -> bool {
+        matches!(
+            self,
+            Condition::InterfaceName(_)
+                | Condition::InterfaceKind(_)
+                | Condition::Subnet(_)
+                | Condition::Gateway(_)
+                | Condition::DnsServer(_)
+                | Condition::SearchDomain(_)
+                | Condition::Ssid(_)
+        )
+    }
+
     /// Returns the parts of `all`, `any` and `not`; for other conditions, nothing.
     pub fn parts(&self) -> &[Condition] {
         if let Condition::All(parts) | Condition::Any(parts) = self {

@@ -1,6 +1,6 @@
 //! The record of one turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,9 @@ pub struct Entry {
     pub left_out: Option<LeftOut>,
     /// The results of the probes.
     pub report: Vec<Observation>,
+    /// The targets that count as the opposite of their result, because of `fall` or `rise`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub counts_as_before: BTreeSet<String>,
     /// The chosen profile, and why it was chosen.
     pub decision: Option<Decision>,
     /// The profile before.
@@ -225,6 +228,13 @@ fn proof(trace: &Trace) -> Option<String> {
         return Some(format!("{} ({})", trace.what, trace.evidence));
     }
     trace.parts.iter().find_map(proof)
+}
+
+/// Reports whether a text is the one that a line holds, which may have been cut.
+pub fn is_as_recorded(recorded: &str, text: &str) -> bool {
+    let mut shortened = text.to_owned();
+    cut(&mut shortened);
+    recorded == text || recorded == shortened
 }
 
 fn cut(text: &mut String) {

@@ -58,6 +58,16 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// The line that an anchor names is older than what is kept.
+    #[error("{path}: turn {turn} is not kept any more; the oldest is turn {oldest}")]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The turn of the anchor.
+        turn: u64,
+        /// The oldest turn.
+        oldest: u64,
+    },
     /// A line does not match the hash of the previous one.
     #[error("{path}:{line}: {what}")]
     Broken {
@@ -83,6 +93,53 @@ pub struct Mark {
     /// Turns that were found missing.
     #[serde(default)]
     pub gaps: Vec<Gap>,
+}
+
+impl Mark {
+    /// Returns the end of the journal, to be kept elsewhere; `None`: it is empty, or not known.
+    pub fn anchor(&self) -> Option<Anchor> {
+        (!self.hash.is_empty()).then(|| Anchor {
+            turn: Some(self.turn),
+            hash: self.hash.clone(),
+        })
+    }
+}
+
+/// A line of the journal, named so that it can be found again: `TURN:HASH`. Kept elsewhere, it shows
+/// whether lines were cut off or replaced since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// Its turn, if it is known.
+    pub turn: Option<u64>,
+    /// Its hash, in hexadecimal.
+    pub hash: String,
+}
+
+impl std::fmt::Display for Anchor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.turn {
+            Some(turn) => write!(f, "{turn}:{}", self.hash),
+            None => f.write_str(&self.hash),
+        }
+    }
+}
+
+impl std::str::FromStr for Anchor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Anchor, String> {
+        let (turn, hash) = match text.split_once(':') {
+            Some((turn, hash)) => (turn.parse().map(Some), hash),
+            None => (Ok(None), text),
+        };
+        match (turn, digits(hash)) {
+            (Ok(turn), Some((hash, []))) => Ok(Anchor {
+                turn,
+                hash: hash.to_owned(),
+            }),
+            _ => Err("write TURN:HASH, as `goroam history --verify` prints it".to_owned()),
+        }
+    }
 }
 
 /// Turns that were removed from the journal.
@@ -248,6 +305,57 @@ impl Journal {
             (Some(_), Err(error)) => Err(error),
         }
     }
+    /// Returns the newest line, to be kept elsewhere; `None`: there is none.
+    ///
+    /// # Errors
+    /// If a file exists and cannot be read.
+    pub fn anchor(path: &Path) -> Result<Option<Anchor>, JournalError> {
+        let known = known(path, &read_all(path)?).pop();
+        Ok(known.map(|line| Anchor {
+            turn: Some(line.turn),
+            hash: line.hash,
+        }))
+    }
+
+    /// Checks that the line of an anchor is still there, and that all lines follow from one another.
+    /// Returns how many lines came after it.
+    ///
+    /// # Errors
+    /// As `verify`; [`JournalError::Missing`] or [`JournalError::Older`] if that line is not there.
+    pub fn verify_since(path: &Path, anchor: &Anchor) -> Result<usize, JournalError> {
+        let files = read_all(path)?;
+        let after = after(path, &known(path, &files), anchor)?;
+        verify_chain(path, &files).map(|_| after)
+    }
+}
+
+/// Returns how many lines follow the one that the anchor names.
+fn after(path: &Path, known: &[Known], anchor: &Anchor) -> Result<usize, JournalError> {
+    if let Some(at) = known.iter().position(|line| line.hash == anchor.hash) {
+        return Ok(known.len() - at - 1);
+    }
+    let path = path.to_owned();
+    let (first, last) = (known.first(), known.last());
+    let what = match (anchor.turn, first, last) {
+        (_, None, _) | (_, _, None) => "it is empty or was deleted".to_owned(),
+        (None, ..) => "no line has the hash of the anchor: its turn is not kept any more, or was \
+                       removed or replaced"
+            .to_owned(),
+        (Some(turn), Some(first), _) if turn < first.turn => {
+            let oldest = first.turn;
+            return Err(JournalError::Older { path, turn, oldest });
+        }
+        (Some(turn), _, Some(last)) if turn > last.turn => {
+            format!(
+                "its end is missing: it ends with turn {}, and turn {turn} was there",
+                last.turn
+            )
+        }
+        (Some(turn), ..) => {
+            format!("turn {turn} is not the one that the anchor names: the journal was replaced")
+        }
+    };
+    Err(JournalError::Missing { path, what })
 }
 
 fn verify_chain(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<usize, JournalError> {
@@ -504,7 +612,8 @@ fn hash(prev: &str, rest: &[u8]) -> String {
     sha256_hex(&[prev.as_bytes(), b"{", rest].concat())
 }
 
-fn digits(text: &[u8]) -> Option<(&str, &[u8])> {
+fn digits(text: &(impl AsRef<[u8]> + ?Sized)) -> Option<(&str, &[u8])> {
+    let text = text.as_ref();
     let (digits, rest) = text.split_at_checked(64)?;
     let is_hex = digits
         .iter()

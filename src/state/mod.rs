@@ -12,5 +12,5 @@ pub mod memory;
 
 pub use counts::Counts;
 pub use entry::Entry;
-pub use journal::{Journal, JournalError, Mark};
+pub use journal::{Anchor, Journal, JournalError, Mark};
 pub use memory::{Baseline, Health, Memory};

@@ -137,28 +137,42 @@ fn two_programs_that_insist_come_to_rest_and_it_is_told() {
     let Some(desk) = desk(&policy) else { return };
     let _agent = desk.agent();
     let before = desk.history().len();
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(9) {
-        if desk.line("GOPROXY").as_deref() != Some("direct") {
-            std::fs::write(desk.env_file(), "GOPROXY=direct\n").unwrap();
-        }
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
-    let turns = desk.history().len() - before;
-    assert!((2..=10).contains(&turns), "{turns} turns");
-    wait_until("it is told", || {
+    // A real program that insists.
+    let mut insists = desk.shell("while :; do go env -w GOPROXY=direct; done");
+    let told = wait_until("it is told", || {
         let troubles = desk.status()["troubles"].to_string();
-        troubles
-            .contains("keeps changing")
-            .then_some(())
-            .ok_or(troubles)
+        let is_told = troubles.contains("sets GOPROXY to direct again and again");
+        is_told.then_some(troubles.clone()).ok_or(troubles)
     });
-    desk.goroam("doctor").exits(1).says("keeps changing");
-    let told = desk
-        .history()
+    assert!(told.contains("waits 1 min"), "{told}");
+    let start = Instant::now();
+    let quiet = wait_until("goroam leaves the file alone", || {
+        let turns = desk.history().len();
+        std::thread::park_timeout(Duration::from_millis(1500));
+        let more = desk.history().len() - turns;
+        (more == 0)
+            .then_some(turns)
+            .ok_or(format!("{more} turns more"))
+    });
+    insists.kill().unwrap();
+    insists.wait().unwrap();
+    // One correction, one note that it is fighting, and the notes of what was set by hand.
+    let turns = quiet - before;
+    assert!(
+        (2..=5).contains(&turns),
+        "{turns} turns in {:?}",
+        start.elapsed()
+    );
+    desk.goroam("doctor").exits(1).says("again and again");
+    let history = desk.history();
+    let told = history
         .iter()
-        .any(|turn| turn["changes"].to_string().contains("keeps changing"));
-    assert!(told, "the journal says nothing of it");
+        .filter(|turn| turn["changes"].to_string().contains("again and again"));
+    assert_eq!(told.count(), 1, "the journal says it once");
+    assert_eq!(desk.line("GOPROXY").as_deref(), Some("direct"));
+    // What is asked for is set at once.
+    desk.goroam("once").exits(0);
+    assert_ne!(desk.line("GOPROXY").as_deref(), Some("direct"));
 }
 
 #[test]

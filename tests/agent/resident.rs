@@ -42,6 +42,13 @@ impl Desk {
         run.args(words).exits(0).stdout().trim().to_owned()
     }
 
+    /// A running shell with these words.
+    pub(crate) fn shell(&self, words: &str) -> std::process::Child {
+        let run = self.in_path(self.user.run("sh")).arg("-c").arg(words);
+        let run = run.env("GOTOOLCHAIN", "local").env("GOTELEMETRY", "off");
+        run.command().spawn().unwrap()
+    }
+
     /// The go env file.
     pub(crate) fn env_file(&self) -> PathBuf {
         self.user.path(".config/go/env")

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::{self, User};
 
-const VERBS: [&str; 26] = [
+const VERBS: [&str; 28] = [
     "once",
     "agent",
     "status",
@@ -25,6 +25,8 @@ const VERBS: [&str; 26] = [
     "doctor",
     "explain",
     "check",
+    "test",
+    "replay",
     "init",
     "fleet",
     "restore",

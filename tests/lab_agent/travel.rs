@@ -86,6 +86,29 @@ fn every_move_between_two_networks_is_followed_with_one_write() {
     laptop.wait_settled();
     assert_eq!(writes(&laptop), before, "{}", agent.log());
     assert!(agent.stop().success());
+    let turns = replayed(&laptop, &lab.policy());
+    assert_eq!(turns["differ"], 0, "{turns:#}");
+    assert!(
+        turns["same"].as_u64() >= Some(tour.len() as u64),
+        "{turns:#}"
+    );
+    // What was decided here is not what a policy without an office would do.
+    let without = lab
+        .policy()
+        .replace("name = \"office\"", "name = \"elsewhere\"");
+    let turns = replayed(&laptop, &without);
+    assert!(turns["differ"].as_u64() >= Some(4), "{turns:#}");
+}
+
+/// What a policy would have done in the turns of the journal. Each turn of which all is known would
+/// have been the same with the policy in force.
+fn replayed(laptop: &Laptop<'_>, policy: &str) -> Value {
+    let file = laptop.home().join("replayed.toml");
+    std::fs::write(&file, policy).unwrap();
+    json(
+        laptop,
+        &["replay", "--json", "--policy", file.to_str().unwrap()],
+    )
 }
 
 #[test]
@@ -102,6 +125,13 @@ fn the_vpn_brings_the_office_and_takes_it_away() {
         lab.travel("vpn-off");
         wait_for_profile(&laptop, "public", SOON);
     }
+    let turns = replayed(&laptop, &lab.policy());
+    assert_eq!(
+        (&turns["differ"], &turns["other_targets"]),
+        (&0.into(), &Value::Array(vec![])),
+        "{turns:#}"
+    );
+    assert!(turns["same"].as_u64() >= Some(4), "{turns:#}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use goroam::environment::Environment;
 use goroam::model::{Observation, Snapshot, Verdict};
 use goroam::policy::templates::{Company, Template};
-use goroam::policy::{DecisionFacts, FastestFacts, Policy, TargetState, decide};
+use goroam::policy::{DecisionFacts, FastestFacts, Gaps, Policy, TargetState, decide};
 
 use crate::policies::read;
 
@@ -27,6 +27,7 @@ fn chosen(policy: &Policy, up: &[&str], by_hand: Option<&str>) -> [String; 3] {
         seen: &seen,
         env: &Environment::default(),
         fastest: &FastestFacts::default(),
+        gaps: Gaps::default(),
     };
     let decision = decide(policy, facts, by_hand).unwrap();
     let value = |name: &str| decision.env[name].clone();

@@ -9,8 +9,8 @@ use goroam::model::{
     Snapshot, Speed, Target, TargetKind, Truth, Verdict,
 };
 use goroam::policy::{
-    AgentSettings, Condition, DecisionFacts, EnvValue, FastestFacts, Policy, Profile, SpeedRound,
-    TargetState, decide, needed,
+    AgentSettings, Condition, DecisionFacts, EnvValue, FastestFacts, Gaps, Policy, Profile,
+    SpeedRound, TargetState, decide, needed,
 };
 use proptest::prelude::*;
 
@@ -159,6 +159,7 @@ impl World {
             seen,
             env: &self.env,
             fastest: &self.fastest,
+            gaps: Gaps::default(),
         }
     }
 }

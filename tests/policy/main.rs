@@ -31,4 +31,5 @@ mod mirror;
 mod policies;
 mod project;
 mod provisional;
+mod scenarios;
 mod schema;

@@ -7,7 +7,7 @@ use goroam::environment::Environment;
 use goroam::model::{Observation, Phases, Proof, Snapshot, TargetKind, Verdict};
 use goroam::paths::Paths;
 use goroam::policy::templates::{Company, Template};
-use goroam::policy::{DecisionFacts, FastestFacts, Policy, TargetState, decide};
+use goroam::policy::{DecisionFacts, FastestFacts, Gaps, Policy, TargetState, decide};
 
 use crate::policies::read;
 
@@ -131,6 +131,7 @@ fn offline(policy: &Policy, mirror: bool) -> BTreeMap<String, String> {
         seen: &seen,
         env: &Environment::default(),
         fastest: &FastestFacts::default(),
+        gaps: Gaps::default(),
     };
     let decision = decide(policy, facts, None).unwrap();
     assert_eq!(decision.profile, "offline");

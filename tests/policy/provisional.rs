@@ -7,7 +7,7 @@ use goroam::environment::Environment;
 use goroam::model::{Patterns, Snapshot, TargetKind, Truth, Verdict};
 use goroam::policy::templates::{Company, Template};
 use goroam::policy::{
-    Condition, DecisionFacts, EnvValue, FastestFacts, Policy, Profile, decide, provisional,
+    Condition, DecisionFacts, EnvValue, FastestFacts, Gaps, Policy, Profile, decide, provisional,
 };
 use proptest::prelude::*;
 
@@ -28,6 +28,7 @@ fn early(
         seen: &seen,
         env: &Environment::default(),
         fastest: &FastestFacts::default(),
+        gaps: Gaps::default(),
     };
     let chosen = provisional(policy, facts, &|decision, name| {
         let before = before.iter().find(|(one, _)| *one == name);

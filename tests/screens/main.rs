@@ -29,7 +29,9 @@ mod metrics;
 mod mirror;
 mod ready;
 mod relay;
+mod replay;
 mod status;
+mod test;
 mod vendor;
 mod why;
 
@@ -78,6 +80,11 @@ fn without_times(text: &str) -> String {
 fn line_without_times(line: &str) -> String {
     let words: Vec<&str> = line.split(' ').collect();
     let masked = words.iter().enumerate().map(|(at, word)| {
+        if let Some((turn, hash)) = word.split_once(':')
+            && hash.len() == 64
+        {
+            return format!("{turn}:HASH");
+        }
         let unit = words.get(at + 1).unwrap_or(&"");
         let unit = unit.trim_end_matches(['.', ',', ';', ')', ':']);
         let is_clock = word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');

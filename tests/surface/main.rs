@@ -43,6 +43,14 @@ name = \"offline\"
 env = { GOPROXY = { fastest = [\"here\", \"there\"], then = \"off\" } }
 ";
 
+/// With a warning and a difference.
+const SCENARIO: &str = "[[scenario]]
+name = \"a\"
+network.gateway = \"10.0.0.1\"
+answers.local = \"up\"
+expect = { profile = \"offline\" }
+";
+
 const NEEDS_A_MODULE: &str = "module example.test/app
 
 go 1.21
@@ -123,6 +131,8 @@ fn described(arg: &Arg) -> String {
 fn every_json_key_of_an_answer_is_on_the_list() {
     let user = User::new();
     user.write("odd.toml", ODD_POLICY);
+    user.write("p.toml", POLICY);
+    user.write("facts.toml", SCENARIO);
     user.write("app/go.mod", "module example.test/app\n\ngo 1.21\n");
     user.write("app/vendor/stray.go", "package stray\n");
     let version = ".local/share/goroam/mirror/example.test/a/@v/v1.0.0";
@@ -131,6 +141,7 @@ fn every_json_key_of_an_answer_is_on_the_list() {
     let answers = [
         ("check odd.toml --json", 2),
         ("check --layers --json", 0),
+        ("test p.toml facts.toml --json", 1),
         ("doctor --cache --json", 0),
         ("explain dns --json", 0),
         ("history --verify --json", 0),
@@ -156,6 +167,10 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
     let path = format!("{}:/usr/bin:/bin", go.parent().unwrap().display());
     let user = User::new();
     user.write(".config/goroam/goroam.toml", POLICY);
+    user.write(
+        "other.toml",
+        POLICY.replace("then = \"off\"", "then = \"direct\""),
+    );
     user.write("app/go.mod", NEEDS_A_MODULE);
     user.write("app/a.go", "package app\n");
     user.write(".bashrc", "export GOPROXY=off\n");
@@ -172,6 +187,7 @@ fn every_json_key_of_an_answer_that_needs_go_is_on_the_list() {
         ("doctor --fix --yes --json", 0),
         ("doctor --undo --json", 0),
         ("history --json", 0),
+        ("replay --policy other.toml --json", 0),
         ("use --json", 0),
         ("restore --json", 0),
     ];
@@ -192,6 +208,7 @@ fn answer(run: cli::Run, words: &str, code: i32, found: &mut BTreeSet<String>) {
         .trim_end_matches(" app")
         .trim_end_matches(" dns")
         .trim_end_matches(" odd.toml")
+        .trim_end_matches(" p.toml facts.toml")
         .trim_end_matches(" http://127.0.0.1:1,off");
     for value in serde_json::Deserializer::from_str(&text).into_iter() {
         keys(&value.unwrap(), &format!("{verb}: "), found);

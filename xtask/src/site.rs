@@ -13,10 +13,11 @@ use crate::packages::{self, Wheel};
 use crate::run::{self, Result};
 
 /// The order of the pages in `docs`; pages that are not named here follow.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "first-day",
     "install",
     "policy",
+    "policy-tests",
     "shells",
     "doctor",
     "exec",

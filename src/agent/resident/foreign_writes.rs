@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use super::Agent;
 use crate::agent::command::Cause;
 use crate::model::Change;
+use crate::model::status::Drift;
 use crate::policy::OnDrift;
 
 impl Agent {
@@ -23,8 +24,14 @@ impl Agent {
             return;
         }
         if status.drift.is_empty() {
-            if self.corrections.holds_back(now).is_none() {
-                self.fight = None;
+            // One look more, when the other program has been quiet for long enough.
+            match self.corrections.until_rested(now) {
+                Some(end) if self.fight.is_some() => self.put_off_drift(end),
+                Some(_) => {}
+                None => {
+                    self.fight = None;
+                    self.publish_status();
+                }
             }
             return;
         }
@@ -33,15 +40,19 @@ impl Agent {
         let names = names.join(", ");
         // A round under way will write what is needed.
         let restore = self.session.loaded.policy.agent.on_drift == OnDrift::Restore;
-        if restore && self.work.is_none() {
+        if !restore {
+            self.fight = None;
+        } else if self.work.is_none() {
             match self.corrections.take(now) {
                 Ok(()) => {
                     info!("another program changed {names}; setting it again");
-                    self.note_fight(&names, now);
                     self.begin(Cause::Drift);
                     return;
                 }
-                Err(again) => self.put_off_drift(again),
+                Err(again) => {
+                    self.note_fight(&status.drift);
+                    self.put_off_drift(again);
+                }
             }
         }
         match self.session.let_go(&self.snapshot).await {
@@ -64,7 +75,8 @@ impl Agent {
         match self.notes.take(now) {
             Ok(()) => {
                 info!("another program changed {names}");
-                self.session.note_drift(&self.snapshot, status.drift);
+                let (drift, changes) = (status.drift, Vec::new());
+                self.session.note_drift(&self.snapshot, drift, changes);
             }
             Err(again) => self.put_off_drift(again),
         }
@@ -76,21 +88,26 @@ impl Agent {
         *timer = Some(timer.map_or(again, |at| at.min(again)));
     }
 
-    /// Reports that goroam and another program keep overwriting each other.
-    fn note_fight(&mut self, names: &str, now: Instant) {
-        let Some(wait) = self.corrections.holds_back(now) else {
-            self.fight = None;
-            return;
-        };
+    /// Reports that goroam and another program keep overwriting each other. Which program it is
+    /// cannot be known: the system names it to root only, and `go env -w` has ended by then.
+    fn note_fight(&mut self, drift: &[Drift]) {
+        let wait = self.corrections.wait().unwrap_or_default().as_secs() / 60;
+        let set = drift.iter().map(|drift| match &drift.found {
+            Some(value) => format!("sets {} to {value}", drift.name),
+            None => format!("removes {}", drift.name),
+        });
+        let set = Vec::from_iter(set).join(" and ");
         let what = format!(
-            "another program keeps changing {names}; goroam waits at least {} s before it sets it again, and longer each time",
-            wait.as_secs()
+            "another program {set} again and again; goroam waits {wait} min before it sets its own \
+             value again, each time twice as long, at most 1 h"
         );
-        if self.fight.is_none() {
+        let is_news = self.fight.is_none();
+        self.fight = Some(what.clone());
+        if is_news {
             warn!("{what}");
-            let (what, major) = (what.clone(), true);
-            Change::add(vec![Change { what, major }], &mut self.changes);
+            let changes = vec![Change { what, major: true }];
+            let drift = drift.to_vec();
+            self.session.note_drift(&self.snapshot, drift, changes);
         }
-        self.fight = Some(what);
     }
 }

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use crate::cli::render::Page;
 
 /// The exit codes that scripts can rely on, as help shows them.
 pub(in crate::cli) const EXIT_CODES: &str = exit_codes!();
@@ -22,6 +26,42 @@ pub(in crate::cli) fn parse_span(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{error}; write it as 500ms, 30s, 5min, 2h or 30days"))
 }
 
+/// A moment in the past, as a person writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// A moment.
+    At(Timestamp),
+    /// A time of the day, in the reader's zone.
+    Local(DateTime),
+    /// This long ago.
+    Ago(Duration),
+}
+
+impl Moment {
+    /// Returns the moment. A time before all times is the first one.
+    pub(in crate::cli) fn at(self, page: &Page) -> Timestamp {
+        match self {
+            Moment::At(at) => at,
+            Moment::Local(local) => local
+                .to_zoned(page.zone.clone())
+                .map_or(Timestamp::MIN, |at| at.timestamp()),
+            Moment::Ago(ago) => page.now.checked_sub(ago).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+/// Parses `2026-11-30`, `2026-11-30 09:00`, `2026-11-30T09:00:00Z` or `30days`.
+pub(in crate::cli) fn parse_moment(text: &str) -> Result<Moment, String> {
+    if let Ok(ago) = humantime::parse_duration(text) {
+        return Ok(Moment::Ago(ago));
+    }
+    let at = text.parse().map(Moment::At);
+    let local = |_| text.parse().map(Moment::Local);
+    at.or_else(local).map_err(|_: jiff::Error| {
+        "write a day, 2026-11-30, a time, \"2026-11-30 09:00\", or how long ago, 30days".to_owned()
+    })
+}
+
 /// The longest time limit. The system's clock cannot count to the end of any span.
 const LONGEST_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -38,7 +78,29 @@ pub(in crate::cli) fn parse_limit(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{parse_limit, parse_span};
+    use super::{parse_limit, parse_moment, parse_span};
+    use crate::cli::render::fixtures::page;
+
+    #[test]
+    fn a_moment_is_a_day_a_time_or_how_long_ago() {
+        let page = page();
+        for (text, wanted) in [
+            ("2026-11-20", "2026-11-20T00:00:00Z"),
+            ("2026-11-20 09:30", "2026-11-20T09:30:00Z"),
+            ("2026-11-20T09:30:00+02:00", "2026-11-20T07:30:00Z"),
+            ("2h", "2026-11-22T09:16:00Z"),
+            ("1day 1h", "2026-11-21T10:16:00Z"),
+        ] {
+            let at = parse_moment(text).unwrap().at(&page);
+            assert_eq!(at, wanted.parse().unwrap(), "{text}");
+        }
+        let long_ago = parse_moment("100000years").unwrap().at(&page);
+        assert_eq!(long_ago, jiff::Timestamp::MIN);
+        for bad in ["", "yesterday", "2026-13-01", "9:00"] {
+            let why = parse_moment(bad).unwrap_err();
+            assert!(why.contains("30days"), "{bad}: {why}");
+        }
+    }
 
     #[test]
     fn a_span_that_is_none_is_answered_with_the_form() {

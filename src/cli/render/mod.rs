@@ -4,6 +4,7 @@
 //! control characters.
 
 mod findings;
+mod found;
 mod glyphs;
 mod live;
 mod page;
@@ -14,6 +15,7 @@ mod text;
 
 pub(super) use crate::model::text::duration;
 pub(super) use findings::{MOST_FINDINGS, Position, Shown, findings};
+pub(super) use found::{Found, found};
 pub(super) use glyphs::glyphs;
 pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
@@ -327,6 +329,7 @@ pub(super) mod fixtures {
             snapshot: Snapshot::default(),
             left_out: None,
             report: Vec::new(),
+            counts_as_before: Default::default(),
             incidents: Vec::new(),
             fleet: None,
             decision: Some(why_office().decision),

@@ -2,15 +2,16 @@
 
 mod layers;
 
-use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::agent::{lent, read_layers, read_policy_to_check};
 use crate::cli::args::Json;
-use crate::cli::render::{self, Position};
+use crate::cli::render::{self, Found, found};
+use crate::cli::scenarios::{self, Tested};
 use crate::cli::{Context, Failure};
 use crate::model::plural;
 use crate::policy::file::{Parsed, PolicyLocation, parse, parse_layers};
 use crate::policy::layers::{Part, PolicyText};
-use crate::policy::{Label, PolicyFinding, Severity};
+use crate::policy::{PolicyFinding, Severity};
 use crate::probe::unknown_to_go;
 use crate::{bounded, trust};
 use clap::{Args, ValueHint};
@@ -32,6 +33,9 @@ pub struct Check {
     /// Treat every warning as an error, for CI
     #[arg(long)]
     pub strict: bool,
+    /// Also run these scenarios, as `goroam test` does
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub tests: Vec<PathBuf>,
     /// How to print.
     #[command(flatten)]
     pub format: Json,
@@ -50,53 +54,9 @@ struct Report<'a> {
     /// With `--layers`: where each part of the policy comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<Layers>,
-}
-
-/// A finding in JSON.
-#[derive(Debug, Serialize)]
-pub(in crate::cli) struct Found<'a> {
-    code: &'a str,
-    severity: Severity,
-    message: &'a str,
-    #[serde(flatten)]
-    place: Place<'a>,
-    related: Vec<Place<'a>>,
-    help: Option<&'a str>,
-}
-
-/// A place in the policy's text; null if the fault is that something is missing.
-#[derive(Debug, Default, Serialize)]
-struct Place<'a> {
-    file: Option<String>,
-    line: Option<usize>,
-    column: Option<usize>,
-    /// In byte offsets of the file.
-    span: Option<Span>,
-    label: Option<&'a str>,
-}
-
-#[derive(Debug, Serialize)]
-struct Span {
-    start: usize,
-    end: usize,
-}
-
-impl<'a> Place<'a> {
-    fn of(source: &PolicyText, label: &'a Label) -> Place<'a> {
-        let Some(part) = source.part(label.span.start) else {
-            return Place::default();
-        };
-        let within = |at: usize| at.saturating_sub(part.range.start);
-        let [start, end] = [label.span.start, label.span.end].map(within);
-        let Position { line, column } = Position::of(source.text_of(part), start);
-        Place {
-            file: Some(part.name()),
-            line: Some(line),
-            column: Some(column),
-            span: Some(Span { start, end }),
-            label: Some(&label.text),
-        }
-    }
+    /// The results of `--tests`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tests: Option<scenarios::Report<'a>>,
 }
 
 /// Reads a policy and shows all its errors and warnings.
@@ -127,11 +87,25 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         }
     }
     let errors = count(&parsed.findings, Severity::Error);
+    let policy = parsed.policy.as_ref().filter(|_| !args.tests.is_empty());
+    let tested = policy.map(|policy| scenarios::examine(policy, &args.tests));
+    let tested = tested.transpose()?;
+    let all_pass = tested.as_ref().is_none_or(Tested::all_pass);
+    let exit = match (errors, all_pass) {
+        (1.., _) => EXIT_USAGE,
+        (0, false) => EXIT_FAILED,
+        (0, true) => EXIT_DONE,
+    };
     let layers = args.layers.then(|| Layers::of(&parsed));
     if args.format.json {
         let report = report(&name, &parsed.source, &parsed.findings, args.strict);
-        context.out.json(&Report { layers, ..report })?;
-        return Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE });
+        let tests = tested.as_ref().map(Tested::report);
+        context.out.json(&Report {
+            layers,
+            tests,
+            ..report
+        })?;
+        return Ok(exit);
     }
     if let Some(layers) = layers {
         context.out.text(&layers.text(&context.page))?;
@@ -152,11 +126,14 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         let shown = render::findings(&parsed.source, &parsed.findings, &context.page);
         context.out.text(&shown)?;
     }
-    Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE })
+    if let Some(tested) = tested {
+        context.out.text(&tested.text(&context.page))?;
+    }
+    Ok(exit)
 }
 
 /// Reads the named file alone, or else the layers in force.
-fn read(context: &Context, file: Option<&Path>) -> Result<(String, Parsed), Failure> {
+pub(super) fn read(context: &Context, file: Option<&Path>) -> Result<(String, Parsed), Failure> {
     let home = context.env.home();
     let Some(file) = file else {
         let layers = read_layers(&context.paths()?, &context.env)?;
@@ -242,24 +219,8 @@ fn report<'a>(
         notes: count(findings, Severity::Note),
         strict,
         layers: None,
+        tests: None,
     }
-}
-
-/// Returns the findings in a policy's text for a report in JSON.
-pub(in crate::cli) fn found<'a>(
-    source: &PolicyText,
-    findings: &'a [PolicyFinding],
-) -> Vec<Found<'a>> {
-    let place = |label| Place::of(source, label);
-    let found = |finding: &'a PolicyFinding| Found {
-        code: finding.code,
-        severity: finding.severity,
-        message: &finding.message,
-        place: finding.primary.as_ref().map(place).unwrap_or_default(),
-        related: finding.related.iter().map(place).collect(),
-        help: finding.help.as_deref(),
-    };
-    findings.iter().map(found).collect()
 }
 
 fn count(findings: &[PolicyFinding], severity: Severity) -> usize {

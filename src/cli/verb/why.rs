@@ -98,7 +98,7 @@ fn were(names: &[String]) -> Option<String> {
 }
 
 /// Formats the tree. The parts of a topmost `all` are shown without it.
-fn tree(sheet: &mut Sheet, trace: &Trace) {
+pub(in crate::cli) fn tree(sheet: &mut Sheet, trace: &Trace) {
     let parts = if trace.what == "all" && !trace.parts.is_empty() {
         trace.parts.as_slice()
     } else {

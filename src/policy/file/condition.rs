@@ -101,7 +101,7 @@ fn one<'a>(table: &Section<'a>, key: &'a str, depth: usize) -> Option<Condition>
         }
         "gateway" => address().map(Condition::Gateway),
         "dns_server" => address().map(Condition::DnsServer),
-        "search_domain" => search_domain(&text("\"corp.example\"")?),
+        "search_domain" => search_domain(&text("\"corp.example\"")?).map(Condition::SearchDomain),
         "ssid" => {
             let value = value("\"Corp Wi-Fi\"")?;
             match value.string()?.value {
@@ -230,7 +230,12 @@ fn interface(value: &Value<'_>) -> Option<Condition> {
         return value.refuse("missing-key", "`interface` needs a `kind`");
     }
     let text = table.string("kind", value.example.clone())?;
-    let kind = LinkKind::parse(text.value).or_else(|| {
+    link_kind(&text).map(Condition::InterfaceKind)
+}
+
+/// Reads a kind of interface.
+pub(super) fn link_kind(text: &Text<'_>) -> Option<LinkKind> {
+    LinkKind::parse(text.value).or_else(|| {
         let words = LinkKind::ALL.map(|kind| kind.to_string());
         let message = format!("{} is not a kind of interface", quoted(text.value));
         let help = match nearest(text.value, words.iter().map(String::as_str)) {
@@ -238,18 +243,18 @@ fn interface(value: &Value<'_>) -> Option<Condition> {
             None => format!("one of {}", words.join(", ")),
         };
         text.refuse("bad-kind", message, help)
-    });
-    kind.map(Condition::InterfaceKind)
+    })
 }
 
-fn search_domain(text: &Text<'_>) -> Option<Condition> {
+/// Reads a search domain: lower case, no dot at its end.
+pub(super) fn search_domain(text: &Text<'_>) -> Option<String> {
     let domain = text.value.strip_suffix('.').unwrap_or(text.value);
     let label = |label: &str| {
         let name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
         !label.is_empty() && label.chars().all(name)
     };
     if domain.split('.').all(label) {
-        return Some(Condition::SearchDomain(domain.to_lowercase()));
+        return Some(domain.to_lowercase());
     }
     let message = format!("{} is not a domain name", quoted(text.value));
     let help = "for example: search_domain = \"corp.example\"";

@@ -20,7 +20,7 @@ use crate::policy::templates::Template;
 use crate::policy::{lint, loosen, project};
 
 /// In bytes. A policy of a hundred targets has some ten thousand.
-const LONGEST: usize = 1 << 20;
+pub(super) const LONGEST: usize = 1 << 20;
 
 /// Returns the bytes of a policy file as text.
 ///
@@ -156,7 +156,7 @@ fn part<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> T {
     read(&section(&reader, document.get_ref()))
 }
 
-fn is_error(finding: &PolicyFinding) -> bool {
+pub(super) fn is_error(finding: &PolicyFinding) -> bool {
     finding.severity == Severity::Error
 }
 
@@ -414,20 +414,20 @@ fn nowhere_allowed(root: &Section<'_>, policy: &Policy) {
     }
 }
 
-fn is_blank(text: &str) -> bool {
+pub(super) fn is_blank(text: &str) -> bool {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines()
         .map(str::trim)
         .all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-fn too_long(bytes: usize) -> PolicyFinding {
+pub(super) fn too_long(bytes: usize) -> PolicyFinding {
     let message = format!("the policy has {bytes} bytes; {LONGEST} is the most that is read");
     PolicyFinding::fault("too-long", message).help("is this the right file?")
 }
 
 /// Sorts findings by place, removes duplicates, and limits their number; errors are kept first.
-fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
+pub(super) fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
     let all = findings.len();
     if all > MOST_FINDINGS {
         findings.sort_by_key(|finding| finding.severity);
@@ -447,7 +447,7 @@ fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
 }
 
 /// After this many errors, each further one is a consequence of another.
-const MOST: usize = 20;
+pub(super) const MOST: usize = 20;
 
 /// Removes findings that may only be consequences of the broken syntax: those on a line that TOML
 /// could not read, and those that say that something is missing.
@@ -488,7 +488,7 @@ fn is_defined_somewhere(finding: &PolicyFinding, text: &str) -> bool {
 
 /// Adds a remark if TOML failed at a character from an input method: `“`, `＝`, `，`, a no-break
 /// space.
-fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
+pub(super) fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
     let Some(primary) = &finding.primary else {
         return finding;
     };
@@ -501,7 +501,7 @@ fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
     finding
 }
 
-fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
+pub(super) fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
     match message.lines().next().unwrap_or("this is not TOML") {
         message @ "duplicate key" => {
             PolicyFinding::error("duplicate-key", message, span).help("keep one of the two")
@@ -511,7 +511,7 @@ fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
 }
 
 /// Returns a span that begins and ends between characters of the text.
-fn clamp(span: Range<usize>, text: &str) -> Range<usize> {
+pub(super) fn clamp(span: Range<usize>, text: &str) -> Range<usize> {
     let floor = |at: usize| {
         let mut before = (0..=at.min(text.len())).rev();
         before.find(|at| text.is_char_boundary(*at)).unwrap_or(0)

@@ -15,6 +15,7 @@ mod merge;
 mod profiles;
 mod projects;
 mod reader;
+mod scenarios;
 mod target;
 mod telemetry;
 mod values;
@@ -27,6 +28,7 @@ use super::profile::Policy;
 
 pub use document::{decode, fleet_settings, has_fleet, header, parse, parse_kept, parse_layers};
 pub use reader::Certificate;
+pub use scenarios::{ParsedScenarios, parse_scenarios};
 
 /// The location of the text: it defines what relative paths and `~` in it mean.
 #[derive(Debug, Clone, Copy)]

@@ -208,16 +208,30 @@ fn thirty_two(text: &str) -> Option<[u8; 32]> {
     STANDARD.decode(text).ok()?.try_into().ok()
 }
 
+fn is_module_path(path: &str) -> bool {
+    let host = path.split('/').next().unwrap_or_default();
+    host.contains('.') && escape_path(path).is_ok()
+}
+
+/// Parses the path of a module, by the same rules.
+pub(super) fn module_path(text: &Text<'_>) -> Option<String> {
+    if is_module_path(text.value) {
+        return Some(text.value.to_owned());
+    }
+    let message = format!("{} is not the path of a module", quoted(text.value));
+    text.refuse(
+        "bad-module",
+        message,
+        "for example: \"git.corp.example/team/hello\"",
+    )
+}
+
 /// Parses `path@version`, by the rules of `golang.org/x/mod/module.Check`.
 pub(super) fn module(text: &Text<'_>) -> Option<(String, String)> {
     let parts = text.value.split_once('@');
-    let is_path = |path: &str| {
-        let host = path.split('/').next().unwrap_or_default();
-        host.contains('.') && escape_path(path).is_ok()
-    };
     if let Some((path, version)) = parts
         && text.value.len() <= 600
-        && is_path(path)
+        && is_module_path(path)
         && is_canonical(version)
     {
         return Some((path.to_owned(), version.to_owned()));

@@ -174,15 +174,16 @@ fn icons() -> Result<Vec<(String, Vec<u8>)>> {
     sizes.into_iter().chain([scalable]).map(read).collect()
 }
 
-/// Returns the READMEs, and every page and picture of the docs.
+/// Returns the READMEs, and every page, picture and example of the docs.
 pub fn documents() -> Result<Vec<(String, String)>> {
     let root = run::root();
     let mut names = vec!["README.md".to_owned(), "README.zh-CN.md".to_owned()];
-    for folder in ["docs", "docs/pictures", "docs/zh-CN"] {
+    for folder in ["docs", "docs/examples", "docs/pictures", "docs/zh-CN"] {
         let listed = std::fs::read_dir(root.join(folder));
         let listed = listed.map_err(|err| format!("{folder}: {err}"))?;
         let found = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let pages = found.filter(|name| name.ends_with(".md") || name.ends_with(".svg"));
+        let ends = [".md", ".svg", ".toml"];
+        let pages = found.filter(|name| ends.iter().any(|end| name.ends_with(end)));
         names.extend(pages.map(|name| format!("{folder}/{name}")));
     }
     names.sort();
