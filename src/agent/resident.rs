@@ -192,7 +192,7 @@ impl Agent {
                     self.drop_work();
                     self.timers.round = Some(again);
                 }
-                self.timers.env_file.get_or_insert(now + WRITERS_PAUSE);
+                self.put_off_drift(now + WRITERS_PAUSE);
             }
         }
     }

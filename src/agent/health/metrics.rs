@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::trace::shown;
 use crate::model::Tier;
 use crate::model::metrics::{Amount, Labels, Metric};
-use crate::model::status::Status;
+use crate::model::status::{FleetStatus, Status};
 use crate::relay::metrics::totals;
 use crate::state::Counts;
 
@@ -136,14 +136,14 @@ pub(super) fn metrics(counts: &Counts, status: &Status, started: Option<Timestam
         ),
     ]);
     if let Some(last) = counts.last {
-        #[expect(clippy::cast_precision_loss, reason = "seconds fit for a long time")]
-        let seconds = Amount::Level(last.as_second() as f64);
-        all.push(Metric::of(
+        all.push(moment(
             "goroam.turn.last_timestamp",
-            "s",
             "When the last turn ended, since 1970.",
-            seconds,
+            last,
         ));
+    }
+    if let Some(fleet) = &status.fleet {
+        all.extend(of_fleet(fleet));
     }
     if let Some(telemetry) = &status.telemetry {
         all.push(Metric::of(
@@ -168,4 +168,44 @@ pub(super) fn metrics(counts: &Counts, status: &Status, started: Option<Timestam
         );
     }
     all
+}
+
+/// Returns the metrics of the policy of the fleet.
+fn of_fleet(fleet: &FleetStatus) -> Vec<Metric> {
+    #[expect(clippy::cast_precision_loss, reason = "versions count signatures")]
+    let version = fleet.applied.map(|version| {
+        Metric::of(
+            "goroam.fleet.version",
+            "1",
+            "The version of the fleet's policy that is in force.",
+            Amount::Level(version as f64),
+        )
+    });
+    let refused = Metric::of(
+        "goroam.fleet.refused",
+        "1",
+        "Whether the store's last offer was refused.",
+        Amount::Level(f64::from(u8::from(fleet.refused.is_some()))),
+    );
+    let fetched = fleet.fetched_at.map(|at| {
+        moment(
+            "goroam.fleet.fetched_timestamp",
+            "When a store was last asked with success, since 1970.",
+            at,
+        )
+    });
+    let expires = fleet.expires.map(|at| {
+        moment(
+            "goroam.fleet.expires_timestamp",
+            "When the fleet's policy expires, since 1970.",
+            at,
+        )
+    });
+    let all = version.into_iter().chain([refused]);
+    all.chain(fetched).chain(expires).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds fit for a long time")]
+fn moment(name: &'static str, help: &'static str, at: Timestamp) -> Metric {
+    Metric::of(name, "s", help, Amount::Level(at.as_second() as f64))
 }

@@ -83,7 +83,8 @@ impl Agent {
         self.publish_status();
     }
 
-    fn put_off_drift(&mut self, again: Instant) {
+    /// Looks again at this time, or at an earlier one that is set already.
+    pub(super) fn put_off_drift(&mut self, again: Instant) {
         let timer = &mut self.timers.env_file;
         *timer = Some(timer.map_or(again, |at| at.min(again)));
     }
