@@ -315,7 +315,7 @@ fn once_fetches_the_policy_where_the_profile_allows_it() {
     let user = own(true);
     user.goroam("fleet status").exits(0).says("version 3");
     let metrics = user.goroam("metrics").exits(0);
-    metrics.says("goroam_fleet_version 3\n");
+    let metrics = metrics.says("goroam_fleet_version 3\n");
     metrics.says("goroam_fleet_refused 0\n");
     let journal = read(&user.path(".local/state/goroam/journal.jsonl"));
     assert!(

@@ -7,7 +7,7 @@ use minisign_verify::{PublicKey, Signature};
 /// A public key of `[fleet] keys`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FleetKey {
-    /// Its number, as minisign writes it: 16 hexadecimal digits.
+    /// Its number, as minisign writes it: hexadecimal, without zeros in front.
     pub id: String,
     key: PublicKey,
 }
@@ -27,10 +27,13 @@ impl FleetKey {
     }
 }
 
+/// A number with fewer digits has lost some: one key in a million begins with so many zeros.
+const FEWEST_DIGITS: usize = 12;
+
 /// Returns the number of a key that is written as a number or as a whole key.
 pub fn key_id(text: &str) -> Option<String> {
-    if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Some(text.to_ascii_uppercase());
+    if text.len() >= FEWEST_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(format!("{:X}", u64::from_str_radix(text, 16).ok()?));
     }
     FleetKey::parse(text).map(|key| key.id)
 }
@@ -49,7 +52,7 @@ pub(super) fn decode(text: &str) -> Option<Signature> {
 /// Two bytes name the algorithm, eight the key; minisign prints these as a little-endian number.
 fn number(bytes: &[u8]) -> Option<String> {
     let id = bytes.get(2..10)?.try_into().ok()?;
-    Some(format!("{:016X}", u64::from_le_bytes(id)))
+    Some(format!("{:X}", u64::from_le_bytes(id)))
 }
 
 #[cfg(test)]
@@ -62,7 +65,15 @@ mod tests {
         let text = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
         assert_eq!(FleetKey::parse(text).unwrap().id, "E7620F1842B4E81F");
         assert_eq!(key_id(text), key_id("e7620f1842b4e81f"));
-        for wrong in ["", "RWQ", "E7620F1842B4E81", "E7620F1842B4E81G", &text[1..]] {
+        assert_eq!(key_id("0D2D3F4452F33A8B"), key_id("D2D3F4452F33A8B"));
+        for wrong in [
+            "",
+            "RWQ",
+            "E7620F1842B",
+            "E7620F1842B4E81G",
+            "E7620F1842B4E81F0",
+            &text[1..],
+        ] {
             assert_eq!(key_id(wrong), None, "{wrong}");
         }
     }
