@@ -22,7 +22,6 @@ mod recipes;
 mod rpm;
 mod signed;
 mod site;
-mod source;
 mod targets;
 #[cfg(feature = "tray")]
 mod tray;

@@ -301,9 +301,6 @@ fn packages(quick: bool, wanted: bool, report: &mut Report) -> String {
         .arg(folder.join("goroam"));
     crossed.arg("--out").arg(folder.join("quick"));
     report.check("packages for other processors and musl", &mut crossed);
-    let mut sources = Command::new(&xtask);
-    sources.args(["dist", "--source-packages", "--out"]);
-    report.check("source packages", sources.arg(folder.join("source")));
     folder.display().to_string()
 }
 

@@ -1,13 +1,22 @@
 //! The source packages, built as a build service builds them: in a Debian that has only what the
-//! package asks for, without a network.
+//! package asks for, without a network. Two builds of everything take ten minutes, so this runs before
+//! a release and not with every change: `cargo test --test source_packages`.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::dist::{dist, only, said, xtask};
-use crate::support::skip;
+use support::dist::{dist, only, said, xtask};
+use support::skip;
 
-/// Makes the source packages; `cargo xtask test` has done so.
+/// Makes the source packages.
 fn packages() -> Result<PathBuf, String> {
     let folder = dist()?.join("source");
     if !folder.join("SHA256SUMS").exists() {
