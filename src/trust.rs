@@ -105,48 +105,86 @@ pub fn is_private_group(gid: u32, uid: u32) -> bool {
     os::is_private_group(gid, uid)
 }
 
+#[cfg(not(unix))]
+pub(crate) use os::Owner;
+
 /// On Windows the access list of the directory decides, and that of the profile directory is the
 /// user's own.
 #[cfg(not(unix))]
 mod os {
     use std::fs::{File, Metadata};
-    use std::os::windows::io::AsRawHandle as _;
+    use std::io;
+    use std::os::windows::io::AsRawHandle;
     use std::path::Path;
     use std::ptr;
 
     use windows_sys::Win32::Foundation::{LocalFree, NO_ERROR};
-    use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT};
+    use windows_sys::Win32::Security::Authorization::{
+        GetSecurityInfo, SE_FILE_OBJECT, SE_OBJECT_TYPE,
+    };
     use windows_sys::Win32::Security::{
         IsWellKnownSid, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
-        WinBuiltinAdministratorsSid, WinLocalSystemSid,
+        WELL_KNOWN_SID_TYPE, WinBuiltinAdministratorsSid, WinLocalSystemSid,
     };
 
     use super::Untrusted;
 
+    /// The owner of an open object.
+    pub(crate) struct Owner {
+        sid: PSID,
+        /// Contains the identifier.
+        descriptor: PSECURITY_DESCRIPTOR,
+    }
+
+    impl Owner {
+        pub(crate) fn of(open: &impl AsRawHandle, kind: SE_OBJECT_TYPE) -> io::Result<Owner> {
+            let mut owner = Owner {
+                sid: ptr::null_mut(),
+                descriptor: ptr::null_mut(),
+            };
+            // SAFETY: the handle is open; the two places receive the returned pointers, and fields
+            // that are not requested may be left out.
+            let done = unsafe {
+                GetSecurityInfo(
+                    open.as_raw_handle(),
+                    kind,
+                    OWNER_SECURITY_INFORMATION,
+                    &mut owner.sid,
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    &mut owner.descriptor,
+                )
+            };
+            match done {
+                NO_ERROR => Ok(owner),
+                error => Err(io::Error::from_raw_os_error(error.cast_signed())),
+            }
+        }
+
+        /// Returns the identifier, which lives as long as this; `None`: the object has no owner.
+        pub(crate) fn sid(&self) -> Option<PSID> {
+            (!self.sid.is_null()).then_some(self.sid)
+        }
+
+        fn is(&self, kind: WELL_KNOWN_SID_TYPE) -> bool {
+            // SAFETY: the identifier is within the descriptor, which lives as long as this.
+            self.sid()
+                .is_some_and(|sid| unsafe { IsWellKnownSid(sid, kind) } != 0)
+        }
+    }
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            // SAFETY: allocated by GetSecurityInfo, which requires LocalFree; it may be null.
+            unsafe { LocalFree(self.descriptor.cast()) };
+        }
+    }
+
     pub(super) fn of_machine(path: &Path, open: &File) -> Result<(), Untrusted> {
-        let mut owner: PSID = ptr::null_mut();
-        let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-        // SAFETY: the handle is open; the two places receive the returned pointers, and fields that
-        // are not requested may be left out.
-        let done = unsafe {
-            GetSecurityInfo(
-                open.as_raw_handle(),
-                SE_FILE_OBJECT,
-                OWNER_SECURITY_INFORMATION,
-                &mut owner,
-                ptr::null_mut(),
-                ptr::null_mut(),
-                ptr::null_mut(),
-                &mut descriptor,
-            )
-        };
-        let is_one_of = |kind| {
-            // SAFETY: the pointer is not null, so it points to an identifier within the descriptor.
-            done == NO_ERROR && !owner.is_null() && unsafe { IsWellKnownSid(owner, kind) } != 0
-        };
-        let is_trusted = is_one_of(WinBuiltinAdministratorsSid) || is_one_of(WinLocalSystemSid);
-        // SAFETY: allocated by GetSecurityInfo, which requires LocalFree; it may be null.
-        unsafe { LocalFree(descriptor.cast()) };
+        let is_trusted = Owner::of(open, SE_FILE_OBJECT).is_ok_and(|owner| {
+            owner.is(WinBuiltinAdministratorsSid) || owner.is(WinLocalSystemSid)
+        });
         match is_trusted {
             true => Ok(()),
             false => Err(Untrusted::NotOfMachine(path.to_owned())),

@@ -8,19 +8,20 @@ use std::ptr;
 use tokio::net::windows::named_pipe::{
     ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
 };
-use windows_sys::Win32::Foundation::{ERROR_PIPE_BUSY, HANDLE, LocalFree, NO_ERROR};
+use windows_sys::Win32::Foundation::{ERROR_PIPE_BUSY, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
-    ConvertSidToStringSidA, ConvertStringSecurityDescriptorToSecurityDescriptorA, GetSecurityInfo,
-    SDDL_REVISION_1, SE_KERNEL_OBJECT,
+    ConvertSidToStringSidA, ConvertStringSecurityDescriptorToSecurityDescriptorA, SDDL_REVISION_1,
+    SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    GetTokenInformation, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
-    SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
+    GetTokenInformation, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER,
+    TokenUser,
 };
 use windows_sys::Win32::System::Pipes::WaitNamedPipeA;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use crate::paths::Paths;
+use crate::trust::Owner;
 
 /// The agent's end of a connection.
 pub(super) type ServerEnd = NamedPipeServer;
@@ -112,32 +113,11 @@ pub(super) fn server_pid(_: &ClientEnd) -> Option<u32> {
 }
 
 fn check_owner(pipe: &ClientEnd, own: &str) -> io::Result<()> {
-    let mut owner: PSID = ptr::null_mut();
-    let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-    // SAFETY: the handle is open; the two places receive the returned pointers, and fields that are
-    // not requested may be left out.
-    let done = unsafe {
-        GetSecurityInfo(
-            pipe.as_raw_handle(),
-            SE_KERNEL_OBJECT,
-            OWNER_SECURITY_INFORMATION,
-            &mut owner,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            &mut descriptor,
-        )
-    };
-    if done != NO_ERROR {
-        return Err(io::Error::from_raw_os_error(done.cast_signed()));
-    }
-    // Frees the descriptor, which contains the owner's identifier.
-    let _descriptor = Access(descriptor);
-    let owner = if owner.is_null() {
-        "nobody".to_owned()
-    } else {
-        // SAFETY: the pointer is not null, so it points to an identifier within the descriptor.
-        unsafe { sid_text(owner)? }
+    let owner = Owner::of(pipe, SE_KERNEL_OBJECT)?;
+    let owner = match owner.sid() {
+        // SAFETY: the identifier is within `owner`, which still lives.
+        Some(sid) => unsafe { sid_text(sid)? },
+        None => "nobody".to_owned(),
     };
     if owner == own {
         return Ok(());
