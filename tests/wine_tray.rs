@@ -251,7 +251,7 @@ fn a_policy_that_cannot_be_used_is_said_before_there_is_an_icon() {
     let done = tray.wait();
     assert_eq!(done.status.code(), Some(2), "{}", done.all());
     assert!(
-        desk.log().contains("line 3: unknown key `nane`"),
+        desk.log().contains("goroam.toml:3: unknown key `nane`"),
         "{}",
         desk.log()
     );
