@@ -164,7 +164,7 @@ fn a_second_start_shows_the_menu_of_the_first_and_no_second_icon() {
     let _tray = desk.tray().start();
     desk.sees(Icon::Good);
     desk.screen.xdo("mousemove 400 300");
-    let menu = desk.opened(400, || {
+    let menu = desk.opened(400, 120, || {
         desk.tray().exits(0);
     });
     assert_eq!(menu.groups.len(), 4, "{:?}", menu.groups);

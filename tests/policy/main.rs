@@ -8,6 +8,8 @@
 
 #[path = "../support/go.rs"]
 mod go;
+// Its keys come from the `minisign` tool, which does not run under Wine.
+#[cfg(unix)]
 #[path = "../support/minisign.rs"]
 mod minisign;
 
@@ -18,6 +20,7 @@ mod decide;
 #[cfg(unix)]
 mod docs;
 mod faults;
+#[cfg(unix)]
 mod fleet;
 mod fleet_herd;
 mod layers;

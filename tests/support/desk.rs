@@ -71,19 +71,20 @@ impl Desk {
     #[track_caller]
     pub fn menu(&self, icon: Icon, button: u8) -> Menu<'_> {
         let (x, y) = self.sees(icon);
-        self.opened(x, || self.screen.click(x, y, button))
+        // The pointer also brings up a tooltip. It has at most five lines.
+        self.opened(x, 120, || self.screen.click(x, y, button))
     }
 
-    /// Waits for the menu that opens when this is done, at about this `x` or to its right.
+    /// Waits for the menu that opens when this is done, at about this `x` or to its right, and
+    /// higher than this.
     #[track_caller]
-    pub fn opened(&self, left: usize, how: impl FnOnce()) -> Menu<'_> {
+    pub fn opened(&self, left: usize, height: usize, how: impl FnOnce()) -> Menu<'_> {
         let before = self.screen.windows();
         how();
         let window = wait_for("a menu", || {
             let now = self.screen.windows();
             let new = now.iter().find(|window| {
-                // A tooltip is lower.
-                let is_menu = window.height > 36 && window.width > 60 && window.x + 9 > left;
+                let is_menu = window.height > height && window.width > 60 && window.x + 9 > left;
                 is_menu && !before.iter().any(|old| old.id == window.id)
             });
             new.copied().ok_or_else(|| format!("{now:?}"))
@@ -155,6 +156,7 @@ impl Menu<'_> {
     pub fn behind(&self, group: (usize, usize), nth: usize) -> Menu<'_> {
         let (x, y) = self.place(group, nth);
         let right = self.window.x + self.window.width;
-        self.desk.opened(right, || self.desk.screen.click(x, y, 1))
+        let open = || self.desk.screen.click(x, y, 1);
+        self.desk.opened(right, 36, open)
     }
 }
