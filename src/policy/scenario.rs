@@ -10,7 +10,7 @@ use super::by_hand::stranger;
 use super::decide::{Decision, decide, open};
 use super::evaluate::{DecisionFacts, Gaps, TargetState};
 use super::finding::shown;
-use super::profile::Policy;
+use super::profile::{Condition, Policy};
 use super::project::USUAL;
 use super::speeds::FastestFacts;
 use crate::environment::Environment;
@@ -18,6 +18,9 @@ use crate::model::mask::mask;
 use crate::model::{
     Chain, Observation, Patterns, Phase, Proof, Snapshot, Target, TargetKind, Verdict,
 };
+
+/// Stands in `answers` for every target that is not named there.
+pub const OTHERS: &str = "*";
 
 /// One network with its answers, and what must come of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,10 +35,8 @@ pub struct Scenario {
     pub portal: bool,
     /// The environment of the agent.
     pub env: Environment,
-    /// What the named targets answer; `None`: no answer yet.
+    /// What targets answer, by name; [`OTHERS`]: all that are not named. `None`: no answer yet.
     pub answers: BTreeMap<String, Option<Verdict>>,
-    /// What all other targets answer; `None`: that is not given.
-    pub others: Option<Option<Verdict>>,
     /// What must come of it.
     pub expect: Expectation,
 }
@@ -168,10 +169,8 @@ impl Judgement {
 
 /// Returns what a target answers in the scenario; `None`: that is not known.
 fn answer(scenario: &Scenario, target: &Target) -> Option<TargetState> {
-    let given = scenario
-        .answers
-        .get(&target.name)
-        .or(scenario.others.as_ref());
+    let answers = &scenario.answers;
+    let given = answers.get(&target.name).or_else(|| answers.get(OTHERS));
     // Only what speaks HTTP can show a page in place of its answer.
     let speaks_http = matches!(
         target.kind,
@@ -237,8 +236,6 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn by(policy: &Policy) -> Asked {
-        use super::profile::Condition;
-
         let mut asked = Asked::default();
         for profile in &policy.profiles {
             asked

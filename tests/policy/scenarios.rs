@@ -259,6 +259,14 @@ fn every_mistake_is_named_with_its_place() {
             vec![name("no-network", "corp")],
         ),
         (
+            one(&format!("online = false\nanswers.\"*\" = \"wrong\"\n{ok}")),
+            vec![name("no-network", "\"*\"")],
+        ),
+        (
+            one(&format!("online = false\nportal = true\n{ok}")),
+            vec![name("no-network", "portal")],
+        ),
+        (
             "[[scenario]]\nexpect.profile = \"last\"\n".to_owned(),
             vec![name("missing-key", "[[scenario]]")],
         ),

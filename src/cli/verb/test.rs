@@ -29,11 +29,9 @@ pub struct Test {
 pub(in crate::cli) fn run(context: &Context, args: &Test) -> Result<u8, Failure> {
     let policy = usable(context, &args.policy)?;
     let tested = examine(&policy, &args.scenarios)?;
-    if args.format.json {
-        context.out.json(&tested.report())?;
-    } else {
-        context.out.text(&tested.text(&context.page))?;
-    }
+    context.show(args.format.json, &tested.report(), |_, page| {
+        tested.text(page)
+    })?;
     Ok(if tested.all_pass() {
         EXIT_DONE
     } else {

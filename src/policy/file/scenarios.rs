@@ -19,7 +19,7 @@ use crate::model::{Link, LinkKind, Route, RouteKind, Snapshot, Target, Verdict};
 use crate::policy::finding::{PolicyFinding, nearest, quoted};
 use crate::policy::layers::PolicyText;
 use crate::policy::profile::Policy;
-use crate::policy::scenario::{Asked, Expectation, Scenario};
+use crate::policy::scenario::{Asked, Expectation, OTHERS, Scenario};
 use crate::policy::variables::name_fault;
 
 const KEYS: [&str; 7] = [
@@ -36,8 +36,6 @@ const NETWORK: [&str; 7] = [
 ];
 const EXPECT: [&str; 6] = ["profile", "env", "not", "private", "loosens", "needs"];
 const ANSWERS: [&str; 5] = ["up", "down", "portal", "wrong", "unknown"];
-/// All targets that `answers` does not name.
-const OTHERS: &str = "*";
 const EXPECT_EXAMPLE: &str = "expect = { profile = \"public\" }";
 
 /// The scenarios of one file.
@@ -144,6 +142,9 @@ impl Reading<'_> {
         let online = table.boolean("online").unwrap_or(true);
         let snapshot = self.network(&table, online);
         let portal = table.boolean("portal").unwrap_or(false);
+        if portal && snapshot.links.is_empty() {
+            no_network(&table, "portal", "a login page cannot answer");
+        }
         if portal && self.asked.targets.iter().all(|name| self.is_local(name)) {
             self.unused(
                 &table,
@@ -159,7 +160,7 @@ impl Reading<'_> {
             );
         }
         let env = self.environment(&table);
-        let (answers, others) = self.answers(&table, &snapshot);
+        let answers = self.answers(&table, &snapshot);
         let expect = table.get("expect", EXPECT_EXAMPLE);
         if expect.is_none() {
             missing("expect", EXPECT_EXAMPLE);
@@ -173,7 +174,6 @@ impl Reading<'_> {
             portal,
             env,
             answers,
-            others,
             expect: expect?,
         })
     }
@@ -294,41 +294,34 @@ impl Reading<'_> {
 
     /// Reads `answers`.
     fn answers(&self, scenario: &Section<'_>, snapshot: &Snapshot) -> Answers {
-        let mut answers = Answers::default();
         let value = scenario.get("answers", "answers = { proxy = \"up\" }");
         let Some(table) = value.and_then(|value| value.table("`answers`")) else {
-            return answers;
+            return Answers::new();
         };
-        for name in table.keys() {
-            let Some(value) = table.get(name.value, "\"up\"") else {
-                continue;
-            };
+        let read = |name: Text<'_>| {
+            let value = table.get(name.value, "\"up\"")?;
             let answer = value.string().and_then(|text| verdict(&text));
-            if name.value == OTHERS {
-                answers.1 = answer;
-                continue;
+            if name.value != OTHERS {
+                self.known_target(&name)?;
+                if !self.asked.targets.contains(name.value) {
+                    self.unused(&table, name.value, "no profile asks for this target");
+                }
             }
-            let Some(target) = self.known_target(&name) else {
-                continue;
-            };
-            if !self.asked.targets.contains(&target) {
-                self.unused(&table, name.value, "no profile asks for this target");
+            let answer = answer?;
+            let is_answer = answer.is_some_and(|verdict| verdict != Verdict::Down);
+            if is_answer && snapshot.links.is_empty() && !self.is_local(name.value) {
+                let what = format!("{} cannot answer", quoted(name.value));
+                no_network(&table, name.value, &what);
             }
-            let is_up = answer == Some(Some(Verdict::Up));
-            if is_up && snapshot.links.is_empty() && !self.is_local(&target) {
-                let message = format!("{} cannot be up: there is no network", quoted(&target));
-                let help = "give the scenario a `network`, or take `online = false` out";
-                name.refuse::<()>("no-network", message, help);
-            }
-            answers.0.extend(answer.map(|answer| (target, answer)));
-        }
-        answers
+            Some((name.value.to_owned(), answer))
+        };
+        table.keys().filter_map(read).collect()
     }
 
-    /// Returns the target that a key names, or reports that there is none.
-    fn known_target(&self, name: &Text<'_>) -> Option<String> {
+    /// Reports a name that is no target.
+    fn known_target(&self, name: &Text<'_>) -> Option<()> {
         if self.policy.targets.contains_key(name.value) {
-            return Some(name.value.to_owned());
+            return Some(());
         }
         let known = Vec::from_iter(self.policy.targets.keys().map(String::as_str));
         self.unknown(name, "target", &known)
@@ -391,8 +384,15 @@ impl Reading<'_> {
     }
 }
 
-/// What the named targets answer, and all others.
-type Answers = (BTreeMap<String, Option<Verdict>>, Option<Option<Verdict>>);
+type Answers = BTreeMap<String, Option<Verdict>>;
+
+/// Refuses a key that needs a network, in a scenario without one.
+fn no_network(table: &Section<'_>, key: &str, what: &str) {
+    let span = table.key_span(key).unwrap_or_default();
+    let finding = PolicyFinding::error("no-network", format!("{what}: there is no network"), span);
+    let help = "give the scenario a `network`, or take `online = false` out";
+    table.reader.report(finding.help(help));
+}
 
 /// Reads a table of go's variables; `false`: the variable is not set.
 fn values(expect: &Section<'_>, key: &'static str) -> BTreeMap<String, Option<String>> {
