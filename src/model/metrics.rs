@@ -1,5 +1,5 @@
-//! Metrics by OpenTelemetry's names, and their two forms: Prometheus' text and OTLP's JSON. Whoever
-//! counts something makes these values; nothing else knows how they are printed.
+//! Metrics by OpenTelemetry's names, and their two forms: Prometheus' text and OTLP's JSON. The rooms
+//! that count something make these values; nothing else knows how they are printed.
 
 use std::fmt::Write as _;
 
@@ -59,8 +59,50 @@ impl From<u64> for Amount {
     }
 }
 
+impl From<bool> for Amount {
+    fn from(is_so: bool) -> Amount {
+        Amount::Level(f64::from(u8::from(is_so)))
+    }
+}
+
 /// The labels of one value: name and text. In OTLP the name has the prefix `goroam.`.
 pub type Labels = Vec<(&'static str, String)>;
+
+/// Every metric: its name, its unit by UCUM (`s`, or what is counted), and a sentence about it.
+const TABLE: &str = "\
+goroam.turns {turn} Turns, by cause.
+goroam.turn.failures {turn} Turns that failed: nothing was written.
+goroam.switches {switch} Turns that chose another profile.
+goroam.switch.duration s From the event to the written file, for turns that chose another profile.
+goroam.probe.duration s How long the probes took that found the target up.
+goroam.probe.failures {probe} Probes that did not find the target up.
+goroam.drift.changes {variable} Managed variables that another program or the user has changed.
+goroam.export.dropped {turn} Turns whose trace no collector has.
+goroam.export.failures {export} Exports that failed.
+goroam.drift {variable} Managed variables that differ from what goroam wrote.
+goroam.target.up 1 Whether a target was up when it was last asked.
+goroam.profile 1 1 for the profile in force.
+goroam.tier 1 1 for the place that modules come from: proxy, direct, mirror or off.
+goroam.troubles {trouble} Present problems, as status lists them.
+goroam.weakened {way} Ways in which the profile in force weakens verification.
+goroam.policy.refused 1 Whether the policy is refused, and the last good one in force.
+goroam.export.queued {turn} Turns whose trace waits for the next export.
+goroam.fleet.version 1 The version of the fleet's policy that is in force.
+goroam.fleet.refused 1 Whether the store's last offer was refused.
+goroam.turn.last_timestamp s When the last turn ended, since 1970.
+goroam.fleet.fetched_timestamp s When a store was last asked with success, since 1970.
+goroam.fleet.expires_timestamp s When the fleet's policy expires, since 1970.
+goroam.relay.refusals {answer} Answers without a file, by status.
+goroam.relay.hop.requests {request} Requests that were sent to a hop.
+goroam.relay.hop.served {file} Files that came from a hop.
+goroam.relay.hop.failures {attempt} Attempts at a hop that failed.
+goroam.relay.keep_stopped 1 Whether the mirror is full, or cannot be written to.
+goroam.relay.hop.up 1 Whether nothing speaks against a hop of the chain.
+goroam.relay.requests {request} Requests that were answered.
+goroam.relay.failovers {file} Files that another hop served because one failed.
+goroam.relay.incidents {file} Files whose hash was wrong.
+goroam.relay.stale {list} Lists of versions that may be old, as no hop answered.
+goroam.relay.kept {version} Versions that the mirror keeps because they passed.";
 
 /// A metric and its values. The values of one metric are of one kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +111,7 @@ pub struct Metric {
     pub name: &'static str,
     /// A sentence that explains it.
     pub help: &'static str,
-    /// Its unit by UCUM: `s`, or what is counted, as in `{request}`.
+    /// Its unit.
     pub unit: &'static str,
     /// When the counting began; `None`: it is a level.
     pub since: Option<Timestamp>,
@@ -78,26 +120,16 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// Makes a metric with one value and no labels.
-    pub fn of(
-        name: &'static str,
-        unit: &'static str,
-        help: &'static str,
-        amount: impl Into<Amount>,
-    ) -> Metric {
-        Metric {
-            values: vec![(Labels::new(), amount.into())],
-            ..Metric::by(name, unit, help, Vec::new())
-        }
+    /// Makes a metric of the table with one value and no labels.
+    pub fn of(name: &'static str, amount: impl Into<Amount>) -> Metric {
+        Metric::by(name, vec![(Labels::new(), amount.into())])
     }
 
-    /// Makes a metric with a value for each text of one label.
-    pub fn by(
-        name: &'static str,
-        unit: &'static str,
-        help: &'static str,
-        values: Vec<(Labels, Amount)>,
-    ) -> Metric {
+    /// Makes a metric of the table with a value for each text of one label.
+    pub fn by(name: &'static str, values: Vec<(Labels, Amount)>) -> Metric {
+        let mut rows = TABLE.lines();
+        let row = rows.find_map(|row| row.strip_prefix(name)?.strip_prefix(' '));
+        let (unit, help) = row.and_then(|row| row.split_once(' ')).unwrap_or_default();
         Metric {
             name,
             help,
@@ -265,6 +297,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_docs_name_every_metric() {
+        let docs = [
+            include_str!("../../docs/health.md"),
+            include_str!("../../docs/relay.md"),
+        ];
+        for row in TABLE.lines() {
+            let (name, rest) = row.split_once(' ').unwrap();
+            let (unit, help) = rest.split_once(' ').unwrap();
+            assert!(["s", "1"].contains(&unit) || unit.starts_with('{'), "{row}");
+            assert!(help.ends_with('.'), "{row}");
+            let name = name.replace('.', "_");
+            assert!(docs.iter().any(|page| page.contains(&name)), "{name}");
+        }
+    }
+
+    #[test]
     fn a_text_cannot_break_out_of_a_label() {
         let labels = vec![("hop", "a\"b\\c\nd".to_owned())];
         assert_eq!(braces(&labels, None), r#"{hop="a\"b\\c d"}"#);
@@ -276,15 +324,15 @@ mod tests {
         for ms in [5.0, 5.1, 40.0, 60_000.0] {
             took.add(ms);
         }
-        let metric = Metric::of("goroam.x", "s", "A test.", Amount::Took(took));
+        let metric = Metric::of("goroam.probe.duration", Amount::Took(took));
         let text = prometheus(std::slice::from_ref(&metric));
         for line in [
-            "# TYPE goroam_x_seconds histogram",
-            "goroam_x_seconds_bucket{le=\"0.005\"} 1",
-            "goroam_x_seconds_bucket{le=\"0.01\"} 2",
-            "goroam_x_seconds_bucket{le=\"10\"} 3",
-            "goroam_x_seconds_bucket{le=\"+Inf\"} 4",
-            "goroam_x_seconds_count 4",
+            "# TYPE goroam_probe_duration_seconds histogram",
+            "goroam_probe_duration_seconds_bucket{le=\"0.005\"} 1",
+            "goroam_probe_duration_seconds_bucket{le=\"0.01\"} 2",
+            "goroam_probe_duration_seconds_bucket{le=\"10\"} 3",
+            "goroam_probe_duration_seconds_bucket{le=\"+Inf\"} 4",
+            "goroam_probe_duration_seconds_count 4",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}: {text}");
         }

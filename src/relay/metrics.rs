@@ -3,7 +3,7 @@
 use super::engine::RelayEngine;
 use super::rules::breaker::BreakerState;
 use super::stats::HopStats;
-use crate::model::metrics::{Amount, Labels, Metric, prometheus};
+use crate::model::metrics::{Labels, Metric, prometheus};
 
 /// No module path is a label: names may be private.
 pub(super) fn metrics(engine: &RelayEngine) -> String {
@@ -18,90 +18,38 @@ pub(super) fn metrics(engine: &RelayEngine) -> String {
     let refusals =
         refusals.map(|(status, count)| (vec![("status", status.to_string())], count.into()));
     let states = hops.iter().map(|hop| {
-        let is_up = f64::from(u8::from(hop.state == BreakerState::Closed));
-        (of_hop(&hop.name), Amount::Level(is_up))
+        let is_up = hop.state == BreakerState::Closed;
+        (of_hop(&hop.name), is_up.into())
     });
-    let is_stopped = f64::from(u8::from(stats.not_kept().is_some()));
-    let mut all = totals([
+    let done = totals([
         stats.requests(),
         stats.fail_overs(),
         stats.incidents().total(),
         stats.stale(),
         stats.kept_versions(),
     ]);
-    all.extend([
-        Metric::by(
-            "goroam.relay.refusals",
-            "{answer}",
-            "Answers without a file, by status.",
-            refusals.collect(),
-        ),
-        Metric::by(
-            "goroam.relay.hop.requests",
-            "{request}",
-            "Requests that were sent to a hop.",
-            by_hop(&|hop| hop.requests),
-        ),
-        Metric::by(
-            "goroam.relay.hop.served",
-            "{file}",
-            "Files that came from a hop.",
-            by_hop(&|hop| hop.served),
-        ),
-        Metric::by(
-            "goroam.relay.hop.failures",
-            "{attempt}",
-            "Attempts at a hop that failed.",
-            by_hop(&|hop| hop.failed),
-        ),
-        Metric::of(
-            "goroam.relay.keep_stopped",
-            "1",
-            "Whether the mirror is full, or cannot be written to.",
-            Amount::Level(is_stopped),
-        ),
-        Metric::by(
-            "goroam.relay.hop.up",
-            "1",
-            "Whether nothing speaks against a hop of the chain.",
-            states.collect(),
-        ),
-    ]);
-    prometheus(&all)
+    let more = [
+        Metric::by("goroam.relay.refusals", refusals.collect()),
+        Metric::by("goroam.relay.hop.requests", by_hop(&|hop| hop.requests)),
+        Metric::by("goroam.relay.hop.served", by_hop(&|hop| hop.served)),
+        Metric::by("goroam.relay.hop.failures", by_hop(&|hop| hop.failed)),
+        Metric::of("goroam.relay.keep_stopped", stats.not_kept().is_some()),
+        Metric::by("goroam.relay.hop.up", states.collect()),
+    ];
+    prometheus(&done.chain(more).collect::<Vec<_>>())
 }
 
 /// What a relay has done in all: requests, fail-overs, incidents, stale lists, versions kept.
-pub fn totals(counts: [u64; 5]) -> Vec<Metric> {
-    const NAMES: [(&str, &str, &str); 5] = [
-        (
-            "goroam.relay.requests",
-            "{request}",
-            "Requests that were answered.",
-        ),
-        (
-            "goroam.relay.failovers",
-            "{file}",
-            "Files that another hop served because one failed.",
-        ),
-        (
-            "goroam.relay.incidents",
-            "{file}",
-            "Files whose hash was wrong.",
-        ),
-        (
-            "goroam.relay.stale",
-            "{list}",
-            "Lists of versions that may be old, as no hop answered.",
-        ),
-        (
-            "goroam.relay.kept",
-            "{version}",
-            "Versions that the mirror keeps because they passed.",
-        ),
+pub fn totals(counts: [u64; 5]) -> impl Iterator<Item = Metric> {
+    const NAMES: [&str; 5] = [
+        "goroam.relay.requests",
+        "goroam.relay.failovers",
+        "goroam.relay.incidents",
+        "goroam.relay.stale",
+        "goroam.relay.kept",
     ];
     let all = NAMES.into_iter().zip(counts);
-    let all = all.map(|((name, unit, help), count)| Metric::of(name, unit, help, count));
-    all.collect()
+    all.map(|(name, count)| Metric::of(name, count))
 }
 
 fn of_hop(name: &str) -> Labels {
@@ -116,5 +64,7 @@ mod tests {
     fn a_relay_that_knows_nothing_yet_has_metrics() {
         let metrics = metrics(&RelayEngine::waiting());
         assert!(metrics.contains("goroam_relay_requests_total 0\n"));
+        let mut help = metrics.lines().filter(|line| line.starts_with("# HELP"));
+        assert!(help.all(|line| line.ends_with('.')), "{metrics}");
     }
 }

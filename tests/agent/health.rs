@@ -441,6 +441,8 @@ fn the_collectors_record_equals_the_journal() {
     let metrics = desk.goroam("metrics").exits(0).stdout();
     let line = format!("goroam_switches_total {}\n", totals["goroam.switches"]);
     assert!(metrics.contains(&line), "{metrics}");
+    let mut help = metrics.lines().filter(|line| line.starts_with("# HELP"));
+    assert!(help.all(|line| line.ends_with('.')), "{metrics}");
     // Nothing names a host, a user or a link.
     let printed = std::fs::read_to_string(&collector.printed).unwrap();
     let home = desk.user.path("");
