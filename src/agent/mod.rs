@@ -44,7 +44,7 @@ mod supervisor;
 mod targets;
 mod turn;
 
-pub(crate) use clock::until;
+pub(crate) use clock::{random_id, until};
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 

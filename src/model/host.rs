@@ -19,11 +19,7 @@ impl Host {
     /// Parses a name or an address, with or without brackets, without a port. `None`: it cannot be
     /// the host of a URL, and equals no other host.
     pub fn parse(text: &str) -> Option<Host> {
-        let bare = text
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(text);
-        if let Ok(address) = bare.parse::<IpAddr>() {
+        if let Ok(address) = bare(text).parse::<IpAddr>() {
             return Some(Host::Address(address.to_canonical()));
         }
         match url::Host::parse(text).ok()? {
@@ -64,11 +60,11 @@ impl Host {
     }
 
     /// Reports whether go reaches this machine, and no other, by a host that is spelled this way in
-    /// a URL. go parses addresses with `net.ParseIP`: it looks up `127.1`, `0x7f.1` and
+    /// a URL, with or without brackets. go parses addresses with `net.ParseIP`: it looks up `127.1`, `0x7f.1` and
     /// `2130706433` in DNS as names, and also `localhost.` with a dot. RFC 6761, 6.3 is about
     /// `localhost` only.
     pub fn is_this_machine(spelled: &str) -> bool {
-        let address = spelled.parse::<IpAddr>();
+        let address = bare(spelled).parse::<IpAddr>();
         spelled.eq_ignore_ascii_case("localhost")
             || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
@@ -82,6 +78,14 @@ impl std::fmt::Display for Host {
             Host::Address(ip) => ip.fmt(f),
         }
     }
+}
+
+/// Returns an address without the brackets that it has in a URL.
+fn bare(host: &str) -> &str {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    inner.unwrap_or(host)
 }
 
 /// Reports whether two URLs lead to one server: the same host and port. In doubt the answer is no.
@@ -174,6 +178,7 @@ mod tests {
             "127.0.0.1",
             "127.9.9.9",
             "::1",
+            "[::1]",
             "::ffff:127.0.0.1",
         ] {
             assert!(Host::is_this_machine(here), "{here}");

@@ -209,7 +209,6 @@ pub(super) fn stranger<'c>(policy: &Policy, chain: &'c Chain) -> Option<&'c str>
         let mut own = own.map(canonical_url);
         let parsed = url::Url::parse(url).ok();
         let host = parsed.as_ref().and_then(url::Url::host_str);
-        let host = host.map(|host| host.trim_matches(['[', ']']));
         !own.any(|own| own == canonical_url(url)) && !host.is_some_and(Host::is_this_machine)
     };
     let mut proxies = chain.hops.iter().filter_map(|hop| match &hop.kind {

@@ -449,3 +449,23 @@ fn a_first_byte_that_is_given_is_meant_and_patience_is_given_beside_it() {
         read("version = 1\n[target.t]\nhttps = \"https://p.test\"\n[[profile]]\nname = \"a\"\n");
     assert_eq!(page.policy.unwrap().targets["t"].patience(), None);
 }
+
+#[test]
+fn no_key_and_no_store_of_a_fleet_is_left_out_in_silence() {
+    let keys = |count: usize| format!("{:?}", vec!["E7620F1842B4E81F"; count]);
+    let urls = |count: usize| format!("{:?}", vec!["https://policy.example/p.toml"; count]);
+    let public = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    let codes = |retired: usize, stores: usize| {
+        let text = format!(
+            "version = 1\n[policy]\nretire_keys = {}\n[fleet]\nurl = {}\nkeys = [{public:?}]\n\
+             [[profile]]\nname = \"p\"\n",
+            keys(retired),
+            urls(stores)
+        );
+        let findings = parsed(&text).findings.into_iter();
+        Vec::from_iter(findings.map(|finding| finding.code))
+    };
+    assert_eq!(codes(8, 8), [""; 0]);
+    assert_eq!(codes(9, 8), ["out-of-range"]);
+    assert_eq!(codes(8, 9), ["out-of-range"]);
+}

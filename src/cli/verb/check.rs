@@ -9,8 +9,8 @@ use crate::cli::render::{self, Found, found};
 use crate::cli::scenarios::{self, Tested};
 use crate::cli::{Context, Failure};
 use crate::model::plural;
-use crate::policy::file::{Parsed, PolicyLocation, parse, parse_layers};
-use crate::policy::layers::{Part, PolicyText};
+use crate::policy::file::{Parsed, parse_layers};
+use crate::policy::layers::{Layer, LayerKind, Part, PolicyText};
 use crate::policy::{PolicyFinding, Severity};
 use crate::probe::unknown_to_go;
 use crate::{bounded, trust};
@@ -134,28 +134,33 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
 
 /// Reads the named file alone, or else the layers in force.
 pub(super) fn read(context: &Context, file: Option<&Path>) -> Result<(String, Parsed), Failure> {
-    let home = context.env.home();
     let Some(file) = file else {
         let layers = read_layers(&context.paths()?, &context.env)?;
-        let parsed = parse_layers(&lent(&layers), home.as_deref());
+        let parsed = parse_layers(&lent(&layers), context.env.home().as_deref());
         let parts = parsed.source.parts.iter().map(Part::name);
         return Ok((Vec::from_iter(parts).join(", "), parsed));
     };
     // A file that is only checked may be in a CI job's directory that all users can write to.
     let text = read_policy_to_check(file)?;
-    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let folder = absolute.parent().unwrap_or(Path::new("/"));
-    let home = home.as_deref();
-    let mut parsed = parse(&text, PolicyLocation { folder, home });
-    // Messages name the file as the user does.
-    if let Some(part) = parsed.source.parts.first_mut() {
-        part.path = file.to_owned();
-    }
+    let mut parsed = parse_alone(context, file, &text);
     if let Err(why) = trust::way(file) {
         let finding = PolicyFinding::replaceable(&why.to_string());
         parsed.findings.insert(0, finding);
     }
     Ok((file.display().to_string(), parsed))
+}
+
+/// Parses the text of a policy file as if it were the only layer.
+pub(super) fn parse_alone(context: &Context, file: &Path, text: &str) -> Parsed {
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let (kind, path) = (LayerKind::User, path.as_path());
+    let home = context.env.home();
+    let mut parsed = parse_layers(&[Layer { kind, path, text }], home.as_deref());
+    // Messages name the file as the user does.
+    if let Some(part) = parsed.source.parts.first_mut() {
+        part.path = file.to_owned();
+    }
+    parsed
 }
 
 /// Longest file of certificates that is read, in bytes.

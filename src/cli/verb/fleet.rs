@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 
 pub use args::{Fleet, FleetVerb, Sign, VerifyPolicy};
-use shared::{beside, complain, read, show};
+use shared::{Verified, beside, complain, read};
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE};
 use crate::agent::{Command, FleetLayer, FleetUpdate, fleet_of, fleet_settings};
@@ -21,7 +21,6 @@ use crate::model::status::FleetStatus;
 use crate::policy::file::{PolicyLocation, header};
 use crate::policy::fleet::{
     FleetKey, FleetSettings, FleetState, Judge, MOST_BODY, MOST_SIGNATURE, Offer, Refusal, Refused,
-    signer,
 };
 
 /// The JSON form of `update`.
@@ -137,60 +136,44 @@ fn verify(context: &Context, args: &VerifyPolicy) -> Result<u8, Failure> {
             .collect::<Result<_, _>>()?,
     };
     let body = read(&args.file, MOST_BODY)?;
-    let beside = beside(&args.file);
-    let signature = read(&beside, MOST_SIGNATURE)?;
+    let signature = read(&beside(&args.file), MOST_SIGNATURE)?;
     let signature = String::from_utf8_lossy(&signature);
-    judged(
-        context,
-        &args.file,
-        &body,
-        &signature,
-        keys,
-        args.allow_weaker,
-    )?;
-    let text = String::from_utf8_lossy(&body);
-    let right = header(&text);
-    show(
-        context,
-        &args.file,
-        &right,
-        signer(&signature),
-        args.format.json,
-        "verified",
-    )
+    let offer = Offer {
+        body: &body,
+        signature: &signature,
+    };
+    judged(context, args, keys, offer)?;
+    let header = header(&String::from_utf8_lossy(&body));
+    Verified::of(&args.file, header, &signature).show(context, args.format.json, "verified")
 }
 
 /// Judges a pair as a new machine with these keys does.
 fn judged(
     context: &Context,
-    file: &Path,
-    body: &[u8],
-    signature: &str,
+    args: &VerifyPolicy,
     keys: Vec<FleetKey>,
-    allow_weaker: bool,
+    offer: Offer<'_>,
 ) -> Result<(), Failure> {
     let settings = FleetSettings {
         urls: Vec::new(),
         keys,
         refresh: std::time::Duration::ZERO,
-        allow_weaker,
+        allow_weaker: args.allow_weaker,
     };
     let home = context.env.home();
-    let folder = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let file = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
     let judge = Judge {
         settings: &settings,
         state: &FleetState::default(),
         now: context.page.now,
         goroam: env!("CARGO_PKG_VERSION"),
         location: PolicyLocation {
-            folder: folder.parent().unwrap_or(Path::new("/")),
+            folder: file.parent().unwrap_or(Path::new("/")),
             home: home.as_deref(),
         },
     };
-    let judged = judge.judge(Offer { body, signature });
-    judged
-        .map(drop)
-        .map_err(|refused| refusal(context, file, body, &refused))
+    let refused = |refused| refusal(context, &args.file, offer.body, &refused);
+    judge.judge(offer).map(drop).map_err(refused)
 }
 
 /// Prints the errors of a refused policy, and returns the failure.

@@ -102,14 +102,24 @@ fn release(text: &Text<'_>) -> Option<Release> {
 
 /// Reads a list of keys.
 fn keys<T>(list: &Value<'_>, read: impl Fn(&str) -> Option<T>) -> Vec<T> {
-    let items = list.list("a list of keys").unwrap_or_default();
+    let items = few(list, list.list("a list of keys").unwrap_or_default());
     let key = |item: &Value<'_>| {
         let text = item.string()?;
         let message = format!("{} is not a key of minisign", quoted(text.value));
         let help = "copy the second line of the .pub file";
         read(text.value).or_else(|| text.refuse("bad-key", message, help))
     };
-    items.iter().take(MOST_LISTED).filter_map(key).collect()
+    items.iter().filter_map(key).collect()
+}
+
+/// Refuses a list that is too long: a key or a store must not be left out in silence.
+fn few<'a>(value: &Value<'a>, items: Vec<Value<'a>>) -> Vec<Value<'a>> {
+    if items.len() > MOST_LISTED {
+        let message = format!("`{}` can have {MOST_LISTED} items at most", value.key);
+        value.refuse::<()>("out-of-range", message);
+        return Vec::new();
+    }
+    items
 }
 
 fn rollout(value: &Value<'_>) -> Option<Rollout> {
@@ -129,7 +139,7 @@ fn rollout(value: &Value<'_>) -> Option<Rollout> {
         let message = "the other machines need a version to stay with";
         let finding = PolicyFinding::error("missing-key", message, table.span.clone());
         return table.reader.refuse(finding.help(format!(
-            "{example}; `goroam fleet sign --previous FILE` fills it in"
+            "{example}; `goroam fleet sign --percent {percent}` fills it in"
         )));
     }
     Some(Rollout {
@@ -178,9 +188,9 @@ pub(super) fn fleet(root: &Section<'_>) -> Option<FleetSettings> {
     if listed.is_none() {
         missing("keys", KEYS);
     }
-    let urls = urls?.one_or_more();
-    let urls = urls.iter().take(MOST_LISTED).filter_map(store_url);
-    let urls = Vec::from_iter(urls);
+    let urls = urls?;
+    let urls = few(&urls, urls.one_or_more());
+    let urls = Vec::from_iter(urls.iter().filter_map(store_url));
     let keys = keys(&listed?, FleetKey::parse);
     let refresh = duration(&table, "refresh", "4h", REFRESH);
     let allow_weaker = table.boolean("allow_weaker").unwrap_or(false);
@@ -203,9 +213,7 @@ fn store_url(value: &Value<'_>) -> Option<Url> {
             "write the whole URL of the file, with https://",
         );
     };
-    let is_here = url.host_str().is_some_and(|host| {
-        Host::is_this_machine(host.trim_start_matches('[').trim_end_matches(']'))
-    });
+    let is_here = url.host_str().is_some_and(Host::is_this_machine);
     if !(url.scheme() == "https" || url.scheme() == "http" && is_here) {
         let help = "write https://; http:// is for a server on this machine only";
         return bad("a fleet's policy is fetched over https", help);

@@ -7,77 +7,62 @@ use serde::Serialize;
 
 use crate::agent::error::EXIT_DONE;
 use crate::cli::render::{Mark, Sheet, clean, findings};
+use crate::cli::verb::check::parse_alone;
 use crate::cli::{Context, Failure};
 use crate::policy::Policy;
-use crate::policy::file::{PolicyLocation, parse};
-use crate::policy::fleet::PolicyHeader;
+use crate::policy::fleet::{PolicyHeader, signer};
 use crate::{bounded, trust};
 
-/// The JSON form of `verify` and `sign`.
+/// A policy and its signature that are right. The JSON form of `verify` and `sign`.
 #[derive(Debug, Serialize)]
-struct Verified<'a> {
+pub(super) struct Verified {
     file: String,
-    id: Option<&'a str>,
+    id: Option<String>,
     version: Option<u64>,
     issued: Option<jiff::Timestamp>,
     expires: Option<jiff::Timestamp>,
     key: Option<String>,
 }
 
+impl Verified {
+    pub(super) fn of(file: &Path, header: PolicyHeader, signature: &str) -> Verified {
+        Verified {
+            file: file.display().to_string(),
+            id: header.id,
+            version: header.version,
+            issued: header.issued,
+            expires: header.expires,
+            key: signer(signature),
+        }
+    }
+
+    /// Prints it. `did`: "signed".
+    pub(super) fn show(&self, context: &Context, json: bool, did: &str) -> Result<u8, Failure> {
+        context.show(json, self, |_, page| {
+            let mut sheet = Sheet::new(page.columns);
+            let id = self.id.as_deref().unwrap_or_default();
+            let version = self.version.unwrap_or_default();
+            let key = self.key.as_deref().unwrap_or_default();
+            let (file, id) = (clean(&self.file), clean(id));
+            let line = format!("{file}: {id} version {version}, {did} by key {key}");
+            sheet.marked(Mark::Good, &line);
+            if let Some(expires) = self.expires {
+                sheet.entry("  ", &format!("expires {}", page.moment(expires)));
+            }
+            sheet.finish()
+        })?;
+        Ok(EXIT_DONE)
+    }
+}
+
 /// Prints everything that is wrong with a policy, and returns it without that, if it is usable.
 pub(super) fn complain(context: &Context, file: &Path, text: &str) -> Option<Policy> {
-    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let home = context.env.home();
-    let location = PolicyLocation {
-        folder: absolute.parent().unwrap_or(Path::new("/")),
-        home: home.as_deref(),
-    };
-    let mut parsed = parse(text, location);
-    if let Some(part) = parsed.source.parts.first_mut() {
-        part.path = file.to_owned();
-    }
+    let parsed = parse_alone(context, file, text);
     if !parsed.findings.is_empty() {
         let shown = findings(&parsed.source, &parsed.findings, &context.page);
         drop(anstream::stderr().lock().write_all(shown.as_bytes()));
     }
     parsed.policy
-}
-
-pub(super) fn show(
-    context: &Context,
-    file: &Path,
-    header: &PolicyHeader,
-    key: Option<String>,
-    json: bool,
-    did: &str,
-) -> Result<u8, Failure> {
-    let verified = Verified {
-        file: file.display().to_string(),
-        id: header.id.as_deref(),
-        version: header.version,
-        issued: header.issued,
-        expires: header.expires,
-        key,
-    };
-    context.show(json, &verified, |verified, page| {
-        let mut sheet = Sheet::new(page.columns);
-        let (id, version) = (
-            verified.id.unwrap_or_default(),
-            verified.version.unwrap_or(0),
-        );
-        let key = verified.key.as_deref().unwrap_or_default();
-        let file = clean(&verified.file);
-        let line = format!(
-            "{file}: {} version {version}, {did} by key {key}",
-            clean(id)
-        );
-        sheet.marked(Mark::Good, &line);
-        if let Some(expires) = verified.expires {
-            sheet.entry("  ", &format!("expires {}", page.moment(expires)));
-        }
-        sheet.finish()
-    })?;
-    Ok(EXIT_DONE)
 }
 
 pub(super) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {

@@ -8,13 +8,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::Sign;
-use super::shared::{beside, complain, read, show};
-use crate::agent::error::EXIT_USAGE;
+use super::shared::{Verified, beside, complain, read};
+use crate::agent::error::{EXIT_REFUSED, EXIT_USAGE};
+use crate::agent::random_id;
 use crate::cli::{Context, Failure};
-use crate::gomod::sum::{hex, sha256_hex};
+use crate::gomod::sum::sha256_hex;
 use crate::policy::file::header;
 use crate::policy::fleet::{
-    MOST_BODY, MOST_SIGNATURE, PolicyHeader, content_hash, set_keys, signer, weaker,
+    MOST_BODY, MOST_SIGNATURE, PolicyHeader, content_hash, set_keys, weaker,
 };
 use crate::state::file::{replace, replace_readable};
 
@@ -46,14 +47,7 @@ pub(super) fn run(context: &Context, args: &Sign) -> Result<u8, Failure> {
         put(&beside(&path), signature.as_bytes())?;
         put(&path, text.as_bytes())?;
     }
-    show(
-        context,
-        file,
-        &stamped,
-        signer(&signature),
-        args.format.json,
-        "signed",
-    )
+    Verified::of(file, stamped, &signature).show(context, args.format.json, "signed")
 }
 
 /// Returns the text with the next version, its dates, and its roll-out.
@@ -109,7 +103,7 @@ fn numbered(
         .as_ref()
         .is_none_or(|rollout| rollout.salt.is_empty());
     if is_new || is_missing {
-        values.push(("salt", format!("{:?}", salt()?)));
+        values.push(("salt", format!("{:?}", salt())));
         if let Some(last_text) = &text_of_last {
             let sha256 = sha256_hex(last_text.as_bytes());
             let previous = format!("{{ version = {last}, sha256 = {sha256:?} }}");
@@ -141,7 +135,7 @@ fn check(context: &Context, args: &Sign, text: &str) -> Result<(), Failure> {
                  says [fleet] allow_weaker = true; to sign it for those, use --allow-weaker",
                 weaker.join("; ")
             ),
-            crate::agent::error::EXIT_REFUSED,
+            EXIT_REFUSED,
         ));
     }
     Ok(())
@@ -206,9 +200,7 @@ fn in_seconds(moment: Timestamp) -> String {
         .to_string()
 }
 
-fn salt() -> Result<String, Failure> {
-    let mut bytes = [0u8; 6];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-        .map_err(|_| Failure::failed("this system has no randomness for the salt"))?;
-    Ok(hex(&bytes))
+/// Returns a text that chooses other machines each time.
+fn salt() -> String {
+    random_id().get(..12).unwrap_or_default().to_owned()
 }
