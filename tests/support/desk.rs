@@ -114,7 +114,12 @@ impl Desk {
     #[track_caller]
     pub fn says(&self, what: &str, is: impl Fn(&Value) -> bool) {
         wait_for(what, || {
-            let status = self.status();
+            let done = self.wine.goroam("status --json").done();
+            // Busy: it starts, or the machine does.
+            if done.status.code() == Some(5) {
+                return Err(done.all());
+            }
+            let status = done.json();
             match is(&status) {
                 true => Ok(()),
                 false => Err(format!("{status:#}")),
