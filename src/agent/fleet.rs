@@ -11,7 +11,7 @@ use url::Url;
 use super::clock;
 use super::error::Error;
 use crate::environment::Environment;
-use crate::gomod::sum::{hex, sha256_hex};
+use crate::gomod::sum::sha256_hex;
 use crate::model::mask::mask;
 use crate::model::status::{FleetRefusal, FleetStatus};
 use crate::model::{Host, Limits};
@@ -170,7 +170,7 @@ impl FleetLayer {
         let _lock = lock(&paths).await?;
         let mut state = read(&paths)?;
         if state.machine.is_empty() {
-            state.machine = random_number()?;
+            state.machine = clock::random_id();
         }
         let home = env.home();
         let fetcher = Fetcher::new(&env);
@@ -279,7 +279,7 @@ async fn offered(
         signature: &String::from_utf8_lossy(&signature.body),
     };
     let judged = match judge.judge(offer)? {
-        Judged::NeedsPrevious { version, .. } => {
+        Judged::NeedsPrevious { version } => {
             let url = previous_url(url, version);
             let previous = get(fetcher, &url, MOST_BODY, None).await?;
             let previous = whole(&url, previous)?;
@@ -390,12 +390,4 @@ async fn lock(paths: &Paths) -> Result<File, Error> {
             }
         }
     }
-}
-
-/// Returns a random number of 128 bits in hexadecimal.
-fn random_number() -> Result<String, Error> {
-    let mut bytes = [0u8; 16];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-        .map_err(|_| Error::state("the machine's number")("this system has no randomness"))?;
-    Ok(hex(&bytes))
 }

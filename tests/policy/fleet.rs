@@ -344,7 +344,7 @@ fn a_share_of_the_machines_applies_a_version_and_the_others_stay() {
                 one.state = *state;
                 true
             }
-            Judged::NeedsPrevious { version: 41, .. } => {
+            Judged::NeedsPrevious { version: 41 } => {
                 let wrong = one.judge().judge_with(offer, b"version = 1").unwrap_err();
                 assert_eq!(wrong.why, Refusal::Previous);
                 let judged = one.judge().judge_with(offer, before.as_bytes());
@@ -374,4 +374,29 @@ fn a_share_of_the_machines_applies_a_version_and_the_others_stay() {
         "who is in stays in"
     );
     assert_ne!(few, others, "another salt, another tenth");
+}
+
+#[test]
+fn a_machine_that_stays_behind_twice_already_holds_the_version_before() {
+    let key = key!();
+    let staged = |version: u64, before: &str| {
+        let sha256 = goroam::gomod::sum::sha256_hex(before.as_bytes());
+        let before = version - 1;
+        let rollout = format!(
+            "\n[policy.rollout]\npercent = 0\nsalt = \"a\"\n\
+             previous = {{ version = {before}, sha256 = {sha256:?} }}\n"
+        );
+        with(version, &rollout, PROFILE)
+    };
+    let mut machine = Machine::following(&[&key]);
+    machine.takes(&key, &policy(41));
+    let (next, last) = (
+        staged(42, &policy(41)),
+        staged(43, &staged(42, &policy(41))),
+    );
+    for (body, in_force) in [(&next, &policy(41)), (&last, &next)] {
+        let judged = machine.offer_by(&key, body);
+        assert!(matches!(judged, Ok(Judged::New(_))), "{judged:?}");
+        assert_eq!(machine.judge().held().unwrap().unwrap().0, in_force);
+    }
 }

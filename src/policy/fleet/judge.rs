@@ -61,8 +61,6 @@ pub enum Judged {
     NeedsPrevious {
         /// That version.
         version: u64,
-        /// SHA-256 of its bytes.
-        sha256: String,
     },
 }
 
@@ -188,12 +186,11 @@ impl<'a> Judge<'a> {
                 ));
             };
             let is_named = |text: &&String| sha256_hex(text.as_bytes()) == named.sha256;
-            let texts = [self.state.in_force(), self.state.previous.as_ref()];
+            let newest = held.map(|held| &held.text);
+            let texts = [newest, self.state.previous.as_ref()];
             let Some(text) = texts.into_iter().flatten().find(is_named) else {
-                return Ok(Judged::NeedsPrevious {
-                    version: named.version,
-                    sha256: named.sha256.clone(),
-                });
+                let version = named.version;
+                return Ok(Judged::NeedsPrevious { version });
             };
             self.content(text)?;
             state.previous = Some(text.clone());
@@ -223,7 +220,7 @@ impl<'a> Judge<'a> {
             ..*self
         };
         match judge.judge(offer)? {
-            Judged::NeedsPrevious { version, .. } => Err(wrong(&format!(
+            Judged::NeedsPrevious { version } => Err(wrong(&format!(
                 "is not the version {version} that the policy names: put those bytes beside it"
             ))),
             judged @ (Judged::Same | Judged::New(_)) => Ok(judged),
