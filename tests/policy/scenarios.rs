@@ -224,6 +224,25 @@ fn every_mistake_is_named_with_its_place() {
             one("expect = { needs = \"crop\" }"),
             vec![name("unknown-target", "\"crop\"")],
         ),
+        // Each of these would be as expected, whatever the policy does.
+        (
+            one("expect.needs = []"),
+            vec![name("missing-key", "expect")],
+        ),
+        (
+            one("expect = { needs = \"corp\", env = { GOPROXY = \"off\" } }"),
+            vec![name("bad-value", "env")],
+        ),
+        (
+            one("expect = { needs = \"corp\", loosens = true }"),
+            vec![name("bad-value", "loosens")],
+        ),
+        (
+            one(&format!(
+                "online = false\nanswers = {{ \"*\" = \"up\" }}\n{ok}"
+            )),
+            vec![name("no-network", "\"*\"")],
+        ),
         (
             one("expect = { profile = \"last\", private = \"corp\" }"),
             vec![name("bad-module", "\"corp\"")],

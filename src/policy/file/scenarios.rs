@@ -358,11 +358,16 @@ impl Reading<'_> {
             value.map(|value| value.one_or_more()).unwrap_or_default()
         };
         let needs = texts("needs", "needs = [\"corp\"]");
+        let waits = !needs.is_empty();
         let needs = BTreeSet::from_iter(needs.iter().filter_map(target_name));
-        if ["profile", "needs"]
-            .iter()
-            .all(|key| table.map.get(*key).is_none())
-        {
+        let mut beside = EXPECT.into_iter().filter(|key| *key != "needs");
+        let beside = beside.find_map(|key| Some((key, table.key_span(key)?)));
+        if let (true, Some((key, span))) = (waits, beside) {
+            let message = format!("`{key}` is not compared: `needs` says that nothing is decided");
+            let finding = PolicyFinding::error("bad-value", message, span);
+            let help = "take one of the two out";
+            table.reader.refuse::<()>(finding.help(help));
+        } else if !waits && table.key_span("profile").is_none() {
             let message = "`expect` needs a `profile`, or `needs` if the choice must wait";
             value.refuse::<()>("missing-key", message);
         }
