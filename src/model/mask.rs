@@ -39,12 +39,10 @@ pub fn blot(text: &str) -> String {
 }
 
 /// Does the same with a policy, whose headers for a collector are secrets, too: hides every string
-/// near the word `headers`, and those of `[telemetry]` but for the URL.
+/// near the word `headers`, and all of `[telemetry]` but for a plain URL and `hosts`: a secret may be
+/// at a misspelled key.
 pub fn blot_policy(text: &str) -> String {
     let text = blot(text);
-    if !text.contains("headers") {
-        return text;
-    }
     let mut out = String::with_capacity(text.len());
     let mut is_near = false;
     for line in text.split_inclusive('\n') {
@@ -52,8 +50,11 @@ pub fn blot_policy(text: &str) -> String {
         if start.starts_with('[') {
             is_near = start.contains("telemetry");
         }
-        let is_url = start.starts_with("otlp");
-        if line.contains("headers") || (is_near && !is_url && !start.starts_with('[')) {
+        let is_known =
+            start.starts_with("otlp") && !line.contains('?') || start.starts_with("hosts");
+        let is_header = start.starts_with('[');
+        let names_it = line.contains("headers") || (line.contains("telemetry") && !is_header);
+        if names_it || (is_near && !is_known && !is_header) {
             blot_strings(line, &mut out);
         } else {
             out.push_str(line);
@@ -62,9 +63,16 @@ pub fn blot_policy(text: &str) -> String {
     out
 }
 
-/// Hides what is between quotes; without a quote, and without `=`, the line continues a string.
+/// Hides what is between quotes. Without a quote all behind the `=` is hidden; without that, too, the
+/// line continues a string.
 fn blot_strings(line: &str, out: &mut String) {
-    let continues = !line.contains(['"', '\'', '=', '#', '[', '}']);
+    let has_quote = line.contains(['"', '\'']);
+    let bare = line
+        .find('=')
+        .filter(|_| !has_quote && !line.contains(['#', '{', '[']));
+    let (shown, line) = line.split_at(bare.map_or(0, |at| at + 1));
+    out.push_str(shown);
+    let continues = bare.is_some() || !has_quote && !line.contains(['=', '#', '[', '}']);
     let mut quote = continues.then_some('"');
     for c in line.chars() {
         match quote {
@@ -522,6 +530,13 @@ mod tests {
             "telemetry = { otlp = \"https://c.test\", headers = { x = \"s3cret\" } }",
             "[telemetry]\nheaders = {\n  x = \"é s3cret\",\n}\n",
             "[telemetry.headers]\nx = \"\"\"\ns3cret\n\"\"\"\n",
+            // Mistakes, of which the line is shown.
+            "[telemetry]\nheader = { authorization = \"Bearer s3cret\" }\n",
+            "[telemetry]\nauthorization = \"Bearer s3cret\"\n",
+            "[telemetry]\n\"he\\u0061ders\" = { authorization = \"Bearer s3cret\" }\n",
+            "telemetry.header.authorization = \"Bearer s3cret\"\n",
+            "[telemetry]\notlp = \"https://c.test/?k=s3cret\"\n",
+            "[telemetry.headers]\n  authorization = s3cret\n",
         ] {
             let hidden = super::blot_policy(policy);
             assert!(!hidden.contains("s3cret"), "{hidden}");
@@ -531,6 +546,9 @@ mod tests {
         let other =
             "[relay]\nlisten = \"127.0.0.1:1\" # headers\n[target.a]\nhttps = \"https://h.test\"\n";
         assert!(super::blot_policy(other).contains("https://h.test"));
+        let own =
+            "[telemetry]\notlp = \"https://c.test\"\nhosts = maybe\n[metrics]\ntextfile = \"a\"\n";
+        assert_eq!(super::blot_policy(own), own);
     }
 
     #[test]

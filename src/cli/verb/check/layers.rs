@@ -60,8 +60,12 @@ impl Layers {
     /// Lists the parts of a policy; one with errors has at least its valid parts.
     pub(super) fn of(parsed: &Parsed) -> Layers {
         let (source, places) = (&parsed.source, &parsed.places);
+        // Has every byte in its place.
+        let hidden = mask::blot_policy(&source.text);
         let sourced = |(name, span): (&String, &std::ops::Range<usize>)| {
-            let text = source.text.get(span.clone()).unwrap_or_default();
+            let is_secret = name.starts_with("telemetry.");
+            let text = if is_secret { &hidden } else { &source.text };
+            let text = text.get(span.clone()).unwrap_or_default();
             let words = Vec::from_iter(text.split_whitespace());
             let value = mask::mask(&words.join(" "));
             let origin = source.origin(span.start)?;
