@@ -36,6 +36,16 @@ pub(super) struct RequestParts<'a> {
     pub(super) resume: Option<FilePart>,
     /// The entity tag of what the caller has: the body is wanted only if it has another one.
     pub(super) has: Option<&'a str>,
+    /// JSON that is posted, over HTTP/1 only.
+    pub(super) post: Option<JsonPost<'a>>,
+}
+
+/// JSON for a server that go does not ask.
+#[derive(Clone, Copy)]
+pub(super) struct JsonPost<'a> {
+    /// Further headers, in one line each.
+    pub(super) headers: &'a [(String, String)],
+    pub(super) body: &'a str,
 }
 
 /// An open connection.
@@ -187,7 +197,11 @@ fn headers(
     two: bool,
     forward: Option<&Forward>,
 ) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = vec![(USER_AGENT, ask.agent.header(two))];
+    let agent = match &ask.post {
+        Some(_) => HeaderValue::from_static(concat!("goroam/", env!("CARGO_PKG_VERSION"))),
+        None => ask.agent.header(two),
+    };
+    let mut headers = vec![(USER_AGENT, agent)];
     let credentials = ask.credentials.into_iter().flat_map(Headers::sent);
     headers.extend(credentials.map(|(name, value)| (name.clone(), value.clone())));
     let referer = ask.referer.and_then(|url| url.as_str().parse().ok());
@@ -210,9 +224,10 @@ fn headers(
 fn http1_request(url: &Url, ask: &RequestParts<'_>, forward: Option<&Forward>) -> Vec<u8> {
     let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = authority(url);
+    let method = ask.post.map_or("GET", |_| "POST");
     let mut request = match forward {
-        Some(_) => format!("GET {}://{host}{path} HTTP/1.1\r\n", url.scheme()),
-        None => format!("GET {path} HTTP/1.1\r\n"),
+        Some(_) => format!("{method} {}://{host}{path} HTTP/1.1\r\n", url.scheme()),
+        None => format!("{method} {path} HTTP/1.1\r\n"),
     };
     request.push_str(&format!("Host: {host}\r\n"));
     let mut request = request.into_bytes();
@@ -222,7 +237,18 @@ fn http1_request(url: &Url, ask: &RequestParts<'_>, forward: Option<&Forward>) -
             request.extend_from_slice(part);
         }
     }
-    request.extend_from_slice(b"\r\n");
+    let Some(JsonPost { headers, body }) = ask.post else {
+        request.extend_from_slice(b"\r\n");
+        return request;
+    };
+    for (name, value) in headers {
+        request.extend_from_slice(format!("{}: {value}\r\n", canonical(name)).as_bytes());
+    }
+    let length = body.len();
+    let rest = format!(
+        "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    request.extend_from_slice(rest.as_bytes());
     request
 }
 

@@ -12,7 +12,7 @@
 //!   it)
 //! - the connection: `dial`, `wire` (bytes, TLS, and HTTP/2 by hyper), `http1` (by go's rules),
 //!   `connection` (one server, many requests); `attempt` measures time and enforces limits
-//! - a page behind a proxy: `proxied`, through reqwest; `post` sends to a collector
+//! - a page behind a proxy: `proxied`, through reqwest; JSON for a collector: `post`
 //! - answers and error messages: `answer`, `fault`
 //!
 //! May import: model, environment, bounded, gomod. This room does not know policy and watch.

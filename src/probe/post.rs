@@ -1,18 +1,31 @@
-//! Posts JSON to a collector with reqwest: it is not a server that go asks, but it is reached through
-//! the same proxies, and must have the same roots.
+//! Posts JSON to a collector: it is not a server that go asks, but it is reached through the same
+//! proxies, and must have the same roots. All that it sends is bounded as for a probe.
 
-use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
+use rustls::ClientConfig;
 use url::Url;
 
-use super::answer::HttpAnswer;
-use super::fault::{self, ProbeFailure, authority, chain, refusal};
-use super::proxied::{client, fault_of, proxy};
+use super::answer::WantedBody;
+use super::attempt::ProbeAttempt;
+use super::connection::{Connection, JsonPost, RequestParts};
+use super::fault::ProbeFailure;
+use super::http1::UserAgent;
 use super::round::Prober;
+use super::tunnel::Via;
 use crate::environment::Environment;
-use crate::model::{Limits, Phase, Target};
+use crate::model::{Limits, Target};
+
+/// The caller ends it earlier.
+const LIMITS: Limits = Limits {
+    connect: LONG,
+    first_byte: LONG,
+    patience: LONG,
+    total: LONG,
+    retries: 0,
+};
+const LONG: Duration = Duration::from_secs(60);
 
 /// How much of the answer is read, in bytes.
 const MOST_OF_ANSWER: usize = 4096;
@@ -38,7 +51,7 @@ pub async fn post(
     headers: &[(String, String)],
     body: String,
 ) -> Result<Posted, String> {
-    let sent = send(&Prober::new(env), url, headers, body).await;
+    let sent = send(&Prober::new(env), url, headers, &body).await;
     sent.map_err(|failure| failure.reason)
 }
 
@@ -46,57 +59,32 @@ async fn send(
     prober: &Prober,
     url: &Url,
     headers: &[(String, String)],
-    body: String,
+    body: &str,
 ) -> Result<Posted, ProbeFailure> {
-    let (shared, to) = (prober.shared(), authority(url));
+    let shared = prober.shared();
     let via = shared.rules.for_url(url).ok().flatten();
-    let unusable = |via| refusal(Phase::Connect, format!("{via} cannot be used for {to}"));
-    let way = via.map(|via| proxy(via, url).ok_or_else(|| unusable(via.to_string())));
-    let target = Target::page(url.as_str(), Limits::default());
-    let tls = match url.scheme() {
-        "https" => {
-            let (tls, doubt) = (&shared.tls, Default::default());
-            Some(tls.config(&shared.env, &target, None, &doubt).await?)
-        }
-        _ => None,
+    let target = Target::page(url.as_str(), LIMITS);
+    let mut attempt = ProbeAttempt::start(&target, None);
+    let tls = if url.scheme() == "https" || via.is_some_and(Via::is_tls) {
+        let (tls, doubt) = (&shared.tls, &attempt.doubt);
+        let config = tls.config(&shared.env, &target, None, doubt).await?;
+        let mut config = ClientConfig::clone(&config);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Some(Arc::new(config))
+    } else {
+        None
     };
-    let client = client(way.transpose()?, tls);
-    let client = client.map_err(|why| unusable(format!("goroam's client ({why})")))?;
-    let mut request = client
-        .post(url.clone())
-        .header(USER_AGENT, concat!("goroam/", env!("CARGO_PKG_VERSION")))
-        .header(CONTENT_TYPE, "application/json");
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
-    let fault = |error: reqwest::Error, phase| {
-        if let Some(via) = via {
-            return fault_of(&error, phase, url, &via.to_string());
-        }
-        let is_lookup = chain(&error).any(|error| error.to_string() == "dns error");
-        match chain(&error).find_map(|error| error.downcast_ref::<io::Error>()) {
-            Some(error) if is_lookup => fault::lookup(error, url.host_str().unwrap_or_default()),
-            Some(_) | None => fault::of(&error, phase, &to),
-        }
+    let ask = RequestParts {
+        agent: UserAgent::Library,
+        credentials: None,
+        referer: None,
+        want: WantedBody::Body(MOST_OF_ANSWER),
+        resume: None,
+        has: None,
+        post: Some(JsonPost { headers, body }),
     };
-    let sent = request.body(body).send().await;
-    let mut response = sent.map_err(|error| fault(error, Phase::Connect))?;
-    let mut answer = HttpAnswer {
-        url: url.clone(),
-        status: response.status(),
-        headers: response.headers().clone(),
-        body: Vec::new(),
-        cut: false,
-        led_to: None,
-        through: None,
-    };
-    while !answer.cut {
-        let piece = response.chunk().await;
-        match piece.map_err(|error| fault(error, Phase::Body))? {
-            Some(piece) => answer.push(&piece, MOST_OF_ANSWER),
-            None => break,
-        }
-    }
+    let mut connection = Connection::open(&mut attempt, url, via, tls, shared.release).await?;
+    let answer = connection.get(&mut attempt, url, &ask).await?;
     Ok(Posted {
         status: answer.status.as_u16(),
         retry_after: answer.retry_after(),

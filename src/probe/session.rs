@@ -250,6 +250,7 @@ impl<'a> ProbeSession<'a> {
             want,
             resume: None,
             has: None,
+            post: None,
         };
         proxied::get(self.attempt, &url, way, tls, &ask).await
     }
@@ -337,6 +338,7 @@ impl<'a> ProbeSession<'a> {
             want,
             resume: download.and_then(|download| download.resume.clone()),
             has: self.has,
+            post: None,
         };
         if let Some(line) = &mut self.line
             && line.serves(url).await
