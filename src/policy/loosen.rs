@@ -127,7 +127,7 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
     let mut findings = Vec::new();
     let targets = &policy.targets;
     for (profile, place) in policy.profiles.iter_mut().zip(&places.profiles) {
-        let loosenings = loosenings(profile, targets);
+        let loosenings = loosenings(&profile.env, targets);
         profile.loosens = phrases_of(&loosenings);
         // A condition with a fault was reported before; it proves nothing in either direction.
         if !place.when_understood {
@@ -143,7 +143,7 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
         }
     }
     for (project, place) in policy.projects.iter_mut().zip(&places.projects) {
-        let loosenings = loosenings(&project.rules, targets);
+        let loosenings = loosenings(&project.rules.env, targets);
         project.rules.loosens = phrases_of(&loosenings);
         let is_match = matches!(project.place, ProjectPlace::Match(_));
         if project.rules.accept_unauthenticated && !(is_match && project.rules.is_loose()) {
@@ -158,7 +158,13 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
 
 /// Returns how a profile weakens verification.
 pub(super) fn phrases(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<String> {
-    phrases_of(&loosenings(profile, targets))
+    phrases_of(&loosenings(&profile.env, targets))
+}
+
+/// Returns how values that something other than a profile has set weaken verification.
+pub fn weakened_by<'a>(values: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let env = values.map(|(name, value)| (name.to_owned(), EnvValue::Text(value.to_owned())));
+    phrases_of(&loosenings(&env.collect(), &BTreeMap::new()))
 }
 
 fn phrases_of(loosenings: &[Loosening]) -> Vec<String> {
@@ -182,9 +188,11 @@ pub(super) fn is_plain_http(url: &str) -> bool {
     !Host::is_this_machine(name)
 }
 
-fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loosening> {
+type Env = BTreeMap<String, EnvValue>;
+
+fn loosenings(env: &Env, targets: &BTreeMap<String, Target>) -> Vec<Loosening> {
     let mut found: Vec<Loosening> = Vec::new();
-    for (variable, value) in &profile.env {
+    for (variable, value) in env {
         let Some(rule) = rule(variable) else {
             continue;
         };
@@ -196,17 +204,15 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
         if let Some(text) = text {
             // A reference whose value, unknown until it is applied, decides whether the variable
             // loosens.
-            let open = references(text).find(|name| !adds_nothing(name, profile, 0));
+            let open = references(text).find(|name| !adds_nothing(name, env, 0));
             phrases.extend(open.map(|name| format!("{variable} is whatever {name} holds")));
-            phrases.extend(
-                (rule.weakens)(&resolve(text, &profile.env)).map(|how| match how {
-                    how if how.is_empty() => format!("{variable}={}", shown(text)),
-                    how => format!("{variable}{how}"),
-                }),
-            );
+            phrases.extend((rule.weakens)(&resolve(text, env)).map(|how| match how {
+                how if how.is_empty() => format!("{variable}={}", shown(text)),
+                how => format!("{variable}{how}"),
+            }));
         }
         if variable == "GOPROXY" {
-            for possible in chains(&profile.env, targets) {
+            for possible in chains(env, targets) {
                 phrases.extend(
                     possible
                         .chain
@@ -235,15 +241,15 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
 
 /// Reports whether the value of a reference is known well enough: it is a path or similar, which is
 /// never a list, or it is what the profile sets.
-fn adds_nothing(name: &str, profile: &Profile, depth: usize) -> bool {
+fn adds_nothing(name: &str, env: &Env, depth: usize) -> bool {
     const DEEPEST: usize = 8;
     let is_known = |own: &EnvValue| match own {
         EnvValue::Text(text) => {
-            depth < DEEPEST && references(text).all(|name| adds_nothing(name, profile, depth + 1))
+            depth < DEEPEST && references(text).all(|name| adds_nothing(name, env, depth + 1))
         }
         EnvValue::Fastest { .. } => false,
     };
-    is_path_like(name) && profile.env.get(name).is_none_or(is_known)
+    is_path_like(name) && env.get(name).is_none_or(is_known)
 }
 
 fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<PolicyFinding> {

@@ -40,6 +40,7 @@ pub use fastest::FastestChoice;
 pub use finding::{Label, Places, PolicyFinding, ProfilePlace, Severity};
 pub use goflags::{without_mod, words as goflags_words};
 pub use grammar::check_value;
+pub use loosen::weakened_by;
 pub use profile::{
     AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile, Project,
     ProjectPlace, RelaySettings,
