@@ -178,6 +178,25 @@ impl Error {
         }
     }
 
+    /// Its kind, as others may see it (`error.type` of OpenTelemetry): it names nothing of the machine.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::NoHome(_) | Error::Locate(_) | Error::OtherFile { .. } => "env_file",
+            Error::Policy { .. } | Error::PolicyFile { .. } => "policy",
+            Error::Find(_) | Error::Apply(ApplyError::Go(_)) => "go_command",
+            Error::Apply(ApplyError::ReadOnly { .. }) => "read_only",
+            Error::Apply(ApplyError::Contended { .. }) => "contended",
+            Error::Apply(_) => "write",
+            Error::State { .. } | Error::NothingToRestore => "state",
+            Error::Unknown { .. } | Error::Mirror { .. } => "choice",
+            Error::SecondAgent { .. }
+            | Error::NoAgent
+            | Error::AgentElsewhere { .. }
+            | Error::AgentSilent { .. }
+            | Error::FromAgent { .. } => "agent",
+        }
+    }
+
     /// The exit code that a script sees.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -202,6 +202,7 @@ impl Session {
             changes: changes.to_vec(),
             outcome: Outcome::Failed {
                 error: mask(&error.to_string()),
+                kind: error.kind().to_owned(),
             },
             ..self.entry(cause, snapshot)
         };

@@ -42,7 +42,7 @@ use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::finding::nearest;
 use crate::policy::layers::Origin;
-use crate::policy::{Decision, Profile, explain};
+use crate::policy::{Decision, Profile, explain, weakened_by};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Journal, Memory, file};
 use crate::watch::survey;
@@ -653,6 +653,11 @@ impl Session {
         if let Some(profile) = profile {
             self.note_what_ended(profile, &mut drift);
         }
+        let mut weakened = profile.map_or_else(Vec::new, |profile| profile.loosens.clone());
+        let found = drift.iter();
+        let found = found.filter_map(|one| Some((one.name.as_str(), one.found.as_deref()?)));
+        let found = weakened_by(found).into_iter();
+        weakened.extend(found.filter(|how| !profile.is_some_and(|it| it.loosens.contains(how))));
         let to_end = self.to_end(present).unwrap_or_default();
         if !to_end.is_empty() {
             let names = to_end.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -695,7 +700,7 @@ impl Session {
             ready: self.readiness(),
             switched_ms: memory.switched_ms,
             why: memory.why.clone(),
-            weakened: profile.map_or_else(Vec::new, |profile| profile.loosens.clone()),
+            weakened,
             troubles,
             policy: self.loaded.origin(),
             turn: (memory.turn > 0).then_some(memory.turn),
@@ -713,7 +718,7 @@ impl Session {
                 .as_ref()
                 .map(|fleet| fleet.status(&self.paths)),
             trace: memory.trace.clone(),
-            telemetry: self.health.status(policy, memory.counts.dropped),
+            telemetry: self.health.status(policy, &memory.counts),
         }
     }
 

@@ -76,6 +76,8 @@ pub enum Code {
     SeveralGo,
     /// The agent reports a problem.
     Trouble,
+    /// The collector has got nothing for a day, or will not get all.
+    NotExported,
     /// goroam is paused and writes nothing.
     Paused,
     /// No agent is running.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::facts::{DoctorFacts, ServiceFacts};
 use super::files::{Disk, Files};
 use super::finding::Severity::{Error, Note, Warning};
@@ -11,7 +13,7 @@ use crate::environment::Environment;
 use crate::gocmd::{EnvFile, GoCommand, GoVersion, find};
 use crate::ipc;
 use crate::model::observation::DISTRUSTED;
-use crate::model::status::{AgentState, Status};
+use crate::model::status::{AgentState, Status, TelemetryStatus};
 use crate::model::{mask, plural};
 use crate::paths::Paths;
 use crate::policy::Policy;
@@ -64,6 +66,15 @@ pub(super) async fn look(
         .flat_map(|session| &session.loaded.policy.profiles);
     for name in profiles.flat_map(|profile| profile.env.keys()) {
         facts.written.entry(name.clone()).or_insert(None);
+    }
+    // A running agent has reported it.
+    if let Some(session) = session.as_ref().filter(|_| !facts.agent)
+        && let Some(path) = &session.loaded.policy.metrics.textfile
+        && let Err(error) = trust::may_write(path.parent().unwrap_or(path))
+    {
+        let says = format!("cannot write the metrics to {}: {error}", path.display());
+        let fix = "make the directory writable for this user, or set another `textfile`";
+        facts.add(Code::Trouble, Warning, says, "", fix);
     }
     env_file(facts, env, session.as_ref(), status.as_mut());
     facts.status = status;
@@ -236,6 +247,28 @@ pub(super) fn relay(facts: &mut DoctorFacts, env: &Environment, policy: Option<&
 /// Without an agent, goroam does not do what the user expects.
 const NOTHING_REACTS: &str = "Nothing reacts when the network changes.";
 
+/// A shorter silence is usual: a laptop may be where its collector cannot be reached.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Reports a collector that has got nothing for a day, and turns that it will never get.
+fn exports(facts: &mut DoctorFacts, telemetry: &TelemetryStatus, now: Timestamp) {
+    let dropped = match telemetry.dropped {
+        0 => String::new(),
+        dropped => format!("the traces of {dropped} turns are lost"),
+    };
+    let long = telemetry.unsent.map(|since| now.duration_since(since));
+    if let Some(silence) = long.filter(|silence| *silence >= LONGEST_SILENCE) {
+        let hours = silence.as_hours();
+        let why = telemetry.failed.as_deref().unwrap_or("no export succeeded");
+        let says = format!("{} has got nothing for {hours} h: {why}", telemetry.otlp);
+        let fix = "correct `[telemetry]` in the policy, or set `otlp = \"off\"`";
+        facts.add(Code::NotExported, Warning, says, &dropped, fix);
+    } else if telemetry.dropped > 0 {
+        let fix = "nothing: the journal has them, see `goroam history`";
+        facts.add(Code::NotExported, Note, dropped, "", fix);
+    }
+}
+
 /// Reports the state of the agent and the service. A target in `distrusted` already has a finding.
 pub(super) fn report(
     facts: &mut DoctorFacts,
@@ -267,6 +300,9 @@ pub(super) fn report(
             if !is_known {
                 facts.add(Code::Trouble, Warning, trouble, "", "see `goroam status`");
             }
+        }
+        if let Some(telemetry) = &status.telemetry {
+            exports(facts, telemetry, Timestamp::now());
         }
     }
     let is_installed = service.is_some_and(|service| service.installed);

@@ -137,6 +137,8 @@ pub struct TelemetryStatus {
     pub queued: usize,
     /// Turns whose trace was never accepted.
     pub dropped: u64,
+    /// Since when no export has succeeded; null: the last one has.
+    pub unsent: Option<Timestamp>,
 }
 
 /// A switch from one profile to another, as status shows it.
@@ -333,7 +335,7 @@ pub struct Status {
     pub switched_ms: Option<f64>,
     /// Why this profile was chosen, in one line.
     pub why: Option<String>,
-    /// What the profile weakens in verification and accepts with `accept_unauthenticated`.
+    /// What the profile, or a value that another program has set, weakens in verification.
     pub weakened: Vec<String>,
     /// Present problems, one line each: a watcher that could not start, a policy edit that was
     /// rejected, a go command that is missing.

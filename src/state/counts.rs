@@ -1,6 +1,7 @@
 //! What goroam counts of its turns, for metrics. The counts outlive the process.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -36,10 +37,18 @@ pub struct Counts {
     pub dropped: u64,
     /// Exports that failed.
     pub export_failures: u64,
+    /// Since when no export has succeeded; `None`: the last one has.
+    pub unsent: Option<Timestamp>,
+    /// The file of metrics that was written last.
+    pub textfile: Option<PathBuf>,
 }
 
+/// The number of targets that are counted. Those that the policy has no more are forgotten only
+/// beyond it: one that comes back goes on counting, since a count with the same start never shrinks.
+const MOST_TARGETS: usize = 256;
+
 impl Counts {
-    /// Counts a turn. `has_target`: whether the policy has this target; others are forgotten.
+    /// Counts a turn. `has_target`: whether the policy has this target.
     pub fn note(&mut self, entry: &Entry, has_target: impl Fn(&str) -> bool) {
         self.since.get_or_insert(entry.at);
         self.last = Some(entry.at);
@@ -53,8 +62,10 @@ impl Counts {
                 self.switch_time.add(*ms);
             }
         }
-        self.probes.retain(|name, _| has_target(name));
-        self.probe_failures.retain(|name, _| has_target(name));
+        if self.probes.len().max(self.probe_failures.len()) > MOST_TARGETS {
+            self.probes.retain(|name, _| has_target(name));
+            self.probe_failures.retain(|name, _| has_target(name));
+        }
         let asked = entry.report.iter().filter(|seen| seen.began_ms.is_some());
         for seen in asked.filter(|seen| has_target(&seen.target)) {
             let name = seen.target.clone();
@@ -63,5 +74,35 @@ impl Counts {
                 None => *self.probe_failures.entry(name).or_default() += 1,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+    use crate::model::{Observation, Verdict};
+    use crate::state::Entry;
+
+    #[test]
+    fn a_target_that_comes_back_goes_on_counting_and_names_do_not_pile_up() {
+        let of = |target: &str| Entry {
+            report: vec![Observation {
+                target: target.to_owned(),
+                verdict: Verdict::Down,
+                began_ms: Some(0.0),
+                ..Observation::default()
+            }],
+            ..Entry::default()
+        };
+        let mut counts = Counts::default();
+        counts.note(&of("a"), |name| name == "a");
+        counts.note(&of("b"), |name| name == "b");
+        counts.note(&of("a"), |_| true);
+        assert_eq!(counts.probe_failures["a"], 2);
+        for number in 0..1000 {
+            let name = number.to_string();
+            counts.note(&of(&name), |known| known == name);
+        }
+        assert!(counts.probe_failures.len() <= super::MOST_TARGETS + 1);
     }
 }

@@ -125,7 +125,7 @@ impl Entry {
                 cut(value);
             }
         }
-        if let Outcome::Failed { error } = &mut self.outcome {
+        if let Outcome::Failed { error, .. } = &mut self.outcome {
             cut(error);
         }
         self
@@ -206,7 +206,7 @@ impl Entry {
             },
             Outcome::Unchanged => String::new(),
             Outcome::DryRun => " (dry run)".to_owned(),
-            Outcome::Failed { error } => format!(", not written ({error})"),
+            Outcome::Failed { error, .. } => format!(", not written ({error})"),
         }
     }
 }
@@ -267,6 +267,9 @@ pub enum Outcome {
     Failed {
         /// The reason, credentials removed.
         error: String,
+        /// The kind of the reason, one of a few words; empty: it is not known.
+        #[serde(rename = "type", default, skip_serializing_if = "String::is_empty")]
+        kind: String,
     },
     /// `goroam restore`.
     Restored {

@@ -274,8 +274,8 @@ impl Journal {
         Ok((entries, unreadable))
     }
 
-    /// Checks the chain of everything that is kept, and returns the number of turns. A last line
-    /// without an end is an interrupted write, which the next `append` repairs; it does not count.
+    /// Checks the chain of everything that is kept, and returns the number of turns. An incomplete
+    /// last line is an interrupted write, which the next `append` repairs; it does not count.
     ///
     /// # Errors
     /// At the first line that does not match the previous one.
@@ -372,10 +372,11 @@ fn verify_chain(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<usize, Jour
                 line: number + 1,
                 what: what.to_owned(),
             };
-            if !ended && file == path {
+            let parsed = Line::parse(line);
+            if file == path && is_torn(parsed.as_ref(), ended) {
                 continue;
             }
-            let line = Line::parse(line).ok_or_else(|| broken("is not a journal line"))?;
+            let line = parsed.ok_or_else(|| broken("is not a journal line"))?;
             if !line.is_whole() {
                 return Err(broken("was changed after it was written"));
             }
@@ -389,6 +390,12 @@ fn verify_chain(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<usize, Jour
         }
     }
     Ok(turns)
+}
+
+/// Reports whether a write was interrupted: nothing in such a line counts. One that lacks only its end
+/// is as it was written.
+fn is_torn(line: Option<&Line<'_>>, ended: bool) -> bool {
+    !ended && !line.is_some_and(Line::is_whole)
 }
 
 fn current(path: &Path) -> Result<File, JournalError> {
@@ -452,11 +459,12 @@ fn known(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Vec<Known> {
     }
     let all = files.iter().flat_map(|(file, bytes)| {
         let is_old = file != path;
-        lines(bytes).map(move |(line, _)| (line, is_old))
+        lines(bytes).map(move |line| (line, is_old))
     });
-    let known = all.filter_map(|(line, is_old)| {
+    let known = all.filter_map(|((line, ended), is_old)| {
+        let parsed = Line::parse(line).filter(|parsed| !is_torn(Some(parsed), ended))?;
         Some(Known {
-            hash: Line::parse(line)?.hash.to_owned(),
+            hash: parsed.hash.to_owned(),
             turn: serde_json::from_slice(line).map_or(0, |turn: Turn| turn.turn),
             is_old,
         })
@@ -467,7 +475,7 @@ fn known(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Vec<Known> {
 /// Reports whether there is a journal without any memory of it. After the very first turn a kill
 /// may have left only its line.
 fn is_lost(mark: &Mark, known: &[Known]) -> bool {
-    mark.turn == 0 && known.len() > 1
+    mark.turn == 0 && (known.len() > 1 || known.iter().any(|line| line.turn > 1))
 }
 
 /// Describes which of the remembered turns are missing.

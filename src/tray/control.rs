@@ -231,7 +231,7 @@ impl<S: Shown> Control<S> {
             let is_probe = matches!(command, Command::Once { .. });
             let result = match ask(&paths, command).await {
                 Ok(Reply::Turn(turn)) => match &turn.outcome {
-                    Outcome::Failed { error } => Err(error.clone()),
+                    Outcome::Failed { error, .. } => Err(error.clone()),
                     Outcome::Written { .. }
                     | Outcome::Unchanged
                     | Outcome::DryRun

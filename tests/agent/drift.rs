@@ -176,6 +176,30 @@ fn two_programs_that_insist_come_to_rest_and_it_is_told() {
 }
 
 #[test]
+fn a_value_of_another_program_that_verifies_less_is_reported_as_weaker() {
+    let policy = OFFLINE.replace(
+        "[profile.env]",
+        "[profile.env]\nGOSUMDB = \"sum.golang.org\"",
+    );
+    let Some(desk) = desk(&policy) else { return };
+    let _agent = desk.agent();
+    desk.go("env -w GOSUMDB=off GOFLAGS=-modcacherw");
+    wait_until("the status says so", || {
+        let weakened = desk.status()["weakened"].to_string();
+        let is_so = weakened == "[\"GOSUMDB=off\"]";
+        is_so.then_some(()).ok_or(weakened)
+    });
+    let said = desk.goroam("status").exits(0);
+    said.says("verification is weakened: GOSUMDB=off");
+    desk.goroam("metrics")
+        .exits(0)
+        .says("\ngoroam_weakened 1\n");
+    desk.goroam("doctor").exits(1).says("GOSUMDB");
+    desk.goroam("once").exits(0);
+    assert_eq!(desk.status()["weakened"], serde_json::json!([]));
+}
+
+#[test]
 fn while_paused_and_without_an_agent_it_is_told_what_still_stands_beside_a_value_set_by_hand() {
     for is_paused in [true, false] {
         let Some(desk) = desk(OFFLINE) else { return };

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::go;
 use crate::resident::{Desk, wait_until};
 
-const SECRET: &str = "s3cret-0123456789";
+pub(crate) const SECRET: &str = "s3cret-0123456789";
 
 /// The first profile holds while something listens at a port.
 const POLICY: &str = r#"version = 1
@@ -35,19 +35,19 @@ env = { GOPROXY = "off" }
 "#;
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-struct Scene {
-    desk: Desk,
+pub(crate) struct Scene {
+    pub(crate) desk: Desk,
     local: u16,
 }
 
 impl Scene {
     /// `base`: the path of the collector's URL.
-    fn new(collector: u16, base: &str) -> Option<Scene> {
+    pub(crate) fn new(collector: u16, base: &str) -> Option<Scene> {
         let local = free_port();
         let policy = POLICY
             .replace("COLLECTOR/base", &format!("{collector}{base}"))
@@ -58,11 +58,11 @@ impl Scene {
     }
 
     /// Makes the first profile hold.
-    fn listen(&self) -> TcpListener {
+    pub(crate) fn listen(&self) -> TcpListener {
         TcpListener::bind(("127.0.0.1", self.local)).unwrap()
     }
 
-    fn once(&self) {
+    pub(crate) fn once(&self) {
         self.desk.goroam("once").exits(0);
     }
 
@@ -75,7 +75,7 @@ impl Scene {
 
     /// Waits until `[telemetry]` in the status is as wanted.
     #[track_caller]
-    fn wait_for(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         wait_until(what, || {
             let telemetry = self.desk.status()["telemetry"].clone();
             let is_so = is(&telemetry);
@@ -88,7 +88,15 @@ impl Scene {
     /// No file and no output has the secret, but for the policy and its copy.
     fn keeps_the_secret(&self, agent_log: &str) {
         assert!(!agent_log.contains(SECRET), "{agent_log}");
-        for words in ["status --json", "status", "history --json", "metrics"] {
+        for words in [
+            "status --json",
+            "status",
+            "history --json",
+            "metrics",
+            "why",
+            "check --layers",
+            "check --layers --json",
+        ] {
             let said = self.desk.goroam(words).exits(0).all();
             assert!(!said.contains(SECRET), "{words}: {said}");
         }
@@ -103,9 +111,9 @@ impl Scene {
 
 /// A request as a server saw it.
 #[derive(Clone)]
-struct Seen {
-    head: String,
-    body: Vec<u8>,
+pub(crate) struct Seen {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Seen {
@@ -115,17 +123,17 @@ impl Seen {
 }
 
 /// A server that answers every request with the same bytes; without any, it never answers.
-struct Sink {
-    port: u16,
+pub(crate) struct Sink {
+    pub(crate) port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
     answer: Arc<Mutex<String>>,
 }
 
-const ACCEPTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\
+pub(crate) const ACCEPTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\
                        Connection: close\r\n\r\n{\"partialSuccess\":{}}";
 
 impl Sink {
-    fn start(port: u16, answer: &str) -> Sink {
+    pub(crate) fn start(port: u16, answer: &str) -> Sink {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let sink = Sink {
             port: listener.local_addr().unwrap().port(),
@@ -142,11 +150,11 @@ impl Sink {
         sink
     }
 
-    fn answers(&self, answer: &str) {
+    pub(crate) fn answers(&self, answer: &str) {
         *self.answer.lock().unwrap() = answer.to_owned();
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -437,6 +445,11 @@ fn the_collectors_record_equals_the_journal() {
     let status = scene.wait_for("all is sent", |telemetry| telemetry["queued"] == 0);
     assert_eq!(status["failed"], Value::Null, "{status}");
     assert_eq!(desk.status()["trace"], journal.last().unwrap()["trace"]);
+    // The kind of the failure is with its turn.
+    let failed = scene.journal().pop().unwrap();
+    assert_eq!(failed["outcome"]["type"], "go_command", "{failed}");
+    let printed = std::fs::read_to_string(&collector.printed).unwrap();
+    assert!(printed.contains("-> error.type: Str(go_command)"));
     // `goroam metrics` counts the same.
     let metrics = desk.goroam("metrics").exits(0).stdout();
     let line = format!("goroam_switches_total {}\n", totals["goroam.switches"]);
@@ -572,46 +585,6 @@ fn a_collector_that_misbehaves_delays_no_switch_and_loses_no_turn() {
     }
 }
 
-/// How often the agent's threads have gone to sleep.
-fn naps(pid: u32) -> u64 {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let naps = tasks.flatten().filter_map(|task| {
-        let status = std::fs::read_to_string(task.path().join("status")).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-        line.trim().parse::<u64>().ok()
-    });
-    naps.sum()
-}
-
-#[test]
-fn an_idle_agent_that_has_sent_never_wakes() {
-    let sink = Sink::start(0, ACCEPTS);
-    let Some(scene) = Scene::new(sink.port, "") else {
-        return;
-    };
-    let agent = scene.desk.agent();
-    scene.wait_for("it has sent", |telemetry| telemetry["sent"].is_string());
-    let pid = agent.child.id();
-    // Two seconds after the last event the agent gives memory back.
-    let (mut last, mut since) = (naps(pid), Instant::now());
-    wait_until("an agent that rests", || {
-        let now = naps(pid);
-        if now != last {
-            (last, since) = (now, Instant::now());
-        }
-        let rests = since.elapsed() > Duration::from_millis(2500);
-        rests.then_some(()).ok_or_else(|| now.to_string())
-    });
-    std::thread::park_timeout(Duration::from_secs(2));
-    assert_eq!(naps(pid), last);
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
-        .unwrap()
-        .count();
-    assert_eq!(threads, 1);
-}
-
 #[test]
 fn a_policy_with_a_mistake_beside_the_secret_header_does_not_show_it() {
     let Some(scene) = Scene::new(free_port(), "") else {
@@ -624,10 +597,20 @@ fn a_policy_with_a_mistake_beside_the_secret_header_does_not_show_it() {
         "headers = { \"no name\" = \"x\", host = \"y\", ",
     );
     scene.desk.user.write(path, mistake);
-    for words in ["check", "check --json", "once", "agent"] {
+    for words in ["check", "check --layers", "check --json", "once", "agent"] {
         let said = scene.desk.goroam(words).exits(2).all();
         assert!(!said.contains(SECRET), "{words}: {said}");
         assert!(said.contains("header"), "{words}: {said}");
+    }
+    // The word itself is wrong.
+    scene
+        .desk
+        .user
+        .write(path, policy.replace("headers", "header"));
+    for words in ["check", "check --layers", "once"] {
+        let said = scene.desk.goroam(words).exits(2).all();
+        assert!(said.contains("unknown key `header`"), "{words}: {said}");
+        assert!(!said.contains(SECRET), "{words}: {said}");
     }
     let remote = policy.replace("http://127.0.0.1", "http://192.168.1.9");
     scene.desk.user.write(path, remote);

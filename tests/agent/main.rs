@@ -26,6 +26,8 @@ mod drift;
 #[cfg(target_os = "linux")]
 mod evidence;
 #[cfg(target_os = "linux")]
+mod exports;
+#[cfg(target_os = "linux")]
 mod fastest;
 #[cfg(target_os = "linux")]
 mod fleet;

@@ -116,6 +116,7 @@ fn answer(command: &Command, status: Status) -> Reply {
         outcome: match command {
             Command::Auto => Outcome::Failed {
                 error: "the disk is full".to_owned(),
+                kind: String::new(),
             },
             Command::Once { dry_run: true } => Outcome::DryRun,
             Command::Once { .. }

@@ -15,7 +15,7 @@ fn without_a_turn() {
     ");
     assert_snapshot!(screen(&user, "history --verify"), @r"
     $ goroam history --verify
-    ✓ the journal is intact: 0 turns, each linked to the one before
+    ✓ the journal is intact: no turn was taken yet
     [exit 0]
     ");
 }
@@ -59,6 +59,12 @@ fn one_line_for_each_turn() {
     $ goroam history --since 2999-01-01
     No turn was taken in that time.
     [exit 0]
+    ");
+    let reversed = "history --since 2026-11-02 --until 2026-11-01";
+    assert_snapshot!(screen(&user, reversed), @r"
+    $ goroam history --since 2026-11-02 --until 2026-11-01
+    goroam: --until is earlier than --since; swap the two
+    [exit 2]
     ");
     let csv = user
         .goroam("history --csv --since 1h -n 2")

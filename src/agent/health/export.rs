@@ -14,6 +14,7 @@ use crate::model::status::TelemetryStatus;
 use crate::paths::Paths;
 use crate::policy::Policy;
 use crate::probe::post::{Posted, post};
+use crate::state::Counts;
 
 /// The limit for all requests of one export.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -47,14 +48,15 @@ impl Health {
     }
 
     /// Returns what status shows.
-    pub(crate) fn status(&self, policy: &Policy, dropped: u64) -> Option<TelemetryStatus> {
+    pub(crate) fn status(&self, policy: &Policy, counts: &Counts) -> Option<TelemetryStatus> {
         let otlp = policy.telemetry.otlp.as_ref()?;
         Some(TelemetryStatus {
             otlp: otlp.to_string(),
             sent: self.sent,
             failed: self.failed.clone(),
             queued: self.queue.as_ref().map_or(0, TraceQueue::len),
-            dropped,
+            dropped: counts.dropped,
+            unsent: counts.unsent,
         })
     }
 }
@@ -136,17 +138,14 @@ fn judge(posted: Result<Posted, String>) -> (Answer, Option<String>, Option<Dura
     let status = posted.status;
     match status {
         200..=299 => {
-            let is_blank = posted.body.iter().all(u8::is_ascii_whitespace);
-            match serde_json::from_slice::<Value>(&posted.body) {
-                Ok(Value::Object(answer)) => {
-                    (Answer::Accepted, refused_part(&Value::Object(answer)), None)
-                }
-                Ok(_) | Err(_) if is_blank => (Answer::Accepted, None, None),
-                Ok(_) | Err(_) => {
-                    let why = "a page came in place of a collector's answer";
-                    (Answer::Later, Some(why.to_owned()), None)
-                }
+            let body = posted.body.trim_ascii();
+            if !body.is_empty() && !body.starts_with(b"{") {
+                let why = "a page came in place of a collector's answer";
+                return (Answer::Later, Some(why.to_owned()), None);
             }
+            // Of a long answer only the beginning is known.
+            let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
+            (Answer::Accepted, refused_part(&answer), None)
         }
         300..=399 => {
             let why = format!("it redirects (HTTP {status}), which is not followed");

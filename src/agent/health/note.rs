@@ -17,6 +17,9 @@ use crate::model::metrics::{otlp, prometheus};
 use crate::model::status::Status;
 use crate::state::{Entry, file};
 
+/// No file of metrics that goroam wrote is longer.
+const MOST_METRICS: u64 = 1 << 20;
+
 /// The longest wait that a collector can ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
@@ -33,10 +36,18 @@ impl Session {
         self.health.started.get_or_insert(entry.at);
         self.health.is_due = true;
         let path = self.paths.telemetry();
+        let textfile = policy.metrics.textfile.clone();
+        if counts.textfile != textfile
+            && let Some(old) = std::mem::replace(&mut counts.textfile, textfile)
+            && file::read(&old, MOST_METRICS).is_ok_and(|text| text.is_some_and(is_ours))
+        {
+            // Prometheus would show its values for ever.
+            let _ = std::fs::remove_file(old);
+        }
         if policy.telemetry.otlp.is_none() {
-            if self.health.queue.take().is_some() {
-                let _ = std::fs::remove_file(&path);
-            }
+            self.health.queue = None;
+            counts.unsent = None;
+            let _ = std::fs::remove_file(&path);
             return;
         }
         let mark = self.memory.journal.as_ref();
@@ -120,14 +131,21 @@ impl Session {
         if let Some(why) = &exported.trouble {
             debug!("telemetry was not sent: {why}");
             counts.export_failures += 1;
+            counts.unsent.get_or_insert_with(clock::now);
         } else {
             health.sent = Some(clock::now());
+            counts.unsent = None;
         }
         health.failed = exported.trouble;
         let again = health.failed.is_none() && queue.len() > 0;
         health.is_due |= again;
         again
     }
+}
+
+/// Reports whether goroam has written this file of metrics.
+fn is_ours(text: Vec<u8>) -> bool {
+    text.starts_with(b"# HELP goroam_")
 }
 
 /// A queue that cannot be written is only in memory: the next turn tries again.

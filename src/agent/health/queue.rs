@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 
-use serde::de::IgnoredAny;
+use serde_json::Map;
 use serde_json::Value;
 
 use crate::state::file;
@@ -23,13 +23,20 @@ pub(super) struct TraceQueue {
 }
 
 impl TraceQueue {
-    /// Reads the file. Lines that are not JSON are left out; a file that cannot be read counts as
-    /// empty.
+    /// Reads the file. A line that does not hold spans is left out: with it, the collector would refuse
+    /// all. A file that cannot be read counts as empty.
     pub(super) fn open(path: PathBuf) -> TraceQueue {
         let bytes = file::read(&path, MOST_BYTES as u64).unwrap_or_default();
         let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
-        let is_whole =
-            |line: &&str| serde_json::from_str::<Vec<IgnoredAny>>(&format!("[{line}]")).is_ok();
+        let is_span = |span: &Map<String, Value>| {
+            ["traceId", "spanId", "name"]
+                .iter()
+                .all(|key| span.contains_key(*key))
+        };
+        let is_whole = |line: &&str| {
+            let spans = serde_json::from_str::<Vec<Map<String, Value>>>(&format!("[{line}]"));
+            spans.is_ok_and(|spans| !spans.is_empty() && spans.iter().all(is_span))
+        };
         TraceQueue {
             path,
             turns: text.lines().filter(is_whole).map(str::to_owned).collect(),
@@ -102,7 +109,7 @@ mod tests {
         let mut queue = TraceQueue::open(path.clone());
         let mut dropped = 0;
         for turn in 0..100 {
-            let span = json!({ "n": turn, "fill": "x".repeat(1000) });
+            let span = json!({ "traceId": "a", "spanId": "b", "name": "c", "n": turn, "fill": "x".repeat(1000) });
             let (lost, saved) = queue.push(&[span.clone(), span]);
             saved.unwrap();
             dropped += lost;
@@ -114,19 +121,34 @@ mod tests {
         let (spans, end) = again.all();
         assert!(spans.contains("\"n\":99") && !spans.contains("\"n\":0,"));
         // What comes while a request is under way stays.
-        again.push(&[json!({ "n": 100 })]).1.unwrap();
-        assert_eq!(again.remove(end).0, queue.len() as u64);
+        let span = json!({ "traceId": "a", "spanId": "b", "name": "c" });
+        let (lost, saved) = again.push(&[span]);
+        saved.unwrap();
+        assert_eq!(again.remove(end).0 + lost, queue.len() as u64);
         assert_eq!(TraceQueue::open(path.clone()).len(), 1);
         again.remove(u64::MAX).1.unwrap();
         assert!(!path.exists());
     }
 
     #[test]
-    fn a_line_that_is_not_json_is_left_out() {
+    fn a_line_that_holds_no_spans_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue");
-        std::fs::write(&path, "{\"a\":1},{\"b\":2}\n}],\"x\":[{\n{\"c\":3").unwrap();
-        let mut queue = TraceQueue::open(path);
-        assert_eq!(queue.all(), ("{\"a\":1},{\"b\":2}".to_owned(), 1));
+        let span = r#"{"name":"a","spanId":"b","traceId":"c"}"#;
+        let bad = [
+            "",
+            " ",
+            "1",
+            "null",
+            "{}",
+            "}],\"x\":[{",
+            "{\"c\":3",
+            &span[..20],
+        ];
+        for bad in bad {
+            std::fs::write(&path, format!("{span},{span}\n{bad}\n{span}")).unwrap();
+            let mut queue = TraceQueue::open(path.clone());
+            assert_eq!(queue.all(), (format!("{span},{span},{span}"), 2), "{bad}");
+        }
     }
 }

@@ -119,6 +119,11 @@ fn of_turn(entry: &Entry, hash: Option<&str>) -> Vec<Value> {
         attribute("goroam.turn.cause", entry.cause.as_str()),
         attribute("goroam.outcome", outcome),
     ];
+    if let Outcome::Failed { kind, .. } = &entry.outcome {
+        // The convention's word for an unknown one.
+        let kind = if kind.is_empty() { "_OTHER" } else { kind };
+        all.push(attribute("error.type", kind));
+    }
     let drift = entry.drift.iter().map(|drift| drift.name.clone());
     for (name, names) in [
         ("goroam.changed", changed.to_vec()),
@@ -247,7 +252,7 @@ mod tests {
             {"target":"late","verdict":"up","reason":"","phases":{"total":9.0},"proof":"tls",
              "definite":true,"tries":1}],
             "decision":null,"from":"https://joe@proxy.corp.example/","plan":{"steps":[]},
-            "outcome":{"is":"failed","error":"/home/joe: denied"},
+            "outcome":{"is":"failed","error":"/home/joe: denied","type":"write"},
             "ms":{"survey":2.0,"probe":50.0,"decide":1.0,"prepare":5.0,"apply":5.0,"all":63.0}}"#;
         serde_json::from_str(text).unwrap()
     }
@@ -284,6 +289,8 @@ mod tests {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
         assert!(text.contains("\"connect\""), "{text}");
+        let kind = r#"{"key":"error.type","value":{"stringValue":"write"}}"#;
+        assert!(text.contains(kind), "{text}");
     }
 
     #[test]

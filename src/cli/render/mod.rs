@@ -337,6 +337,7 @@ pub(super) mod fixtures {
             plan: Plan::default(),
             outcome: Outcome::Failed {
                 error: "go env file is read-only".to_owned(),
+                kind: String::new(),
             },
             ms: BTreeMap::new(),
         };

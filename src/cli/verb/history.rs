@@ -67,6 +67,11 @@ pub(in crate::cli) fn run(context: &Context, args: &History) -> Result<u8, Failu
         .unwrap_or(if is_bounded { usize::MAX } else { MOST });
     let mut entries = read_journal(&journal, if is_bounded { usize::MAX } else { most })?;
     let [since, until] = [args.since, args.until].map(|one| one.map(|one| one.at(&context.page)));
+    if since.zip(until).is_some_and(|(since, until)| since > until) {
+        return Err(Failure::usage(format_args!(
+            "--until is earlier than --since; swap the two"
+        )));
+    }
     entries.retain(|entry| {
         since.is_none_or(|since| entry.at >= since) && until.is_none_or(|until| entry.at < until)
     });
@@ -91,7 +96,8 @@ pub(in crate::cli) fn run(context: &Context, args: &History) -> Result<u8, Failu
 pub(super) fn read_journal(journal: &Path, most: usize) -> Result<Vec<Entry>, Failure> {
     let (entries, unreadable) = Journal::last(journal, most).map_err(failed)?;
     if unreadable > 0 {
-        tracing::warn!("{}: {unreadable} lines cannot be read", journal.display());
+        let lines = plural(unreadable, "line");
+        tracing::warn!("{}: {lines} cannot be read", journal.display());
     }
     Ok(entries)
 }
@@ -136,6 +142,7 @@ fn verify(
         Failure::failed(format_args!("{error}{changed}"))
     })?;
     let turns = match turns {
+        0 => "no turn was taken yet".to_owned(),
         1 => "1 turn".to_owned(),
         turns => format!("{turns} turns, each linked to the one before"),
     };
@@ -186,7 +193,7 @@ fn csv(entries: &[Entry]) -> Result<String, std::io::Error> {
             Outcome::Restored { changed } => ("restored", changed.join(" ")),
             Outcome::Unchanged => ("unchanged", String::new()),
             Outcome::DryRun => ("dry run", String::new()),
-            Outcome::Failed { error } => ("failed", error.clone()),
+            Outcome::Failed { error, .. } => ("failed", error.clone()),
         };
         let by_hand = entry.drift.iter().map(|drift| drift.name.as_str());
         let cells = [

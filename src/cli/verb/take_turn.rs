@@ -160,7 +160,7 @@ pub(in crate::cli) fn turn(report: &TurnReport, page: &Page) -> String {
             sheet.line(&paint(DIM, &format!("  {told}")));
         }
         Outcome::DryRun => sheet.line(&paint(DIM, "  dry run: nothing was written")),
-        Outcome::Failed { error } => {
+        Outcome::Failed { error, .. } => {
             let lead = format!("  {} ", paint(BAD, "✗"));
             sheet.entry(&lead, &format!("not written: {}", clean(error)));
         }
@@ -244,6 +244,7 @@ intranet → offline  (nothing answers; wlan0 is down)
         assert!(text.ends_with("  dry run: nothing was written\n"), "{text}");
         report.outcome = Outcome::Failed {
             error: "/home/me/.config/go/env is read-only".to_owned(),
+            kind: String::new(),
         };
         let text = plain(&turn(&report, &page()));
         let told = "  ✗ not written: /home/me/.config/go/env is read-only\n";
