@@ -84,7 +84,7 @@ goroam.target.up 1 Whether a target was up when it was last asked.
 goroam.profile 1 1 for the profile in force.
 goroam.tier 1 1 for the place that modules come from: proxy, direct, mirror or off.
 goroam.troubles {trouble} Present problems, as status lists them.
-goroam.weakened {way} Ways in which the profile in force weakens verification.
+goroam.weakened {way} Ways in which the profile, or what another program wrote, weakens verification.
 goroam.policy.refused 1 Whether the policy is refused, and the last good one in force.
 goroam.export.queued {turn} Turns whose trace waits for the next export.
 goroam.fleet.version 1 The version of the fleet's policy that is in force.

@@ -47,6 +47,11 @@ fn what_another_policy_would_have_done() {
     0 turns: 0 the same, 0 would differ, 0 not known
     [exit 0]
     ");
+    assert_snapshot!(screen(&user, "replay same.toml --policy same.toml"), @r"
+    $ goroam replay same.toml --policy same.toml
+    goroam: same.toml: none of its lines can be read: it is damaged, or not a journal of goroam
+    [exit 1]
+    ");
     assert_snapshot!(screen(&user, "replay none.jsonl --policy same.toml"), @r"
     $ goroam replay none.jsonl --policy same.toml
     goroam: none.jsonl: there is no such journal

@@ -38,13 +38,15 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Returns the moment. A time before all times is the first one.
+    /// Returns the moment. A time before all times is the first one, one after them the last.
     pub(in crate::cli) fn at(self, page: &Page) -> Timestamp {
         match self {
             Moment::At(at) => at,
-            Moment::Local(local) => local
-                .to_zoned(page.zone.clone())
-                .map_or(Timestamp::MIN, |at| at.timestamp()),
+            Moment::Local(local) => match local.to_zoned(page.zone.clone()) {
+                Ok(at) => at.timestamp(),
+                Err(_) if local.year() > 0 => Timestamp::MAX,
+                Err(_) => Timestamp::MIN,
+            },
             Moment::Ago(ago) => page.now.checked_sub(ago).unwrap_or(Timestamp::MIN),
         }
     }
@@ -96,6 +98,8 @@ mod tests {
         }
         let long_ago = parse_moment("100000years").unwrap().at(&page);
         assert_eq!(long_ago, jiff::Timestamp::MIN);
+        let never = parse_moment("9999-12-31").unwrap().at(&page);
+        assert_eq!(never, jiff::Timestamp::MAX);
         for bad in ["", "yesterday", "2026-13-01", "9:00"] {
             let why = parse_moment(bad).unwrap_err();
             assert!(why.contains("30days"), "{bad}: {why}");

@@ -95,6 +95,12 @@ pub(in crate::cli) fn run(context: &Context, args: &History) -> Result<u8, Failu
 /// Reads the last turns; says how many lines cannot be read.
 pub(super) fn read_journal(journal: &Path, most: usize) -> Result<Vec<Entry>, Failure> {
     let (entries, unreadable) = Journal::last(journal, most).map_err(failed)?;
+    if entries.is_empty() && unreadable > 0 {
+        let path = journal.display();
+        return Err(Failure::failed(format_args!(
+            "{path}: none of its lines can be read: it is damaged, or not a journal of goroam"
+        )));
+    }
     if unreadable > 0 {
         let lines = plural(unreadable, "line");
         tracing::warn!("{}: {lines} cannot be read", journal.display());
