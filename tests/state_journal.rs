@@ -273,7 +273,7 @@ fn an_anchor_kept_elsewhere_shows_what_was_cut_off_and_forged_together_with_goro
         ..last.clone()
     };
     assert!(told(&nameless).starts_with("no line has the hash of the anchor"));
-    // The cut turn was written anew, and the chain is whole.
+    // The cut turn was written again, and the chain is whole.
     let mut forged = entry(11);
     forged.cause = "forged".into();
     Journal::append(&path, &forged, Some(&older)).unwrap();

@@ -221,7 +221,7 @@ fn a_restart_leaves_one_icon() {
     assert!(tray.has_ended());
     desk.menu(Icon::Good, 3).click(PROFILES, 3);
     desk.sees(Icon::Paused);
-    // Put there anew, so that Wine draws it on nothing.
+    // Put there again, so that Wine draws it on nothing.
     desk.wine.goroam("service restart").exits(0);
     desk.says("an agent that is still paused", |status| {
         status["agent"] == "running" && status["paused"] == true

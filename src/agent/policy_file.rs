@@ -324,7 +324,7 @@ struct KeptLayer {
 }
 
 impl KeptPolicy {
-    /// Returns the layers; `None`: somebody has changed the file.
+    /// Returns the layers; `None`: another program has changed the file.
     fn layers(&self) -> Option<Vec<PolicyLayer>> {
         let layer = |kind, path: PathBuf, text: &str| PolicyLayer {
             kind,

@@ -237,7 +237,7 @@ impl Agent {
                 let was_another = self.meet_router(&mut ready.input.snapshot);
                 let result = self.session.finish(ready, work.dry_run).await;
                 if was_another {
-                    self.prove_anew();
+                    self.prove_again();
                 }
                 if !work.dry_run {
                     self.follow_with_relay(work.cause).await;

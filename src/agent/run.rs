@@ -302,7 +302,7 @@ pub async fn wait_for_valid_policy(
         Err(error) if supervisor.starts_again() && is_the_policys_fault(&error) => {}
         Err(error) => return Err(error),
     }
-    // Nobody serves the relay's port while this waits: go is to be refused.
+    // Nothing serves the relay's port while this waits: go is to be refused.
     drop(supervisor.kept());
     let paths = Paths::find(config.clone(), &env)?;
     // What another program has changed of the fleet's policy is fetched again.

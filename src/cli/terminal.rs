@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn in_another_size_everything_is_written_anew() {
+    fn in_another_size_everything_is_written_again() {
         let wider = Size { columns: 6, ..SIZE };
         let text = told(Some((wider, ["a", "b"])), ["a", "b"]);
         assert!(text.contains("\x1b[2J\x1b[1;1Ha\x1b[K\x1b[2;1Hb"), "{text}");

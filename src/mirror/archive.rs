@@ -587,7 +587,7 @@ fn fresh<'m>(
             }
             Some((held, wanted)) if report.unproven.iter().any(is_unproven) => {
                 return Err(ArchiveError::Differs(format!(
-                    "the mirror holds another {module}: {held}, and the archive {wanted}; nobody proves either. \
+                    "the mirror holds another {module}: {held}, and the archive {wanted}; neither is proven. \
                      Compare both with their origin, and delete the wrong one"
                 )));
             }

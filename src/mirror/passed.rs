@@ -24,7 +24,7 @@ use crate::model::Chain;
 use crate::relay::passed::{Kept, NotKept, PassedStore, PassedVersion, Proof, ProofSource};
 use crate::relay::spool::Content;
 
-/// The mirror is measured again after this time: somebody may have pruned it.
+/// The mirror is measured again after this time: another process may have pruned it.
 const MEASURED_FOR: Duration = Duration::from_secs(60);
 /// How much of a zip is copied at a time.
 const PIECE: usize = 1 << 20;

@@ -48,7 +48,7 @@ pub struct SpooledFile {
     _room: Option<Room>,
 }
 
-/// The part of the room on the disk that a zip takes; given back when nobody reads it any more.
+/// The part of the room on the disk that a zip takes; given back when it is no longer read.
 #[derive(Debug)]
 struct Room {
     taken: u64,

@@ -1,6 +1,6 @@
 //! Ends the process when the loop that serves a relay is stuck: go has no time limit of its own and
 //! would wait for ever for a relay that listens and is silent. A connection that breaks it can
-//! report, and a service manager starts the agent anew.
+//! report, and a service manager starts the agent again.
 //!
 //! The system's alarm ticks while the loop works, and ends with the first tick that finds it at
 //! rest, so that an idle process is not woken. A loop that has done nothing new for [`STRIKES`] ticks
@@ -96,7 +96,7 @@ mod alarm {
         WORKS.store(false, Ordering::SeqCst);
     }
 
-    /// False: somebody else uses this process's alarm, such as a `timeout` that became goroam.
+    /// False: another program uses this process's alarm, such as a `timeout` that became goroam.
     pub(super) fn start() -> bool {
         if WATCHES.load(Ordering::SeqCst) == 0 {
             let others = set(0);
@@ -278,7 +278,7 @@ mod tests {
         }
         // It was stopped for longer than a stuck one lives.
         let pid = libc::pid_t::try_from(stopped.id()).unwrap();
-        // SAFETY: plain system call on a child that nobody has waited for.
+        // SAFETY: plain system call on a child that was not waited for.
         assert_eq!(unsafe { libc::kill(pid, libc::SIGCONT) }, 0);
         let stopped = stopped.wait_with_output().unwrap();
         assert!(stopped.status.success(), "{stopped:?}");

@@ -92,7 +92,9 @@ fn a_locked_variable_is_refused_with_both_files_and_to_a_mirror_by_hand() {
 
 #[test]
 fn each_part_of_the_policy_is_listed_with_its_layer_and_line() {
-    let own = "version = 1\n[agent]\nfall = 1\n[target.mine]\ngoproxy = \"https://u:secret@mine.example\"\n\
+    let own = "version = 1\n[agent]\nfall = 1\n[fleet]\nurl = \"https://policy.example/p.toml\"\n\
+               keys = [\"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"]\n\
+               [target.mine]\ngoproxy = \"https://u:secret@mine.example\"\n\
                [[profile]]\nname = \"home\"\nwhen = { up = \"mine\" }\n";
     let Some(user) = user(MACHINE, own) else {
         return;
@@ -111,11 +113,14 @@ layers, the highest first:
 settings:
   user:3        agent.fall = 1
   machine:3     agent.recheck = \"5m\"
+  user:6        fleet.keys =
+                [\"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"]
+  user:5        fleet.url = \"https://policy.example/p.toml\"
 targets:
   machine:6     corp
-  user:4        mine
+  user:7        mine
 profiles, in the order in which they are tried:
-  user:7        home
+  user:10       home
   machine:9     office
   machine:12    elsewhere
   machine:13      GOPROXY = \"https://proxy.golang.org,off\"

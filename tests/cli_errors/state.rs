@@ -130,7 +130,7 @@ fn a_pin_that_ran_out_while_nobody_ran_ends_with_the_agents_start() {
 }
 
 #[test]
-fn what_is_cleared_away_under_a_running_agent_is_kept_anew() {
+fn what_is_cleared_away_under_a_running_agent_is_kept_again() {
     let Some(bench) = Bench::new() else { return };
     bench.user.write(ENV, "GOPROXY=https://mine.example\n");
     let mut agent = bench.agent(bench.goroam("agent"), "switched");

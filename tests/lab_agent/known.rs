@@ -93,7 +93,7 @@ fn a_fastest_gives_at_once_what_it_gave_last_time_although_other_targets_are_sil
 }
 
 #[test]
-fn a_profile_that_weakens_verification_is_proven_anew_before_it_is_applied() {
+fn a_profile_that_weakens_verification_is_proven_again_before_it_is_applied() {
     let Some(lab) = Lab::get() else { return };
     let loose = "env  = { GOPROXY = \"https://proxy.golang.org,direct\", GOSUMDB = \"off\" }";
     let strict = lab

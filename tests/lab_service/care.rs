@@ -39,7 +39,7 @@ fn wait_at_rest(machine: &Container<'_>) {
 }
 
 #[test]
-fn an_agent_that_hangs_at_work_is_started_anew_and_one_that_rests_is_left_alone() {
+fn an_agent_that_hangs_at_work_is_started_again_and_one_that_rests_is_left_alone() {
     let Some(lab) = Lab::get() else { return };
     let machine = watched(&lab);
     wait_at_rest(&machine);
@@ -66,7 +66,7 @@ fn an_agent_that_hangs_at_work_is_started_anew_and_one_that_rests_is_left_alone(
         pid => Ok(pid),
     });
     println!(
-        "hung at work, started anew after {:.1} s",
+        "hung at work, started again after {:.1} s",
         stopped.elapsed().as_secs_f64()
     );
     let log = machine

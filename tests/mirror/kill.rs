@@ -14,7 +14,7 @@ use crate::project::{self, User, answer};
 const SPAN: Duration = Duration::from_secs(25);
 /// So many adds at least must be killed before their end.
 const FEWEST: u32 = 5;
-/// After so many kills the mirror is begun anew, so that each stage of filling it is met.
+/// After so many kills the mirror starts empty again, so that each stage of filling it is met.
 const ROUND: u32 = 10;
 
 /// Pseudo-random, and the same in each run that starts from the same seed.

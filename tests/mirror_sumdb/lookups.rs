@@ -306,7 +306,7 @@ async fn what_was_tampered_with_is_refused_by_go_and_found_by_verify() {
             refused("malformed record data"),
         );
     }
-    // goroam mends what it can bring anew.
+    // goroam replaces what it can download again.
     std::fs::write(at("tile/8/0/000"), [7; 8192]).unwrap();
     std::fs::write(&lookup, "<html>").unwrap();
     proofs

@@ -12,7 +12,7 @@
 //! laptop.wait_for("GOPROXY", "https://proxy.golang.org,direct", Duration::from_secs(10));
 //! ```
 
-// Each test binary compiles this anew and uses a part of it; a helper of tests may panic.
+// Each test binary compiles this again and uses a part of it; a helper of tests may panic.
 #![allow(
     dead_code,
     unused_imports,

@@ -58,13 +58,20 @@ pub fn workflows(folder: &str) -> Result {
     run::show(zizmor.arg(run::root().join(folder)))
 }
 
+/// mdBook writes this file into every site: GitHub must not change the pages.
+const MARK: &str = ".nojekyll";
+
 /// Makes the site in `target/site`, or in `out`.
 pub fn site(out: Option<&str>) -> Result {
     let out = match out {
         Some(out) => std::path::absolute(out).map_err(|err| format!("--out {out}: {err}"))?,
         None => run::target_dir().join("site"),
     };
-    let work = out.with_extension("book");
+    let is_empty = |folder| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if out.exists() && !is_empty(&out) && !out.join(MARK).exists() {
+        return Err(format!("{}: neither empty nor a site", out.display()));
+    }
+    let work = run::target_dir().join("site.book");
     for old in [&work, &out] {
         if old.exists() {
             fs::remove_dir_all(old).map_err(|err| format!("{}: {err}", old.display()))?;

@@ -24,7 +24,7 @@ impl Agent {
 
     /// The round has used what is known of another network, such as which zips arrive there. Another
     /// round follows at once, which uses nothing of it.
-    pub(super) fn prove_anew(&mut self) {
+    pub(super) fn prove_again(&mut self) {
         info!("another network with the same addresses: its router is another one");
         let memory = &mut self.session.memory;
         if let Some(network) = memory.network_id(&self.snapshot) {

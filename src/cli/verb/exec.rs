@@ -167,7 +167,7 @@ async fn plans(
         let plans = wanted.into_iter().map(without_go).collect();
         return Ok((plans, Default::default(), None));
     };
-    // With the agent's relay in between, all proxies would be one that nobody knows.
+    // With the agent's relay in between, all proxies would be one unknown proxy.
     let goproxy = frozen.get("GOPROXY");
     let behind = Session::behind_relay(context.config.clone(), env, goproxy).await;
     if let Some(chain) = behind {

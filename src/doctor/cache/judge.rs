@@ -340,7 +340,7 @@ impl<'l> Look<'l> {
              it as it is."
         } else {
             "go fails with “zip: not a valid zip file”, which names no module, or with “checksum \
-             mismatch”; or it builds what nobody published."
+             mismatch”; or it builds what was never published."
         };
         (why, note.into_iter().chain(tree).chain([zip]).collect())
     }

@@ -40,8 +40,16 @@ pub(super) fn section<'a>(
 
 /// Returns the place of each key of these sections: `agent.recheck`.
 pub(super) fn places(root: &Section<'_>) -> BTreeMap<String, Range<usize>> {
-    let sections = ["agent", "metrics", "mirror", "probe", "relay", "telemetry"].into_iter();
-    let sections = sections.filter_map(|name| {
+    let sections = [
+        "agent",
+        "fleet",
+        "metrics",
+        "mirror",
+        "probe",
+        "relay",
+        "telemetry",
+    ];
+    let sections = sections.into_iter().filter_map(|name| {
         let table = root.map.get(name)?.get_ref().as_table()?.iter();
         Some(table.map(move |(key, value)| (format!("{name}.{}", key.get_ref()), value.span())))
     });

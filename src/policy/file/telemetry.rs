@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::agent::section;
 use super::reader::{Section, Text, Value};
 use super::values::expand_path;
+use crate::model::Host;
 use crate::policy::{MetricsSettings, TelemetrySettings};
 
 /// More headers, or a longer value, is not what a collector asks for.
@@ -58,12 +59,7 @@ fn collector(text: &Text<'_>) -> Option<Url> {
         let help = "goroam adds /v1/traces and /v1/metrics to it";
         return bad("the URL of a collector ends with its path", help);
     }
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
+    let is_here = url.host_str().is_some_and(Host::is_this_machine);
     match url.scheme() {
         "https" => Some(url),
         "http" if is_here => Some(url),

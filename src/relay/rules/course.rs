@@ -336,7 +336,7 @@ impl<'a> Course<'a> {
 
     /// Nothing leaves this machine with a request to a tree of goroam's own, so no hop keeps a path
     /// from it. But an old list of it must not hide what another hop or `direct` says: it stands in
-    /// only where nobody has answered.
+    /// only where no hop has answered.
     fn may_use_own(&self, at: usize) -> bool {
         if !self.under_way.is_empty() {
             return false;
@@ -363,7 +363,7 @@ impl<'a> Course<'a> {
     }
 
     /// Reports whether this hop's answer may be old: a list of versions from a tree on this
-    /// machine, as nobody else has answered.
+    /// machine, as no other hop has answered.
     pub fn is_stale(&self, hop: usize) -> bool {
         let hop = self.hops.get(hop);
         let is_local = hop.is_some_and(|hop| hop.class == HopClass::Local);

@@ -15,7 +15,7 @@ use crate::policy::layers::{LayerKind, Origin};
 pub(super) struct Layers {
     /// The layers that are used, the highest first.
     files: Vec<LayerFile>,
-    /// The keys of `[agent]`, `[mirror]`, `[probe]` and `[relay]`.
+    /// The keys of `[agent]`, `[fleet]` and the other sections of settings.
     settings: BTreeMap<String, Sourced>,
     targets: Vec<Named>,
     /// In the order in which they are tried.
