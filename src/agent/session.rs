@@ -238,6 +238,9 @@ impl Session {
             && !dry_run
         {
             self.note_failure(Cause::Asked, &snapshot, &changes, error);
+            // For the file of metrics: the collector gets it with the next turn.
+            let status = self.status();
+            drop(self.export(&status));
         }
         if let Ok(report) = &mut result {
             // The collector gets it after the result is printed: `send_health`.

@@ -336,7 +336,11 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line}: {text}");
         }
+        let began = Timestamp::from_second(7).unwrap();
+        let metric = metric.since(Some(began));
         let json = &otlp(&[metric], Timestamp::UNIX_EPOCH)[0]["histogram"];
+        let start = &json["dataPoints"][0]["startTimeUnixNano"];
+        assert_eq!(start, "7000000000");
         assert_eq!(json["aggregationTemporality"], 2);
         let point = &json["dataPoints"][0];
         assert_eq!(point["count"], 4);

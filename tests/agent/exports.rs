@@ -119,6 +119,29 @@ fn what_is_switched_off_leaves_nothing_stale_behind() {
 }
 
 #[test]
+fn a_dry_run_sends_nothing_and_a_failure_is_in_the_file_of_metrics_at_once() {
+    let sink = Sink::start(0, ACCEPTS);
+    let Some(scene) = Scene::new(sink.port, "") else {
+        return;
+    };
+    let desk = &scene.desk;
+    scene.once();
+    let before = sink.seen().len();
+    desk.goroam("once --dry-run").exits(0);
+    assert_eq!(sink.seen().len(), before);
+    let policy = std::fs::read_to_string(desk.user.path(POLICY)).unwrap();
+    let file = desk.user.path("a.prom");
+    let metrics = format!("[metrics]\ntextfile = {file:?}\n[target.local]");
+    let policy = policy.replace("[target.local]", &metrics);
+    let broken = policy.replace("fall = 1", "fall = 1\ngo = \"/missing/go\"");
+    desk.user.write(POLICY, broken);
+    desk.goroam("once").exits(3);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\ngoroam_turn_failures_total 1\n"), "{text}");
+    assert!(text.contains("\ngoroam_export_queued 1\n"), "{text}");
+}
+
+#[test]
 fn a_damaged_line_of_the_queue_and_a_long_answer_lose_nothing_and_repeat_nothing() {
     let port = free_port();
     let Some(scene) = Scene::new(port, "") else {

@@ -171,3 +171,73 @@ fn refused_part(answer: &Value) -> Option<String> {
             (count > 0).then(|| format!("it refused {count} of what was sent ({key})"))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, judge};
+    use crate::probe::post::Posted;
+
+    #[test]
+    fn each_answer_is_judged_by_the_rules_of_otlp() {
+        use Answer::{Accepted, Later, Refused};
+
+        for (status, body, wanted, says) in [
+            (200, "", Accepted, ""),
+            (202, " \n", Accepted, ""),
+            (200, "{}", Accepted, ""),
+            (200, r#"{"partialSuccess":{}}"#, Accepted, ""),
+            (
+                200,
+                r#"{"partialSuccess":{"rejectedSpans":"3"}}"#,
+                Accepted,
+                "refused 3",
+            ),
+            (
+                200,
+                r#"{"partialSuccess":{"rejectedDataPoints":2}}"#,
+                Accepted,
+                "refused 2",
+            ),
+            (
+                200,
+                r#"{"partialSuccess":{"rejectedSpans":"0"}}"#,
+                Accepted,
+                "",
+            ),
+            (
+                200,
+                r#"{"partialSuccess":{"rejectedSpans":-1}}"#,
+                Accepted,
+                "",
+            ),
+            (200, "<html>", Later, "a page"),
+            (200, "[]", Later, "a page"),
+            (307, "{}", Later, "redirects"),
+            (429, "", Later, "HTTP 429"),
+            (502, "", Later, "HTTP 502"),
+            (503, "{}", Later, "HTTP 503"),
+            (504, "", Later, "HTTP 504"),
+            (101, "", Refused, "HTTP 101"),
+            (400, "{}", Refused, "HTTP 400"),
+            (401, "", Refused, "HTTP 401"),
+            (413, "", Refused, "HTTP 413"),
+            (500, "", Refused, "HTTP 500"),
+        ] {
+            let body = body.as_bytes().to_vec();
+            let retry_after = None;
+            let posted = Posted {
+                status,
+                retry_after,
+                body,
+            };
+            let (answer, trouble, _) = judge(Ok(posted));
+            assert_eq!(answer, wanted, "{status}");
+            let trouble = trouble.unwrap_or_default();
+            assert!(
+                trouble.contains(says) && trouble.is_empty() == says.is_empty(),
+                "{trouble}"
+            );
+        }
+        assert_eq!(judge(Err("no route".to_owned())).0, Later);
+    }
+}

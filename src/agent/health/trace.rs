@@ -294,6 +294,23 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_named_if_the_policy_allows_it() {
+        let text = "version = 1\n[target.corp]\ngoproxy = \"https://joe:pw@corp.example:8443/x\"\n\
+                    [[profile]]\nname = \"p\"\nenv = { GOPROXY = \"off\" }\n";
+        let (folder, home) = (std::path::Path::new("/"), None);
+        let place = crate::policy::file::PolicyLocation { folder, home };
+        let policy = crate::policy::file::parse(text, place).policy.unwrap();
+        let text = Value::from(spans(&entry(), None, Some(&policy))).to_string();
+        for named in [
+            r#"{"key":"server.address","value":{"stringValue":"corp.example"}}"#,
+            r#"{"key":"server.port","value":{"intValue":"8443"}}"#,
+        ] {
+            assert!(text.contains(named), "{text}");
+        }
+        assert!(!text.contains("joe") && !text.contains("pw"), "{text}");
+    }
+
+    #[test]
     fn a_body_is_json() {
         let resource = resource("1", Some("laptop".to_owned()));
         let body: Value = serde_json::from_str(&body("Spans", &resource, "{},{}")).unwrap();

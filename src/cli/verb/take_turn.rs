@@ -58,7 +58,8 @@ pub(in crate::cli) async fn take_turn(
     let mut report = report_of(context, command).await?;
     report.status.shadowed = shadows(&user_env(context.env.clone()), &report.status.lines());
     context.show(json, &report, turn)?;
-    if report.status.telemetry.is_some() && report.status.agent == AgentState::Stopped {
+    let is_real = report.outcome != Outcome::DryRun && report.status.agent == AgentState::Stopped;
+    if is_real && report.status.telemetry.is_some() {
         // The next turn reports what does not work.
         let session = Session::open(context.config.clone(), context.env.clone());
         if let Ok(mut session) = session {
