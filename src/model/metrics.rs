@@ -341,6 +341,9 @@ mod tests {
         let json = &otlp(&[metric], Timestamp::UNIX_EPOCH)[0]["histogram"];
         let start = &json["dataPoints"][0]["startTimeUnixNano"];
         assert_eq!(start, "7000000000");
+        let total = otlp(&[Metric::of("goroam.switches", 3)], began);
+        assert_eq!(total[0]["sum"]["isMonotonic"], true);
+        assert_eq!(total[0]["sum"]["aggregationTemporality"], 2);
         assert_eq!(json["aggregationTemporality"], 2);
         let point = &json["dataPoints"][0];
         assert_eq!(point["count"], 4);
