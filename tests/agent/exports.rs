@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::health::{ACCEPTS, SECRET, Scene, Sink, free_port};
 use super::minisign::MinisignKey;
 use super::resident::wait_until;
+use super::server::{Authority, Reply, Seen, Server};
 use super::store::Store;
 
 const POLICY: &str = ".config/goroam/goroam.toml";
@@ -209,6 +210,44 @@ fn a_collector_that_never_comes_to_its_answer_holds_up_nothing() {
             None => why.is_empty() && telemetry["sent"].is_string(),
         });
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_behind_a_proxy_must_prove_itself_before_it_gets_anything() {
+    let authority = Authority::new("an authority");
+    let accept = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    let identity = authority.identity(&["collector.test"]);
+    let collector = Server::https(&identity, |_| Reply::Bytes(accept.to_vec())).await;
+    let to = format!("127.0.0.1:{}", collector.port);
+    let proxy = Server::http(move |_| Reply::Tunnel(to.clone())).await;
+    let Some(scene) = Scene::new(1, "") else {
+        return;
+    };
+    let desk = &scene.desk;
+    let policy = std::fs::read_to_string(desk.user.path(POLICY)).unwrap();
+    let policy = policy.replace("http://127.0.0.1:1\"", "https://collector.test\"");
+    desk.user.write(POLICY, policy);
+    let once = || {
+        let run = desk.goroam("once");
+        run.env("HTTPS_PROXY", &proxy.url("http"))
+    };
+    once().exits(0);
+    assert_eq!(desk.status()["telemetry"]["queued"], 1);
+    assert_eq!(collector.seen().len(), 0, "its certificate proves nothing");
+    let trusted = authority.write(&desk.user.path(""));
+    once()
+        .env("SSL_CERT_FILE", trusted.to_str().unwrap())
+        .exits(0);
+    assert_eq!(desk.status()["telemetry"]["queued"], 0);
+    let seen = collector.seen();
+    let has = |one: &Seen| one.header("authorization") == Some(&format!("Bearer {SECRET}"));
+    assert_eq!(seen.iter().filter(|one| has(one)).count(), 2, "{seen:?}");
+    for one in proxy.seen() {
+        assert_eq!(one.line, "CONNECT collector.test:443");
+        assert!(!one.head.contains(SECRET), "{one:?}");
+    }
+    let log = desk.history();
+    assert!(!serde_json::to_string(&log).unwrap().contains(SECRET));
 }
 
 #[test]
