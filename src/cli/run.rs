@@ -21,7 +21,7 @@ use super::verb::{self, take_turn::take_turn};
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{Command, Error, record_panics};
 use crate::paths::Paths;
-use crate::policy::{PolicyFinding, Severity};
+use crate::policy::PolicyFinding;
 use crate::relay::observed;
 use crate::telemetry;
 
@@ -211,7 +211,7 @@ fn complain(context: &Context, failure: &Failure, json: bool) {
     }) = failure
     {
         // Only errors are printed here; `check` also prints the warnings.
-        let errors = all.iter().filter(|one| one.severity == Severity::Error);
+        let errors = all.iter().filter(|one| one.is_error());
         let errors: Vec<PolicyFinding> = errors.cloned().collect();
         if json {
             let found = found(texts, &errors);

@@ -14,7 +14,7 @@ use crate::model::plural;
 use crate::policy::file::parse_scenarios;
 use crate::policy::layers::{Layer, LayerKind, PolicyText};
 use crate::policy::scenario::{Difference, Judgement, Scenario, judge};
-use crate::policy::{Considered, Policy, PolicyFinding, Severity};
+use crate::policy::{Considered, Policy, PolicyFinding};
 
 /// The results of all scenarios.
 #[derive(Debug)]
@@ -68,8 +68,7 @@ pub(in crate::cli) fn examine(policy: &Policy, paths: &[PathBuf]) -> Result<Test
             text: &text,
         }]);
         let parsed = parse_scenarios(&source, policy);
-        let mut findings = parsed.findings.iter();
-        if findings.any(|one| one.severity == Severity::Error) {
+        if parsed.findings.iter().any(PolicyFinding::is_error) {
             return Err(refused(source, parsed.findings));
         }
         let scenarios = parsed.scenarios.into_iter();

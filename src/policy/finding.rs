@@ -47,6 +47,11 @@ pub struct PolicyFinding {
 }
 
 impl PolicyFinding {
+    /// Reports whether it refuses the policy.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// Creates an error without a place, or with a place that is added later.
     pub fn fault(code: &'static str, message: impl Into<String>) -> PolicyFinding {
         PolicyFinding {

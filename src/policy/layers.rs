@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{PolicyFinding, Severity};
+use super::finding::PolicyFinding;
 
 /// Whose text a layer is, from the lowest to the highest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,9 +157,7 @@ impl PolicyText {
 
     /// Returns the file of the first error.
     pub fn path_of(&self, findings: &[PolicyFinding]) -> PathBuf {
-        let mut errors = findings
-            .iter()
-            .filter(|one| one.severity == Severity::Error);
+        let mut errors = findings.iter().filter(|one| one.is_error());
         let at = errors.find_map(|error| Some(error.primary.as_ref()?.span.start));
         let part = at.map_or(self.parts.last(), |at| self.part(at));
         part.map_or_else(PathBuf::new, |part| part.name().into())

@@ -28,7 +28,6 @@ use crate::model::go_url;
 use crate::model::pattern::faults;
 use crate::model::{Observation, Patterns, mask};
 use crate::paths::Paths;
-use crate::policy::Severity;
 use crate::policy::file::{Parsed, PolicyLocation, parse, parse_layers};
 use crate::policy::layers::LayerKind;
 use crate::policy::templates::Template;
@@ -339,7 +338,7 @@ impl Wizard<'_> {
         });
         let parsed = parse_layers(&lent(&layers), self.context.env.home().as_deref());
         let mut findings = parsed.findings.into_iter();
-        if let Some(error) = findings.find(|finding| finding.severity == Severity::Error) {
+        if let Some(error) = findings.find(|finding| finding.is_error()) {
             let remark = format!("together they cannot be used: {}", error.message);
             self.dialogue.remark(&remark)?;
         }
@@ -349,7 +348,7 @@ impl Wizard<'_> {
     /// Returns why a text is not a valid policy.
     fn trouble(&self, text: &str) -> Option<String> {
         let mut findings = self.parse(text).findings.into_iter();
-        let error = findings.find(|finding| finding.severity == Severity::Error)?;
+        let error = findings.find(|finding| finding.is_error())?;
         Some(error.message)
     }
 

@@ -1,6 +1,5 @@
 //! The document as a whole: its limits, its parts in order, and the order of the findings.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
@@ -12,7 +11,7 @@ use super::merge::merge;
 use super::reader::{MOST_FINDINGS, Reader, Section};
 use super::{Parsed, PolicyLocation, agent, fleet, locked, profiles, projects, target, telemetry};
 use crate::model::lookalike;
-use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, Severity, nearest, quoted};
+use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, nearest, quoted};
 use crate::policy::fleet::{FleetSettings, PolicyHeader};
 use crate::policy::layers::{Layer, LayerKind, Part, PolicyText};
 use crate::policy::profile::{Condition, Policy, Profile};
@@ -62,11 +61,10 @@ pub fn parse_layers(layers: &[Layer<'_>], home: Option<&Path>) -> Parsed {
         drop_echoes(&mut parsed.findings, &parsed.source.text, &broken);
         parsed.findings.extend(broken);
     }
-    if !parsed.findings.iter().any(is_error) {
+    if !parsed.findings.iter().any(PolicyFinding::is_error) {
         parsed.policy = Some(policy);
     }
-    let findings = in_order(parsed.findings).into_iter();
-    parsed.findings = findings.map(PolicyFinding::without_credentials).collect();
+    parsed.findings = in_order(parsed.findings);
     parsed
 }
 
@@ -92,7 +90,7 @@ pub fn parse_kept(layers: &[Layer<'_>], home: Option<&Path>) -> Option<(Parsed, 
     if !broken.is_empty() {
         return None;
     }
-    let mut errors = parsed.findings.iter().filter(|finding| is_error(finding));
+    let mut errors = parsed.findings.iter().filter(|finding| finding.is_error());
     let mut left_out = Vec::new();
     // It does not matter which profile the finding is about: verification must not get weaker.
     if errors.any(|finding| finding.code.starts_with("loosens")) {
@@ -145,19 +143,8 @@ fn part<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> T {
     let (document, _) = DeTable::parse_recoverable(text);
     let (kind, path) = (LayerKind::User, Path::new(""));
     let source = PolicyText::of(&[Layer { kind, path, text }]);
-    let reader = Reader {
-        source: &source,
-        home: None,
-        names: Vec::new(),
-        findings: RefCell::default(),
-        certificates: RefCell::default(),
-        errors: Default::default(),
-    };
+    let reader = Reader::of(&source, None, Vec::new());
     read(&section(&reader, document.get_ref()))
-}
-
-pub(super) fn is_error(finding: &PolicyFinding) -> bool {
-    finding.severity == Severity::Error
 }
 
 /// Returns the understood part of the policy, the findings, and TOML's own errors.
@@ -170,10 +157,7 @@ fn read(layers: &[Layer<'_>], home: Option<&Path>) -> (Policy, Parsed, Vec<Polic
     for text in &texts {
         let (document, errors) = DeTable::parse_recoverable(text);
         documents.push(document.into_inner());
-        broken.extend(errors.iter().take(MOST).map(|error| {
-            let span = clamp(error.span().unwrap_or(0..0), text);
-            with_look_alike(syntax(error.message(), span), text)
-        }));
+        broken.extend(syntax_errors(&errors, text));
     }
     let built_in;
     if !documents.iter().any(has_profiles) {
@@ -188,14 +172,7 @@ fn read(layers: &[Layer<'_>], home: Option<&Path>) -> (Policy, Parsed, Vec<Polic
             .map(|text| DeTable::parse_recoverable(text).0);
         documents.extend(documents_below.map(Spanned::into_inner));
     }
-    let reader = Reader {
-        source: &source,
-        home,
-        names: names(&documents),
-        findings: RefCell::default(),
-        certificates: RefCell::default(),
-        errors: Default::default(),
-    };
+    let reader = Reader::of(&source, home, names(&documents));
     let (mut locks, mut fleets) = (Vec::new(), Vec::new());
     for (document, part) in documents.iter().zip(&source.parts) {
         let root = section(&reader, document);
@@ -226,7 +203,7 @@ fn has_profiles(document: &DeTable<'_>) -> bool {
     profiles.is_some_and(|node| node.as_array().is_none_or(|list| !list.is_empty()))
 }
 
-fn section<'a>(reader: &'a Reader<'a>, map: &'a DeTable<'a>) -> Section<'a> {
+pub(super) fn section<'a>(reader: &'a Reader<'a>, map: &'a DeTable<'a>) -> Section<'a> {
     Section {
         reader,
         map,
@@ -422,11 +399,12 @@ pub(super) fn is_blank(text: &str) -> bool {
 }
 
 pub(super) fn too_long(bytes: usize) -> PolicyFinding {
-    let message = format!("the policy has {bytes} bytes; {LONGEST} is the most that is read");
+    let message = format!("the file has {bytes} bytes; {LONGEST} is the most that is read");
     PolicyFinding::fault("too-long", message).help("is this the right file?")
 }
 
-/// Sorts findings by place, removes duplicates, and limits their number; errors are kept first.
+/// Sorts findings by place, removes duplicates and credentials, and limits their number; errors are
+/// kept first.
 pub(super) fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
     let all = findings.len();
     if all > MOST_FINDINGS {
@@ -443,11 +421,21 @@ pub(super) fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
         // Not an error: errors are shown first, and warnings do not refuse a policy.
         findings.push(PolicyFinding::fault("too-many-findings", message).mild());
     }
-    findings
+    let findings = findings.into_iter();
+    findings.map(PolicyFinding::without_credentials).collect()
 }
 
 /// After this many errors, each further one is a consequence of another.
-pub(super) const MOST: usize = 20;
+const MOST: usize = 20;
+
+/// Returns what TOML could not read.
+pub(super) fn syntax_errors(errors: &[toml::de::Error], text: &str) -> Vec<PolicyFinding> {
+    let errors = errors.iter().take(MOST).map(|error| {
+        let span = clamp(error.span().unwrap_or(0..0), text);
+        with_look_alike(syntax(error.message(), span), text)
+    });
+    errors.collect()
+}
 
 /// Removes findings that may only be consequences of the broken syntax: those on a line that TOML
 /// could not read, and those that say that something is missing.
@@ -488,7 +476,7 @@ fn is_defined_somewhere(finding: &PolicyFinding, text: &str) -> bool {
 
 /// Adds a remark if TOML failed at a character from an input method: `“`, `＝`, `，`, a no-break
 /// space.
-pub(super) fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
+fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
     let Some(primary) = &finding.primary else {
         return finding;
     };
@@ -501,7 +489,7 @@ pub(super) fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyF
     finding
 }
 
-pub(super) fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
+fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
     match message.lines().next().unwrap_or("this is not TOML") {
         message @ "duplicate key" => {
             PolicyFinding::error("duplicate-key", message, span).help("keep one of the two")
@@ -511,7 +499,7 @@ pub(super) fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
 }
 
 /// Returns a span that begins and ends between characters of the text.
-pub(super) fn clamp(span: Range<usize>, text: &str) -> Range<usize> {
+fn clamp(span: Range<usize>, text: &str) -> Range<usize> {
     let floor = |at: usize| {
         let mut before = (0..=at.min(text.len())).rev();
         before.find(|at| text.is_char_boundary(*at)).unwrap_or(0)

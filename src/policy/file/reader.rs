@@ -8,7 +8,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::policy::finding::{PolicyFinding, Severity, nearest, part, quoted};
+use crate::policy::finding::{PolicyFinding, nearest, part, quoted};
 use crate::policy::layers::{LayerKind, PolicyText};
 
 /// More findings than this do not help the user.
@@ -31,7 +31,23 @@ pub(super) struct Reader<'a> {
     pub errors: Cell<usize>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Begins to read. `names`: the targets that are defined.
+    pub(super) fn of(
+        source: &'a PolicyText,
+        home: Option<&'a Path>,
+        names: Vec<(String, Range<usize>)>,
+    ) -> Reader<'a> {
+        Reader {
+            source,
+            home,
+            names,
+            findings: RefCell::default(),
+            certificates: RefCell::default(),
+            errors: Cell::default(),
+        }
+    }
+
     /// Returns the directory of the file that a place is in.
     pub(super) fn folder(&self, at: usize) -> &Path {
         let folder = self.source.part(at).and_then(|part| part.path.parent());
@@ -46,7 +62,7 @@ impl Reader<'_> {
 
     /// Records a finding.
     pub(super) fn report(&self, finding: PolicyFinding) {
-        let error = usize::from(finding.severity == Severity::Error);
+        let error = usize::from(finding.is_error());
         self.errors.set(self.errors.get() + error);
         self.findings.borrow_mut().push(finding);
     }

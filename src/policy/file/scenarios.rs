@@ -1,6 +1,5 @@
 //! Reads a policy's own tests: `[[scenario]]`, with the words of the conditions.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +7,7 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::condition::{link_kind, search_domain, target_name};
-use super::document::{LONGEST, MOST, clamp, in_order, is_error, syntax, with_look_alike};
+use super::document::{LONGEST, in_order, section, syntax_errors, too_long};
 use super::profiles::report;
 use super::reader::{Reader, Section, Text, Value};
 use super::target::check_name;
@@ -51,30 +50,17 @@ pub struct ParsedScenarios {
 pub fn parse_scenarios(source: &PolicyText, policy: &Policy) -> ParsedScenarios {
     let text = source.text.as_str();
     if text.len() > LONGEST {
-        let message = format!(
-            "the file has {} bytes; {LONGEST} is the most that is read",
-            text.len()
-        );
         return ParsedScenarios {
             scenarios: Vec::new(),
-            findings: vec![PolicyFinding::fault("too-long", message)],
+            findings: vec![too_long(text.len())],
         };
     }
     let (document, errors) = DeTable::parse_recoverable(text);
     let names = policy.targets.keys().map(|name| (name.clone(), 0..0));
-    let reader = Reader {
-        source,
-        home: None,
-        names: names.collect(),
-        findings: RefCell::default(),
-        certificates: RefCell::default(),
-        errors: Default::default(),
-    };
+    let reader = Reader::of(source, None, names.collect());
     let root = Section {
-        reader: &reader,
-        map: document.get_ref(),
-        span: 0..0,
         what: "a file of scenarios".to_owned(),
+        ..section(&reader, document.get_ref())
     };
     root.only(&["scenario"]);
     let asked = Asked::by(policy);
@@ -93,20 +79,14 @@ pub fn parse_scenarios(source: &PolicyText, policy: &Policy) -> ParsedScenarios 
         .filter_map(|item| read.scenario(item))
         .collect();
     let mut findings = reader.findings.take();
-    let broken = errors.iter().take(MOST).map(|error| {
-        let span = clamp(error.span().unwrap_or(0..0), text);
-        with_look_alike(syntax(error.message(), span), text)
-    });
-    let broken = Vec::from_iter(broken);
-    if !broken.is_empty() {
+    if !errors.is_empty() {
         // All else may only be a consequence.
-        findings = broken;
+        findings = syntax_errors(&errors, text);
     }
-    let is_refused = findings.iter().any(is_error);
-    let findings = in_order(findings).into_iter();
+    let is_refused = findings.iter().any(PolicyFinding::is_error);
     ParsedScenarios {
         scenarios: if is_refused { Vec::new() } else { scenarios },
-        findings: findings.map(PolicyFinding::without_credentials).collect(),
+        findings: in_order(findings),
     }
 }
 

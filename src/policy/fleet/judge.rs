@@ -13,7 +13,7 @@ use super::settings::{FleetSettings, weaker};
 use super::state::{FleetState, HeldPair, SeenVersion};
 use crate::gomod::sum::sha256_hex;
 use crate::policy::file::{PolicyLocation, has_fleet, header, parse};
-use crate::policy::finding::{PolicyFinding, Severity, shown};
+use crate::policy::finding::shown;
 
 /// The longest policy, in bytes.
 pub const MOST_BODY: usize = 256 << 10;
@@ -381,8 +381,7 @@ impl<'a> Judge<'a> {
         }
         let parsed = parse(text, self.location);
         let Some(policy) = parsed.policy else {
-            let is_error = |finding: &&PolicyFinding| finding.severity == Severity::Error;
-            let first = parsed.findings.iter().find(is_error);
+            let first = parsed.findings.iter().find(|finding| finding.is_error());
             let first = first.map_or("", |finding| finding.message.as_str());
             return Err(refused(Refusal::Policy, format!("it has errors: {first}")));
         };

@@ -19,7 +19,6 @@ use super::orders::{Order, Orders, Refused};
 use crate::agent::error::EXIT_FAILED;
 use crate::agent::{self, Command, Error, Handle, Session, Unattended};
 use crate::ipc;
-use crate::policy::Severity;
 use crate::service::{self, ServiceRequest, ServiceStep};
 use crate::tray::control::{Event, Shown, Site, control};
 use crate::tray::face::{Face, Notification};
@@ -132,7 +131,7 @@ fn refused(error: &Error) -> Refused {
         texts, findings, ..
     } = error
     {
-        let errors = findings.iter().filter(|it| it.severity == Severity::Error);
+        let errors = findings.iter().filter(|it| it.is_error());
         for finding in errors.take(MOST_FINDINGS) {
             let at = finding.primary.as_ref().map_or(0, |label| label.span.start);
             why.push_str(&format!("\n\n{}: {}", texts.place(at), finding.message));
