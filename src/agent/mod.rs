@@ -66,4 +66,4 @@ pub use replay::{ReplayResult, ReplayedTurn, ReplayedValue, replay};
 pub use run::{Ended, Handle, run, wait_for_valid_policy};
 pub use supervisor::{Life, Supervisor, Unattended};
 
-pub use session::{RulesOrigin, Session, WhyReport};
+pub use session::{Session, WhyReport};

@@ -191,7 +191,7 @@ impl Session {
     }
 
     /// Returns the profile of the policy that is in force, be it below a mirror.
-    fn base(&self) -> Option<Base> {
+    pub(super) fn base(&self) -> Option<Base> {
         let own = self.memory.profile.as_ref()?;
         let pinned = self.memory.pinned.as_ref();
         let pinned = pinned.filter(|pinned| pinned.name == *own);

@@ -37,11 +37,10 @@ use crate::model::status::{
     AgentState, Drift, LastGood, NetworkStatus, Pinned, Readiness, Status, TargetStatus,
 };
 use crate::model::text::milliseconds;
-use crate::model::{Chain, Change, Observation, Portal, Snapshot, Target, Tier};
+use crate::model::{Chain, Change, Observation, Portal, RulesOrigin, Snapshot, Target, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::finding::nearest;
-use crate::policy::layers::Origin;
 use crate::policy::{Decision, Profile, explain, weakened_by};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Journal, Memory, file};
@@ -107,18 +106,6 @@ pub struct WhyReport {
     /// Where to log in, if a login page answers for the whole network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_out: Option<String>,
-}
-
-/// Which file and line a profile comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RulesOrigin {
-    /// Its name, or its header.
-    pub profile: Origin,
-    /// The variables that it sets.
-    pub env: BTreeMap<String, Origin>,
-    /// Whether the policy has several layers.
-    #[serde(skip)]
-    pub is_layered: bool,
 }
 
 impl Session {
@@ -380,23 +367,28 @@ impl Session {
     /// Returns where the profile of a decision stands; of a mirror that was chosen by hand, where the
     /// profile below it stands.
     fn sources(&self, decision: &Decision) -> Option<RulesOrigin> {
+        let pinned = self.memory.pinned.as_ref();
+        let (name, variant) = match (&decision.over, pinned) {
+            (Some(over), Some(pinned)) => (over, pinned.variant),
+            (_, _) => (&decision.profile, decision.variant),
+        };
+        self.origins(name, variant, decision.over.is_some())
+    }
+
+    /// Returns where a profile and its variables stand; a mirror chosen by hand stands nowhere.
+    fn origins(&self, name: &str, variant: usize, is_by_hand: bool) -> Option<RulesOrigin> {
         let Loaded {
             policy,
             places,
             source,
             ..
         } = &*self.loaded;
-        let pinned = self.memory.pinned.as_ref();
-        let (name, variant) = match (&decision.over, pinned) {
-            (Some(over), Some(pinned)) => (over, pinned.variant),
-            (_, _) => (&decision.profile, decision.variant),
-        };
         let all = policy.profiles.iter().zip(&places.profiles);
         let mut variants = all.filter(|(profile, _)| profile.name == *name);
         let (_, place) = variants.nth(variant)?;
         let origin = |(name, span): (&String, &Range<usize>)| {
-            let is_by_hand = decision.over.is_some() && name == "GOPROXY";
-            let at = source.origin(span.start).filter(|_| !is_by_hand)?;
+            let is_own = !(is_by_hand && name == "GOPROXY");
+            let at = source.origin(span.start).filter(|_| is_own)?;
             Some((name.clone(), at))
         };
         Some(RulesOrigin {
@@ -703,6 +695,10 @@ impl Session {
             ready: self.readiness(),
             switched_ms: memory.switched_ms,
             why: memory.why.clone(),
+            sources: self.base().and_then(|(name, variant)| {
+                let is_by_hand = memory.profile.as_ref() != Some(&name);
+                self.origins(&name, variant, is_by_hand)
+            }),
             weakened,
             troubles,
             policy: self.loaded.origin(),

@@ -15,6 +15,7 @@ pub mod lookalike;
 pub mod mask;
 pub mod metrics;
 pub mod observation;
+pub mod origin;
 pub mod pattern;
 pub mod plan;
 mod portal;
@@ -37,6 +38,7 @@ pub use host::Host;
 pub use lookalike::Lookalike;
 pub use mask::mask;
 pub use observation::{Cause, Observation, Phase, Phases, Proof, Speed, Verdict};
+pub use origin::{LayerKind, Origin, RulesOrigin};
 pub use pattern::{PatternFault, Patterns};
 pub use portal::Portal;
 pub use snapshot::{

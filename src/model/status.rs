@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::Tier;
 use super::mask::mask;
 use super::observation::{Observation, Phases, Verdict};
+use super::origin::RulesOrigin;
 use super::snapshot::{Link, LinkKind, NetworkId, Resolver, Route, Snapshot};
 
 /// Whether an agent is running.
@@ -335,6 +336,9 @@ pub struct Status {
     pub switched_ms: Option<f64>,
     /// Why this profile was chosen, in one line.
     pub why: Option<String>,
+    /// Which file and line the profile comes from, and each variable that it sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<RulesOrigin>,
     /// What the profile, or a value that another program has set, weakens in verification.
     pub weakened: Vec<String>,
     /// Present problems, one line each: a watcher that could not start, a policy edit that was

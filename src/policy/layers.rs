@@ -4,35 +4,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::finding::PolicyFinding;
-
-/// Whose text a layer is, from the lowest to the highest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LayerKind {
-    /// The policy inside the program: used if no other layer has a profile.
-    BuiltIn,
-    /// The machine's file, for all its users.
-    Machine,
-    /// The signed policy of a fleet.
-    Fleet,
-    /// The user's file.
-    User,
-}
-
-impl LayerKind {
-    /// Returns its name, as in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LayerKind::BuiltIn => "built-in",
-            LayerKind::Machine => "machine",
-            LayerKind::Fleet => "fleet",
-            LayerKind::User => "user",
-        }
-    }
-}
+pub use crate::model::origin::{LayerKind, Origin};
 
 /// The text of one layer.
 #[derive(Debug, Clone, Copy)]
@@ -71,17 +44,6 @@ impl Part {
     pub fn is_file(&self) -> bool {
         matches!(self.kind, LayerKind::Machine | LayerKind::User)
     }
-}
-
-/// A place in one of the files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// Whose file it is.
-    pub layer: LayerKind,
-    /// The file, for people.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
 }
 
 /// The texts of all layers, one after another, each with a line end behind it.

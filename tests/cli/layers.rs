@@ -161,6 +161,8 @@ fn why_names_the_file_and_line_of_the_profile_and_its_values() {
     assert_eq!(sources["profile"]["layer"], "machine");
     assert_eq!(sources["profile"]["line"], 12);
     assert_eq!(sources["env"]["GOSUMDB"]["line"], 13);
+    let status = goroam("status --json").exits(0).json();
+    assert_eq!(&status["sources"], sources);
 }
 
 #[test]
