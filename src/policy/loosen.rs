@@ -167,6 +167,22 @@ pub fn weakened_by<'a>(values: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<
     phrases_of(&loosenings(&env.collect(), &BTreeMap::new()))
 }
 
+/// Returns how each variable of a profile weakens verification, or goes around the proxy for public
+/// code.
+pub(super) fn by_variable(
+    profile: &Profile,
+    targets: &BTreeMap<String, Target>,
+) -> BTreeMap<String, String> {
+    let loosenings = loosenings(&profile.env, targets).into_iter();
+    let mut phrases: BTreeMap<_, _> = loosenings.map(|one| (one.variable, one.phrase)).collect();
+    if let Some(EnvValue::Text(text)) = profile.env.get("GONOPROXY")
+        && let Some(how) = takes_in_public(&resolve(text, &profile.env))
+    {
+        phrases.insert("GONOPROXY".to_owned(), format!("GONOPROXY{how}"));
+    }
+    phrases
+}
+
 fn phrases_of(loosenings: &[Loosening]) -> Vec<String> {
     loosenings.iter().map(|one| one.phrase.clone()).collect()
 }

@@ -332,6 +332,90 @@ fn a_higher_layer_that_sets_a_locked_variable_is_an_error_that_names_both_files(
 }
 
 #[test]
+fn a_value_that_gets_around_a_locked_variable_is_an_error_too() {
+    let user = |env: &str| {
+        format!(
+            "version = 1\n[target.mine]\ngoproxy = \"https://mine.example\"\n\
+             [[profile]]\nname = \"mine\"\nwhen = {{ up = \"mine\" }}\n[profile.env]\n{env}\n"
+        )
+    };
+    for (lock, env, says) in [
+        ("GOSUMDB", "GONOSUMDB = \"*\"", "takes in public code: *"),
+        (
+            "GOSUMDB",
+            "GOPRIVATE = \"github.com\"",
+            "takes in public code",
+        ),
+        (
+            "GOSUMDB",
+            "GONOSUMDB = \"${GOPRIVATE}\"",
+            "whatever GOPRIVATE holds",
+        ),
+        ("GOSUMDB", "GOFLAGS = \"-v -insecure\"", "GOFLAGS=-insecure"),
+        ("GOSUMDB", "GO111MODULE = \"off\"", "GO111MODULE=off"),
+        (
+            "GONOSUMDB",
+            "GOTOOLCHAIN = \"go1.12\"",
+            "GOTOOLCHAIN=go1.12",
+        ),
+        ("GOINSECURE", "GOFLAGS = \"-insecure\"", "GOFLAGS=-insecure"),
+        (
+            "GOPROXY",
+            "GONOPROXY = \"*\"",
+            "GONOPROXY takes in public code: *",
+        ),
+        (
+            "GOPROXY",
+            "GOPRIVATE = \"golang.org\"",
+            "takes in public code",
+        ),
+        // go takes GOPRIVATE only where these are unset.
+        (
+            "GOPRIVATE",
+            "GONOPROXY = \"none\"",
+            "where GONOPROXY is unset",
+        ),
+        (
+            "GOPRIVATE",
+            "GONOSUMDB = \"none\"",
+            "where GONOSUMDB is unset",
+        ),
+    ] {
+        let machine = format!("{BASE}[policy]\nlocked = [{lock:?}]\n");
+        let both = of_both(&machine, &user(env));
+        let error = both.findings.iter().find(|one| one.code == "locked");
+        let error = error.unwrap_or_else(|| panic!("{lock} {env}: {:?}", found(&both)));
+        assert!(
+            error
+                .message
+                .starts_with(&format!("{lock} is locked by {MACHINE}:19"))
+        );
+        assert!(error.message.contains(says), "{}", error.message);
+        let at = error.primary.as_ref().unwrap().span.start;
+        assert_eq!(both.source.place(at), format!("{USER}:8"), "{env}");
+        // The layer that locks may do it, with a proof.
+        assert!(
+            !found(&of_both(BASE, &user(env)))
+                .iter()
+                .any(|(code, _)| *code == "locked")
+        );
+    }
+    // One's own hosts, and flags that verify as much, are free.
+    let machine = format!("{BASE}[policy]\nlocked = [\"GOSUMDB\", \"GOPROXY\"]\n");
+    for env in [
+        "GOPRIVATE = \"git.corp.example\"",
+        "GONOPROXY = \"none\"",
+        "GOFLAGS = \"-v\"",
+    ] {
+        valid(&of_both(&machine, &user(env)));
+    }
+    let project = "version = 1\n[[project]]\ndir = \"/src\"\naccept_unauthenticated = true\n\
+                   env = { GONOSUMDB = \"*\" }\n";
+    let codes = found(&of_both(&machine, project));
+    assert!(codes.contains(&("locked", format!("{USER}:5"))), "{codes:?}");
+}
+
+#[test]
 fn a_target_that_a_locked_value_uses_cannot_be_replaced() {
     let fastest = BASE.replace(
         "GOPROXY = \"https://goproxy.corp.example\"",

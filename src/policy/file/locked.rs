@@ -6,6 +6,7 @@ use super::merge::Replaced;
 use super::profiles::report;
 use super::reader::{Reader, Section};
 use crate::policy::finding::{Places, PolicyFinding, ProfilePlace};
+use crate::policy::loosen;
 use crate::policy::profile::{EnvValue, Policy, Profile};
 use crate::policy::variables::name_fault;
 
@@ -16,13 +17,51 @@ pub(super) struct Lock {
     span: Range<usize>,
 }
 
-/// Where these are unset, go takes GOPRIVATE in their place: a lock on one of them includes it.
+/// Where these are unset, go takes GOPRIVATE in their place: a lock on one of them includes it, and a
+/// lock on it includes them.
 const STANDS_FOR: [&str; 2] = ["GONOPROXY", "GONOSUMDB"];
 
+/// Variables whose value can get around a locked one.
+const AROUND: [(&str, &[&str]); 4] = [
+    (
+        "GOSUMDB",
+        &[
+            "GO111MODULE",
+            "GOFLAGS",
+            "GONOSUMDB",
+            "GOPRIVATE",
+            "GOTOOLCHAIN",
+        ],
+    ),
+    ("GONOSUMDB", &["GO111MODULE", "GOFLAGS", "GOTOOLCHAIN"]),
+    ("GOINSECURE", &["GOFLAGS"]),
+    ("GOPROXY", &["GONOPROXY", "GOPRIVATE"]),
+];
+
 impl Lock {
-    fn is_of(&self, variable: &str) -> bool {
-        self.variable == variable
-            || (variable == "GOPRIVATE" && STANDS_FOR.contains(&self.variable.as_str()))
+    /// Says how a variable's value changes what this lock protects; empty: it is the variable.
+    fn broken_by(&self, variable: &str, phrase: Option<&String>) -> Option<String> {
+        let own = self.variable.as_str();
+        if own == variable {
+            return Some(String::new());
+        }
+        let pair = (own, variable);
+        if STANDS_FOR
+            .iter()
+            .any(|one| pair == (*one, "GOPRIVATE") || pair == ("GOPRIVATE", *one))
+        {
+            return Some(format!(
+                ", and go takes GOPRIVATE where {} is unset",
+                match own {
+                    "GOPRIVATE" => variable,
+                    _ => own,
+                }
+            ));
+        }
+        let mut around = AROUND.iter().filter(|(lock, _)| *lock == own);
+        let gets_around = around.any(|(_, others)| others.contains(&variable));
+        let phrase = phrase.filter(|_| gets_around)?;
+        Some(format!(", and this gets around it: {phrase}"))
     }
 }
 
@@ -64,13 +103,17 @@ pub(super) fn check(
     let rules: Vec<(&Profile, &ProfilePlace)> = rules
         .zip(places.profiles.iter().chain(&places.projects))
         .collect();
-    for (variable, span) in rules.iter().flat_map(|(_, place)| &place.env) {
-        let mut above = locks.iter().filter(|lock| is_above(span, lock));
-        if let Some(lock) = above.find(|lock| lock.is_of(variable)) {
-            let other = (lock.variable != *variable).then_some(variable.as_str());
-            let stands =
-                other.map(|other| format!(", and {other} stands for it where it is unset"));
-            reader.report(locked(reader, lock, stands.unwrap_or_default(), span));
+    for (rules, place) in &rules {
+        let phrases = loosen::by_variable(rules, &policy.targets);
+        for (variable, span) in &place.env {
+            let mut above = locks.iter().filter(|lock| is_above(span, lock));
+            let broken = above.find_map(|lock| {
+                let how = lock.broken_by(variable, phrases.get(variable))?;
+                Some((lock, how))
+            });
+            if let Some((lock, how)) = broken {
+                reader.report(locked(reader, lock, how, span));
+            }
         }
     }
     // The value of a locked variable may name a target: another target would be another value.
