@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use tracing::warn;
 use url::Url;
 
 use super::clock;
@@ -16,7 +15,7 @@ use crate::model::mask::mask;
 use crate::model::status::{FleetRefusal, FleetStatus};
 use crate::model::{Host, Limits};
 use crate::paths::Paths;
-use crate::policy::file::{PolicyLocation, fleet_settings, header};
+use crate::policy::file::{PolicyLocation, fleet_settings, has_fleet, header};
 use crate::policy::fleet::{
     FetchEnd, FleetSettings, FleetState, Judge, Judged, MOST_BODY, MOST_SIGNATURE, Offer,
     PolicyHeader, Refusal, Refused, StoreTag, pair_url, previous_url,
@@ -100,8 +99,9 @@ impl FleetUpdate {
 impl FleetLayer {
     /// Returns the fleet that these texts name, as if nothing were held.
     pub(super) fn named(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Option<FleetLayer> {
+        // One with mistakes is not passed over: another file may name another fleet.
         let mut texts = texts.into_iter();
-        let settings = texts.find_map(|text| fleet_settings(text.as_ref()))?;
+        let settings = fleet_settings(texts.find(|text| has_fleet(text.as_ref()))?.as_ref())?;
         Some(FleetLayer {
             settings,
             newest: None,
@@ -122,14 +122,19 @@ impl FleetLayer {
         let Some(mut fleet) = FleetLayer::named(texts) else {
             return Ok(None);
         };
-        let state = read(paths)?;
+        let (state, lost) = read(paths)?;
         let home = env.home();
         let judge = judge(paths, &fleet.settings, &state, home.as_deref());
-        let held = judge.held().map_err(|refused| Error::PolicyFile {
+        let refused = |why: String| Error::PolicyFile {
             path: paths.fleet(),
-            why: format!("the fleet's policy is refused: {refused}; run `goroam fleet update`"),
+            why: format!("{why}; run `goroam fleet update`"),
             unsafe_mode: true,
-        })?;
+        };
+        if let Some(why) = lost {
+            return Err(refused(why));
+        }
+        let held = judge.held();
+        let held = held.map_err(|why| refused(format!("the fleet's policy is refused: {why}")))?;
         let (text, newest) = held.unzip();
         (fleet.text, fleet.newest) = (text.map(str::to_owned), newest);
         Ok(Some(fleet))
@@ -137,7 +142,7 @@ impl FleetLayer {
 
     /// Returns the status; the state directory says when it was fetched.
     pub fn status(&self, paths: &Paths) -> FleetStatus {
-        let state = read(paths).unwrap_or_default();
+        let (state, _) = read(paths).unwrap_or_default();
         let newest = self.newest.clone().unwrap_or_default();
         let applied = self.text.as_deref().map(header);
         let now = clock::now();
@@ -168,7 +173,7 @@ impl FleetLayer {
         env: Environment,
     ) -> Result<FleetUpdate, Error> {
         let _lock = lock(&paths).await?;
-        let mut state = read(&paths)?;
+        let (mut state, _) = read(&paths)?;
         if state.machine.is_empty() {
             state.machine = clock::random_id();
         }
@@ -305,8 +310,9 @@ async fn get(
         let Some(next) = fetched.led_to.clone() else {
             return Ok(fetched);
         };
-        let is_here = |url: &Url| url.host_str().is_some_and(Host::is_this_machine);
-        if next.scheme() != "https" && !(url.scheme() == "http" && is_here(&next)) {
+        let is_here = next.host_str().is_some_and(Host::is_this_machine);
+        let is_same = next.scheme() == "http" && url.scheme() == "http";
+        if next.scheme() != "https" && !(is_same && is_here) {
             let to = shown(&next);
             return Err(failed(format!("it leads to {to}, which is not https")));
         }
@@ -334,31 +340,35 @@ fn shown(url: &Url) -> String {
     mask(url.as_str())
 }
 
-/// Reads what is held; a new machine holds nothing.
-fn read(paths: &Paths) -> Result<FleetState, Error> {
-    let path = paths.fleet();
-    let failed = Error::state(format!("cannot read {}", path.display()));
-    match file::read(&path, MOST_STATE) {
-        Ok(None) => Ok(FleetState::default()),
-        Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
-            Ok(state) => Ok(state),
-            Err(error) => {
-                // It is fetched again, as on a new machine.
-                warn!("{} cannot be read: {error}", path.display());
-                Ok(FleetState::default())
-            }
+/// Reads what is held; a new machine holds nothing. If the record of it is lost, returns what the
+/// text in force still says, and the fault.
+fn read(paths: &Paths) -> Result<(FleetState, Option<String>), Error> {
+    let read = |path: &Path| {
+        let failed = Error::state(format!("cannot read {}", path.display()));
+        file::read(path, MOST_STATE).map_err(failed)
+    };
+    let fault = match read(&paths.fleet())? {
+        Some(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(state) => return Ok((state, None)),
+            Err(error) => format!("is damaged ({error})"),
         },
-        Err(error) => Err(failed(error)),
+        None => "is gone".to_owned(),
+    };
+    let text = read(&paths.fleet_text())?;
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    match text.as_deref().and_then(FleetState::recovered) {
+        Some(state) => Ok((state, Some(fault))),
+        None => Ok((FleetState::default(), None)),
     }
 }
 
-/// Keeps it, and beside it the text in force, for people.
+/// Keeps the text in force, for people, and then the record of it: that one counts.
 fn save(paths: &Paths, state: &FleetState) -> Result<(), Error> {
     let bytes = serde_json::to_vec_pretty(state).map_err(std::io::Error::from);
     let text = state.in_force().cloned().unwrap_or_default();
     for (path, bytes) in [
-        (paths.fleet(), bytes),
         (paths.fleet_text(), Ok(text.into_bytes())),
+        (paths.fleet(), bytes),
     ] {
         bytes
             .and_then(|bytes| file::replace(&path, &bytes))

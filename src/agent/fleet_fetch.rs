@@ -45,13 +45,20 @@ fn may_fetch(session: &Session, fleet: &FleetLayer, snapshot: &Snapshot) -> bool
         && !session.memory.paused
 }
 
+/// Returns what the files say now: they may have other keys than the last good policy, and what is
+/// held may be refused because of them.
+fn settings_now(session: &Session, fleet: &FleetLayer) -> FleetSettings {
+    let now = policy_file::fleet_settings(&session.paths).ok().flatten();
+    now.unwrap_or_else(|| fleet.settings.clone())
+}
+
 impl Session {
     /// Without an agent: fetches the policy behind the turn that a person asked for. Returns whether
     /// there is a new one.
     pub(super) async fn fetch_fleet(&mut self, snapshot: &Snapshot) -> Result<bool, Error> {
         let fleet = self.loaded.fleet.as_ref();
         let fleet = fleet.filter(|fleet| may_fetch(self, fleet, snapshot));
-        let Some(settings) = fleet.map(|fleet| fleet.settings.clone()) else {
+        let Some(settings) = fleet.map(|fleet| settings_now(self, fleet)) else {
             return Ok(false);
         };
         let env = self.env.as_ref().clone();
@@ -119,7 +126,7 @@ impl FleetFetch {
     pub(super) fn start(&mut self, session: &Session) {
         self.due = None;
         if let Some(fleet) = &session.loaded.fleet {
-            let settings = fleet.settings.clone();
+            let settings = settings_now(session, fleet);
             let env = session.env.as_ref().clone();
             let update = FleetLayer::update(settings, session.paths.clone(), env);
             self.work = Some(Box::pin(update));

@@ -156,9 +156,11 @@ pub fn fleet_of(paths: &Paths, env: &Environment) -> Result<Option<FleetLayer>, 
 
 /// Returns the texts that may name a fleet, the machine's first.
 fn own_texts(paths: &Paths) -> Result<Vec<String>, Error> {
-    let files = [&paths.machine_policy, &paths.policy].into_iter();
-    let files = files.filter(|path| is_there(path));
-    files.map(|path| read_policy_text(path)).collect()
+    let files = [(&paths.machine_policy, true), (&paths.policy, false)].into_iter();
+    let files = files.filter(|(path, _)| is_there(path));
+    files
+        .map(|(path, of_machine)| read_safe(path, of_machine))
+        .collect()
 }
 
 /// Lends the layers to the reader of policies.

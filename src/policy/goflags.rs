@@ -84,6 +84,17 @@ pub(super) fn loosens(value: &str) -> bool {
         .any(|(_, word)| flag(word).is_some_and(is_insecure))
 }
 
+/// Reports whether one of the flags has go run a program.
+pub(super) fn runs_a_program(value: &str) -> bool {
+    let words = split_quoted(value).unwrap_or_default();
+    words.iter().any(|(_, word)| {
+        let name = flag(word).and_then(|flag| flag.split('=').next());
+        matches!(name, Some("exec" | "toolexec" | "vettool"))
+            // The linker's flags may name the linker.
+            || word.contains("-extld") || word.contains("-extar")
+    })
+}
+
 fn is_insecure(flag: &str) -> bool {
     let (name, value) = flag.split_once('=').unwrap_or((flag, "true"));
     // `strconv.ParseBool`.

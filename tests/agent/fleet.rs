@@ -229,6 +229,16 @@ fn fifty_machines_follow_one_policy_and_each_is_right_at_each_step() {
     fleet.ask();
     fleet.all_have(|_| 5, Some("retired-key"));
 
+    // Device management replaces all keys: what is held is by none of them, and stays until the
+    // policy by a new one has come.
+    let file = fleet.site.machine.path().join("goroam.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace(&first.public, &stranger.public);
+    std::fs::write(&file, text.replace(&second.public, &stranger.public)).unwrap();
+    sign(7, "", &stranger);
+    fleet.ask();
+    fleet.all_have(|_| 7, None);
+
     // The journal has it all, and no agent has ended.
     let history = std::fs::read_to_string(fleet.desks[7].state("journal.jsonl")).unwrap();
     for news in [

@@ -114,7 +114,7 @@ fn what_is_wrong_is_not_signed_and_the_file_stays() {
         done.stderr()
     };
     let wrong = sign(&DRAFT.replace("GOPROXY", "GOPROXXY"), "", 2);
-    assert!(wrong.contains("it was not signed"), "{wrong}");
+    assert!(wrong.contains("was not signed"), "{wrong}");
     let weak = "GOSUMDB = \"off\"\n".to_owned();
     let proven = "\n[target.corp]\ngoproxy = \"https://goproxy.corp.example\"\n\n[[profile]]\n\
                   name = \"office\"\nwhen = { up = \"corp\" }\nenv = { GOSUMDB = \"off\" }\n\n[[profile]]";
@@ -125,7 +125,28 @@ fn what_is_wrong_is_not_signed_and_the_file_stays() {
     sign(&weak, "--allow-weaker", 0);
     let nameless = sign(&DRAFT.replace("id =", "# id ="), "", 2);
     assert!(nameless.contains("has no name"), "{nameless}");
-    let alone = sign(&DRAFT.replace("fleet = true\n", ""), "", 0);
+    // What every machine would refuse is not signed either.
+    let again = sign(DRAFT, "", 2);
+    assert!(again.contains("policy-1.toml is there"), "{again}");
+    let last = DRAFT.replace("id =", "version = 9223372036854775807\nid =");
+    let highest = sign(&last, "", 2);
+    assert!(
+        highest.contains("no version is higher than 9223372036854775807"),
+        "{highest}"
+    );
+    let next = DRAFT.replace("id =", "version = 1\nid =");
+    let retires = format!("retire_keys = [{:?}]\nid =", key.id);
+    let own = sign(&next.replacen("id =", &retires, 1), "", 2);
+    assert!(own.contains("which has signed it"), "{own}");
+    let store = format!(
+        "{next}\n[fleet]\nurl = \"https://p.example/p.toml\"\nkeys = [{:?}]\n",
+        key.public
+    );
+    let store = sign(&store, "", 2);
+    assert!(store.contains("error[fleet-place]"), "{store}");
+    let short = sign(&next, "--expires 0s", 2);
+    assert!(short.contains("expires before it was issued"), "{short}");
+    let alone = sign(&next.replace("fleet = true\n", ""), "", 0);
     assert!(alone.contains("fleet-nowhere"), "{alone}");
     let no_tool = user
         .goroam("fleet sign policy.toml")
@@ -282,6 +303,27 @@ fn a_machine_follows_a_second_store_but_no_redirect_to_plain_http() {
     );
     user.goroam("fleet update").exits(0).says("version 7");
     user.goroam("fleet status").exits(0).says("version 7");
+
+    // Without the record of it, the text in force says which version was seen.
+    for damaged in [Some("{"), Some(""), None] {
+        match damaged {
+            Some(text) => drop(user.write(".local/state/goroam/fleet.json", text)),
+            None => std::fs::remove_file(&held).unwrap(),
+        }
+        store.put(&policy.replace("version = 7", "version = 6"), &key);
+        let lost = user.goroam("fleet status").exits(4).stderr();
+        assert!(lost.contains("run `goroam fleet update`"), "{lost}");
+        let old = user.goroam("fleet update --json").exits(4).json();
+        assert_eq!(old["code"], "rolled-back", "{damaged:?}");
+        store.put(&policy, &key);
+        user.goroam("fleet update").exits(0).says("version 7");
+    }
+    // Without both it is a new machine.
+    std::fs::remove_file(&held).unwrap();
+    std::fs::remove_file(held.with_extension("toml")).unwrap();
+    user.goroam("fleet status")
+        .exits(0)
+        .says("no policy was fetched yet");
 }
 
 #[test]

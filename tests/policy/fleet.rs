@@ -130,6 +130,17 @@ fn only_the_bytes_that_a_listed_key_has_signed_are_taken() {
     ] {
         refused(&mut machine, &next, broken);
     }
+    // Comments that are not signed, and lines behind, are up to the store: they make no news.
+    let held = machine.state.newest.clone().unwrap();
+    for other in [
+        held.signature
+            .replace("untrusted comment: ", "untrusted comment: \u{1b}[31m"),
+        held.signature.clone() + "more\n",
+        held.signature.replace('\n', "\r\n"),
+    ] {
+        assert_ne!(other, held.signature);
+        assert_eq!(machine.offer(&held.text, &other), Ok(Judged::Same));
+    }
     // Nothing is parsed before the signature is right: this would be no TOML.
     refused(&mut machine, "\u{0}[[[", &good);
     machine.takes(&key, &next);
@@ -223,6 +234,29 @@ fn a_policy_that_weakens_verification_needs_the_machines_consent() {
         let reason = machine.refuses(&key, &with(2, "", &office(value)), Refusal::Weaker);
         assert!(reason.contains("office"), "{reason}");
     }
+    // Nor does a fleet decide which programs run, or which other database is believed.
+    for value in [
+        "GOFLAGS = \"'-toolexec=sh -c id'\"",
+        "GOFLAGS = \"-v --exec=/bin/id\"",
+        "GOFLAGS = \"-ldflags=-extld=/bin/id\"",
+        "GOAUTH = \"netrc; /bin/id\"",
+        "GOCACHEPROG = \"/bin/id\"",
+        "CC = \"sh -c id\"",
+        "CGO_CFLAGS = \"-wrapper sh,-c,id\"",
+        "GOSUMDB = \"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\"",
+    ] {
+        let reason = machine.refuses(&key, &with(2, "", &office(value)), Refusal::Weaker);
+        assert!(
+            reason.contains("profile office: GO") || reason.contains("profile office: C"),
+            "{reason}"
+        );
+    }
+    let agent = format!("\n[agent]\ngo = \"/bin/id\"\n{PROFILE}");
+    machine.refuses(&key, &with(2, "", &agent), Refusal::Weaker);
+    let free = "GOAUTH = \"netrc; git /src\"\nGOFLAGS = \"-trimpath -ldflags=-s\"\nCGO_ENABLED = \"0\"\nCC = \"\"\n\
+                GOSUMDB = \"sum.golang.org https://sum.corp.example\"";
+    let mut other = Machine::following(&[&key]);
+    other.takes(&key, &with(2, "", &office(free)));
     let plain = office("GOFLAGS = \"-trimpath\"").replace("https://goproxy", "http://goproxy");
     machine.refuses(&key, &with(2, "", &plain), Refusal::Weaker);
     let project = format!(
@@ -279,6 +313,38 @@ fn what_another_program_changed_on_the_disk_is_refused() {
 }
 
 #[test]
+fn a_version_was_seen_although_the_record_of_it_is_lost() {
+    let key = key!();
+    let mut machine = Machine::following(&[&key]);
+    machine.takes(&key, &policy(5));
+    machine.state.highest.clear();
+    machine.refuses(&key, &policy(4), Refusal::RolledBack);
+    // Only the text in force is left.
+    let retires = format!("retire_keys = [\"{:016X}\"]\n", 7);
+    let text = with(6, &retires, PROFILE);
+    machine.state = FleetState::recovered(&text).unwrap();
+    assert_eq!(machine.judge().held(), Ok(None));
+    assert_eq!(Vec::from_iter(&machine.state.retired), ["7"]);
+    machine.refuses(&key, &policy(5), Refusal::RolledBack);
+    machine.refuses(&key, &policy(7).replace("corp", "other"), Refusal::OtherId);
+    machine.refuses(&key, &policy(6), Refusal::Twins);
+    machine.takes(&key, &text);
+    assert_eq!(FleetState::recovered(""), None);
+}
+
+#[test]
+fn the_versions_of_a_key_that_the_machine_no_longer_lists_do_not_count() {
+    let (leaked, next) = (key!(), key!());
+    let mut machine = Machine::following(&[&leaked]);
+    machine.takes(&leaked, &policy(9_000_000_000));
+    let reason = machine.refuses(&leaked, &policy(8), Refusal::RolledBack);
+    assert!(reason.contains("retire the key"), "{reason}");
+    machine.settings.keys = Machine::following(&[&next]).settings.keys;
+    machine.takes(&next, &policy(8));
+    machine.refuses(&next, &policy(7), Refusal::RolledBack);
+}
+
+#[test]
 fn a_fleet_says_nothing_of_its_store_and_proves_nothing_for_the_machines_profiles() {
     let codes = |machine: &str, fleet: &str, user: &str| -> Vec<&'static str> {
         let texts = [
@@ -303,6 +369,16 @@ fn a_fleet_says_nothing_of_its_store_and_proves_nothing_for_the_machines_profile
     assert_eq!(codes(&machine, &fleet, &machine), ["fleet-place"]);
     assert_eq!(
         codes(plain, &format!("{fleet}{store}"), plain),
+        ["fleet-place"]
+    );
+    // Only the machine's file allows a weaker policy, and that names of hosts are sent.
+    let weaker = format!("{machine}allow_weaker = true\n");
+    assert_eq!(codes(&weaker, &fleet, plain), [""; 0]);
+    assert_eq!(codes(plain, &fleet, &weaker), ["fleet-place"]);
+    let hosts = "[telemetry]\nhosts = true\n";
+    assert_eq!(codes(&format!("{plain}{hosts}"), &fleet, plain), [""; 0]);
+    assert_eq!(
+        codes(plain, &format!("{fleet}{hosts}"), plain),
         ["fleet-place"]
     );
     // The machine trusts what its own proxy proves.

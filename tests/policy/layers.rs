@@ -412,7 +412,10 @@ fn a_value_that_gets_around_a_locked_variable_is_an_error_too() {
     let project = "version = 1\n[[project]]\ndir = \"/src\"\naccept_unauthenticated = true\n\
                    env = { GONOSUMDB = \"*\" }\n";
     let codes = found(&of_both(&machine, project));
-    assert!(codes.contains(&("locked", format!("{USER}:5"))), "{codes:?}");
+    assert!(
+        codes.contains(&("locked", format!("{USER}:5"))),
+        "{codes:?}"
+    );
 }
 
 #[test]

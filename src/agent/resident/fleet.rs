@@ -3,6 +3,7 @@
 use super::Agent;
 use crate::agent::error::Error;
 use crate::agent::fleet::FleetUpdate;
+use crate::agent::policy_file::fleet_of;
 
 impl Agent {
     /// Fetches the policy: an event has set this time.
@@ -12,7 +13,16 @@ impl Agent {
 
     /// Applies a new policy at once, and writes down one that is refused.
     pub(in crate::agent) fn fleet_ended(&mut self, ended: Result<FleetUpdate, Error>) {
-        let is_new = matches!(ended, Ok(FleetUpdate::New { .. }));
+        // Another process may have fetched it while this one did not listen.
+        let is_new = match ended {
+            Ok(FleetUpdate::New { .. }) => true,
+            Ok(FleetUpdate::Unchanged) => {
+                let held = fleet_of(&self.session.paths, &self.session.env);
+                let own = self.session.loaded.fleet.as_ref();
+                held.is_ok_and(|held| held.as_ref().map(|it| &it.text) != own.map(|it| &it.text))
+            }
+            Ok(FleetUpdate::Refused { .. } | FleetUpdate::Failed { .. }) | Err(_) => false,
+        };
         if let Some(news) = self.fleet.note(ended) {
             self.session.note_fleet(&self.snapshot, news);
         }

@@ -142,7 +142,7 @@ pub(super) fn read(context: &Context, file: Option<&Path>) -> Result<(String, Pa
     };
     // A file that is only checked may be in a CI job's directory that all users can write to.
     let text = read_policy_to_check(file)?;
-    let mut parsed = parse_alone(context, file, &text);
+    let mut parsed = parse_alone(context, LayerKind::User, file, &text);
     if let Err(why) = trust::way(file) {
         let finding = PolicyFinding::replaceable(&why.to_string());
         parsed.findings.insert(0, finding);
@@ -151,9 +151,8 @@ pub(super) fn read(context: &Context, file: Option<&Path>) -> Result<(String, Pa
 }
 
 /// Parses the text of a policy file as if it were the only layer.
-pub(super) fn parse_alone(context: &Context, file: &Path, text: &str) -> Parsed {
-    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let (kind, path) = (LayerKind::User, path.as_path());
+pub(super) fn parse_alone(context: &Context, kind: LayerKind, file: &Path, text: &str) -> Parsed {
+    let path = &*std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let home = context.env.home();
     let mut parsed = parse_layers(&[Layer { kind, path, text }], home.as_deref());
     // Messages name the file as the user does.

@@ -9,16 +9,16 @@ use std::path::Path;
 use serde::Serialize;
 
 pub use args::{Fleet, FleetVerb, Sign, VerifyPolicy};
-use shared::{Verified, beside, complain, read};
+use shared::{Verified, beside, complain, exit_of, location, place, read};
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_REFUSED};
 use crate::agent::{Command, FleetLayer, FleetUpdate, fleet_of, fleet_settings};
 use crate::cli::render::{Mark, Page, Sheet, clean, fleet};
 use crate::cli::{Context, Failure};
 use crate::ipc;
 use crate::model::mask::mask;
 use crate::model::status::FleetStatus;
-use crate::policy::file::{PolicyLocation, header};
+use crate::policy::file::header;
 use crate::policy::fleet::{
     FleetKey, FleetSettings, FleetState, Judge, MOST_BODY, MOST_SIGNATURE, Offer, Refusal, Refused,
 };
@@ -160,17 +160,13 @@ fn judged(
         refresh: std::time::Duration::ZERO,
         allow_weaker: args.allow_weaker,
     };
-    let home = context.env.home();
-    let file = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
+    let (absolute, home) = place(context, &args.file);
     let judge = Judge {
         settings: &settings,
         state: &FleetState::default(),
         now: context.page.now,
         goroam: env!("CARGO_PKG_VERSION"),
-        location: PolicyLocation {
-            folder: file.parent().unwrap_or(Path::new("/")),
-            home: home.as_deref(),
-        },
+        location: location(&absolute, home.as_deref()),
     };
     let refused = |refused| refusal(context, &args.file, offer.body, &refused);
     judge.judge(offer).map(drop).map_err(refused)
@@ -183,17 +179,7 @@ fn refusal(context: &Context, file: &Path, body: &[u8], refused: &Refused) -> Fa
     if refused.why == Refusal::Policy {
         complain(context, file, &text);
     }
-    let exit = match refused.why {
-        Refusal::Policy | Refusal::Header | Refusal::NeedsNewer | Refusal::TooLong => EXIT_USAGE,
-        Refusal::Signature
-        | Refusal::Retired
-        | Refusal::OtherId
-        | Refusal::RolledBack
-        | Refusal::Twins
-        | Refusal::Expired
-        | Refusal::Weaker
-        | Refusal::Previous => EXIT_REFUSED,
-    };
+    let exit = exit_of(refused.why);
     Failure::said(format!("{name} is refused: {}", refused.reason), exit)
 }
 

@@ -40,8 +40,12 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Box<PolicyFinding>> {
 
 /// Reads a policy of one layer.
 pub fn parse(text: &str, location: PolicyLocation<'_>) -> Parsed {
-    let path = location.folder.join("goroam.toml");
-    let (kind, path) = (LayerKind::User, &*path);
+    parse_as(LayerKind::User, text, location)
+}
+
+/// Reads a policy of one layer of this kind.
+pub fn parse_as(kind: LayerKind, text: &str, location: PolicyLocation<'_>) -> Parsed {
+    let path = &*location.folder.join("goroam.toml");
     parse_layers(&[Layer { kind, path, text }], location.home)
 }
 
@@ -173,14 +177,13 @@ fn read(layers: &[Layer<'_>], home: Option<&Path>) -> (Policy, Parsed, Vec<Polic
         documents.extend(documents_below.map(Spanned::into_inner));
     }
     let reader = Reader::of(&source, home, names(&documents));
-    let (mut locks, mut fleets) = (Vec::new(), Vec::new());
+    let mut locks = Vec::new();
     for (document, part) in documents.iter().zip(&source.parts) {
         let root = section(&reader, document);
         version(&root, part);
         locks.extend(locked::locks(&root));
-        fleets.extend(document.get_key_value("fleet").map(|(key, _)| key.span()));
     }
-    fleet::places(&reader, &fleets);
+    fleet::places(&reader, &documents);
     // The built-in policy is the lowest, and stands last in the text.
     let below = documents.split_off(layers.len());
     let (document, replaced) = merge(below.into_iter().chain(documents));

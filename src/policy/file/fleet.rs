@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::agent::section;
@@ -228,11 +228,16 @@ fn store_url(value: &Value<'_>) -> Option<Url> {
     Some(url)
 }
 
-/// Reports each `[fleet]` that does not count: in a fleet's policy, or above the machine's.
-pub(super) fn places(reader: &Reader<'_>, spans: &[Range<usize>]) {
+/// Reports what counts in the machine's file only: each other `[fleet]`, and what a fleet, or a user,
+/// may not allow.
+pub(super) fn places(reader: &Reader<'_>, documents: &[DeTable<'_>]) {
+    let sections = documents
+        .iter()
+        .filter_map(|one| one.get_key_value("fleet"));
+    let spans = Vec::from_iter(sections.map(|(key, _)| key.span()));
     let is_machines = |span: &&Range<usize>| reader.kind(span) == LayerKind::Machine;
     let by_machine = spans.iter().find(is_machines);
-    for span in spans {
+    for span in &spans {
         let message = match reader.kind(span) {
             LayerKind::Fleet => "a fleet's policy cannot say where it comes from",
             LayerKind::User if by_machine.is_some() => "the machine's file names the fleet",
@@ -243,6 +248,31 @@ pub(super) fn places(reader: &Reader<'_>, spans: &[Range<usize>]) {
             finding = finding.related(other.clone(), "here");
         }
         reader.report(finding.help("take [fleet] out: it belongs into the machine's file"));
+    }
+    for (section, name, kind, message) in [
+        (
+            "fleet",
+            "allow_weaker",
+            LayerKind::User,
+            "only the machine's file can allow a weaker policy",
+        ),
+        (
+            "telemetry",
+            "hosts",
+            LayerKind::Fleet,
+            "a fleet's policy cannot allow that names of hosts are sent",
+        ),
+    ] {
+        let tables = documents.iter().filter_map(|one| one.get(section));
+        let tables = tables.filter_map(|node| node.get_ref().as_table());
+        let keys = tables.filter_map(|table| table.get_key_value(name));
+        let set = keys.filter(|(_, value)| value.get_ref().as_bool() == Some(true));
+        for span in set.map(|(key, _)| key.span()) {
+            if reader.kind(&span) == kind {
+                let help = format!("take `{name}` out: it belongs into the machine's file");
+                reader.report(PolicyFinding::error("fleet-place", message, span).help(help));
+            }
+        }
     }
 }
 

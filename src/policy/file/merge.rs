@@ -43,9 +43,10 @@ pub(super) fn merge<'a>(
             }
             (DeValue::Table(mut lower), DeValue::Table(higher)) => {
                 let is_target = key.get_ref() == "target";
-                // The secrets for one collector are not for another one.
+                // What one collector may have is not for another one.
                 if key.get_ref() == "telemetry" && higher.contains_key("otlp") {
                     lower.remove("headers");
+                    lower.remove("hosts");
                 }
                 for (name, value) in higher {
                     let before = lower.remove_entry(name.get_ref().as_ref());

@@ -26,7 +26,9 @@ use super::finding::{Places, PolicyFinding};
 use super::layers::PolicyText;
 use super::profile::Policy;
 
-pub use document::{decode, fleet_settings, has_fleet, header, parse, parse_kept, parse_layers};
+pub use document::{
+    decode, fleet_settings, has_fleet, header, parse, parse_as, parse_kept, parse_layers,
+};
 pub use reader::Certificate;
 pub use scenarios::{ParsedScenarios, parse_scenarios};
 

@@ -132,11 +132,11 @@ mod tests {
     use crate::policy::layers::{Layer, LayerKind};
 
     #[test]
-    fn the_headers_for_one_collector_do_not_go_to_another_one() {
-        let lower = "version = 1\n[telemetry]\notlp = \"https://a.test\"\nheaders = { a = \"b\" }\n\
+    fn what_one_collector_may_have_does_not_go_to_another_one() {
+        let lower = "version = 1\n[telemetry]\notlp = \"https://a.test\"\nheaders = { a = \"b\" }\nhosts = true\n\
                      [[profile]]\nname = \"p\"\nenv = { GOPROXY = \"off\" }\n";
         for (higher, headers) in [
-            ("version = 1\n[telemetry]\nhosts = true\n", 1),
+            ("version = 1\n[metrics]\ntextfile = \"/m.prom\"\n", 1),
             ("version = 1\n[telemetry]\notlp = \"https://b.test\"\n", 0),
         ] {
             let layer = |kind, text| Layer {
@@ -151,6 +151,7 @@ mod tests {
             let parsed = parse_layers(&layers, None);
             let telemetry = parsed.policy.unwrap().telemetry;
             assert_eq!(telemetry.headers.len(), headers, "{higher}");
+            assert_eq!(telemetry.hosts, headers == 1, "{higher}");
             assert!(!format!("{telemetry:?}").contains("\"b\""));
         }
     }

@@ -1,7 +1,6 @@
 //! Decides whether an offered policy replaces the one that is held. The order matters: nothing is
 //! parsed before its signature is right.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,10 +9,11 @@ use jiff::Timestamp;
 use super::header::{PolicyHeader, Release, Rollout};
 use super::keys::{decode, signer};
 use super::settings::{FleetSettings, weaker};
-use super::state::{FleetState, HeldPair, SeenVersion};
+use super::state::{FleetState, HeldPair, Offer, SeenVersion};
 use crate::gomod::sum::sha256_hex;
-use crate::policy::file::{PolicyLocation, has_fleet, header, parse};
+use crate::policy::file::{PolicyLocation, header, parse_as};
 use crate::policy::finding::shown;
+use crate::policy::layers::LayerKind;
 
 /// The longest policy, in bytes.
 pub const MOST_BODY: usize = 256 << 10;
@@ -25,15 +25,6 @@ pub const WARN_BEFORE: Duration = Duration::from_secs(7 * 86_400);
 const CLOCK_SLACK: Duration = Duration::from_secs(86_400);
 /// The shares of a roll-out are counted in hundredths.
 const WHOLE: u128 = 100;
-
-/// What a store offers.
-#[derive(Debug, Clone, Copy)]
-pub struct Offer<'a> {
-    /// The policy's bytes.
-    pub body: &'a [u8],
-    /// The content of the file beside it.
-    pub signature: &'a str,
-}
 
 /// Everything that a judgement depends on.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +56,7 @@ pub enum Judged {
 }
 
 /// Why an offer is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// It is longer than a policy may be.
     TooLong,
@@ -157,8 +148,8 @@ impl<'a> Judge<'a> {
         let sha256 = sha256_hex(offer.body);
         let held = self.state.newest.as_ref();
         let is_held = held.is_some_and(|held| held.text == text);
-        let is_same = is_held && held.is_some_and(|held| held.signature == offer.signature);
-        if is_same && self.held().is_ok() {
+        // Anyone can write other comments into a signature: only the text counts.
+        if is_held && self.held().is_ok() {
             return Ok(Judged::Same);
         }
         let right = self.identified(text, header, key, &sha256)?;
@@ -236,14 +227,9 @@ impl<'a> Judge<'a> {
         let Some(pair) = &self.state.newest else {
             return Ok(None);
         };
-        let offer = Offer {
-            body: pair.text.as_bytes(),
-            signature: &pair.signature,
-        };
-        let key = self.signed(offer)?;
-        let (text, header) = read_header(offer.body)?;
-        let sha256 = sha256_hex(offer.body);
-        let right = self.identified(text, header, key, &sha256)?;
+        let key = self.signed(pair.offer())?;
+        let sha256 = sha256_hex(pair.text.as_bytes());
+        let right = self.identified(&pair.text, header(&pair.text), key, &sha256)?;
         let text = match self.stays_before(&right.header) {
             Some(Rollout {
                 previous: Some(named),
@@ -266,9 +252,7 @@ impl<'a> Judge<'a> {
     /// Returns the key that has signed the bytes.
     fn signed(&self, offer: Offer<'_>) -> Result<String, Refused> {
         if offer.body.len() > MOST_BODY || offer.signature.len() > MOST_SIGNATURE {
-            let most = MOST_BODY >> 10;
-            let reason = format!("it exceeds the {most} KiB limit for a fleet's policy");
-            return Err(refused(Refusal::TooLong, reason));
+            return Err(too_long());
         }
         let bad = |reason: String| refused(Refusal::Signature, reason);
         let signature = decode(offer.signature);
@@ -298,42 +282,33 @@ impl<'a> Judge<'a> {
         key: String,
         sha256: &str,
     ) -> Result<Right<'t>, Refused> {
-        let (Some(id), Some(version), Some(_), Some(_)) = (
-            header.id.clone(),
-            header.version,
-            header.issued,
-            header.expires,
-        ) else {
-            let reason = "[policy] needs id, version, issued and expires; `goroam fleet sign` sets \
-                          version and issued";
-            return Err(refused(Refusal::Header, reason));
-        };
-        if header.expires <= header.issued {
-            let reason = "[policy] expires before it was issued";
-            return Err(refused(Refusal::Header, reason));
-        }
-        if header.retire_keys.contains(&key) {
-            let reason = format!("it retires key {key}, which has signed it: use another key");
-            return Err(refused(Refusal::Header, reason));
-        }
+        let (id, version) = stated(&header, &key)?;
         if let Some(own) = self.state.id.as_ref().filter(|own| **own != id) {
             let reason = format!(
-                "it is policy {}, and this machine follows {}",
+                "it is policy {}, and this machine follows {}: to change that, remove fleet.json \
+                 and fleet.toml in the state directory",
                 shown(&id),
                 shown(own)
             );
             return Err(refused(Refusal::OtherId, reason));
         }
-        // A leaked key may have signed a very high version. Once it is retired, its versions no
-        // longer count.
-        let retired =
-            |key: &String| self.state.retired.contains(key) || header.retire_keys.contains(key);
+        // A leaked key may have signed a very high version. Once it is retired, or no longer
+        // listed, its versions no longer count. Those of a lost record always do.
+        let counts = |key: &str| {
+            let mut listed = self.settings.keys.iter();
+            key.is_empty()
+                || listed.any(|one| one.id == key)
+                    && !self.state.retired.contains(key)
+                    && !header.retire_keys.iter().any(|one| one == key)
+        };
+        let held = self.held_version();
         let seen = self.state.highest.iter();
-        let seen = seen.filter(|(key, _)| !retired(key)).map(|(_, seen)| seen);
+        let seen = seen.chain(held.iter().map(|(key, seen)| (key, seen)));
+        let seen = seen.filter(|(key, _)| counts(key)).map(|(_, seen)| seen);
         if let Some(newer) = seen.clone().find(|seen| seen.version > version) {
             let reason = format!(
                 "it is version {version}, and version {} was seen: the store has an old copy, or \
-                 it was rolled back",
+                 it was rolled back; if that version was a mistake, retire the key that signed it",
                 newer.version
             );
             return Err(refused(Refusal::RolledBack, reason));
@@ -350,6 +325,14 @@ impl<'a> Judge<'a> {
             version,
             key,
         })
+    }
+
+    /// Returns the version of what is held and its key, if its signature is right: that counts as
+    /// seen even if the record of it was lost.
+    fn held_version(&self) -> Option<(String, SeenVersion)> {
+        let pair = self.state.newest.as_ref()?;
+        let key = self.signed(pair.offer()).ok()?;
+        Some((key, SeenVersion::of(&pair.text)?))
     }
 
     fn supported(&self, header: &PolicyHeader) -> Result<(), Refused> {
@@ -373,28 +356,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Checks a policy as `goroam check` does, and that it weakens nothing.
     fn content(&self, text: &str) -> Result<(), Refused> {
-        if has_fleet(text) {
-            let reason = "it has [fleet]: that belongs into the file of each machine";
-            return Err(refused(Refusal::Policy, reason));
-        }
-        let parsed = parse(text, self.location);
-        let Some(policy) = parsed.policy else {
-            let first = parsed.findings.iter().find(|finding| finding.is_error());
-            let first = first.map_or("", |finding| finding.message.as_str());
-            return Err(refused(Refusal::Policy, format!("it has errors: {first}")));
-        };
-        let weaker = weaker(&policy);
-        if weaker.is_empty() || self.settings.allow_weaker {
-            return Ok(());
-        }
-        let reason = format!(
-            "it weakens verification ({}); only the machine's own file can allow that, with \
-             [fleet] allow_weaker = true",
-            weaker.join("; ")
-        );
-        Err(refused(Refusal::Weaker, reason))
+        content(text, self.location, self.settings.allow_weaker)
     }
 
     /// Returns the roll-out if this machine is not among those that apply the policy.
@@ -414,12 +377,6 @@ impl FleetState {
         self.previous
             .as_ref()
             .or_else(|| self.newest.as_ref().map(|pair| &pair.text))
-    }
-
-    /// Returns the keys that still count.
-    pub fn counting<'k>(&self, settings: &'k FleetSettings) -> BTreeSet<&'k str> {
-        let keys = settings.keys.iter().map(|key| key.id.as_str());
-        keys.filter(|id| !self.retired.contains(*id)).collect()
     }
 }
 
@@ -447,6 +404,73 @@ fn is_judged(header: &PolicyHeader, now: Timestamp) -> bool {
     issued
         .checked_sub(CLOCK_SLACK)
         .map_or(true, |least| now >= least)
+}
+
+/// Checks what a text says as each machine does, before anything is known of it. `key`: the number of
+/// the key that signs it.
+///
+/// # Errors
+/// When no machine would take it.
+pub fn check_draft(
+    text: &str,
+    key: &str,
+    location: PolicyLocation<'_>,
+    allow_weaker: bool,
+) -> Result<(), Refused> {
+    if text.len() > MOST_BODY {
+        return Err(too_long());
+    }
+    content(text, location, allow_weaker)?;
+    stated(&header(text), key).map(drop)
+}
+
+fn too_long() -> Refused {
+    let most = MOST_BODY >> 10;
+    let reason = format!("it exceeds the {most} KiB limit for a fleet's policy");
+    refused(Refusal::TooLong, reason)
+}
+
+/// Returns the name and the version of a policy that says all that it must.
+fn stated(header: &PolicyHeader, key: &str) -> Result<(String, u64), Refused> {
+    let wrong = |reason: String| Err(refused(Refusal::Header, reason));
+    let (Some(id), Some(version), Some(issued), Some(expires)) =
+        (&header.id, header.version, header.issued, header.expires)
+    else {
+        return wrong(
+            "[policy] needs id, version, issued and expires; `goroam fleet sign` sets version and \
+             issued"
+                .to_owned(),
+        );
+    };
+    if expires <= issued {
+        return wrong("[policy] expires before it was issued".to_owned());
+    }
+    if header.retire_keys.iter().any(|one| one == key) {
+        return wrong(format!(
+            "it retires key {key}, which has signed it: use another key"
+        ));
+    }
+    Ok((id.clone(), version))
+}
+
+/// Checks a policy as `goroam check` does, and that it weakens nothing.
+fn content(text: &str, location: PolicyLocation<'_>, allow_weaker: bool) -> Result<(), Refused> {
+    let parsed = parse_as(LayerKind::Fleet, text, location);
+    let Some(policy) = parsed.policy else {
+        let first = parsed.findings.iter().find(|finding| finding.is_error());
+        let first = first.map_or("", |finding| finding.message.as_str());
+        return Err(refused(Refusal::Policy, format!("it has errors: {first}")));
+    };
+    let weaker = weaker(&policy);
+    if weaker.is_empty() || allow_weaker {
+        return Ok(());
+    }
+    let reason = format!(
+        "it weakens verification or runs programs ({}); only the machine's own file can allow \
+         that, with [fleet] allow_weaker = true",
+        weaker.join("; ")
+    );
+    Err(refused(Refusal::Weaker, reason))
 }
 
 fn read_header(body: &[u8]) -> Result<(&str, PolicyHeader), Refused> {

@@ -23,8 +23,10 @@ mod state;
 
 pub use draft::{content_hash, set_keys};
 pub use header::{PolicyHeader, PreviousVersion, Release, Rollout};
-pub use judge::{Judge, Judged, MOST_BODY, MOST_SIGNATURE, Offer, Refusal, Refused, WARN_BEFORE};
+pub use judge::{
+    Judge, Judged, MOST_BODY, MOST_SIGNATURE, Refusal, Refused, WARN_BEFORE, check_draft,
+};
 pub use keys::{FleetKey, key_id, signer};
 pub use schedule::{FetchEnd, FetchSchedule};
-pub use settings::{FleetSettings, pair_url, previous_url, weaker};
-pub use state::{FleetState, HeldPair, SeenVersion, StoreTag};
+pub use settings::{FleetSettings, pair_url, previous_url};
+pub use state::{FleetState, HeldPair, Offer, SeenVersion, StoreTag};

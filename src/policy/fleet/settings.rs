@@ -5,9 +5,12 @@ use std::time::Duration;
 use url::Url;
 
 use super::keys::FleetKey;
-use crate::model::TargetKind;
+use crate::model::sumdb::SUM_GOLANG_ORG;
+use crate::model::{SumDb, TargetKind, VerifierKey};
+use crate::policy::expand::resolve;
+use crate::policy::goflags;
 use crate::policy::loosen::is_plain_http;
-use crate::policy::profile::Policy;
+use crate::policy::profile::{EnvValue, Policy};
 
 /// `[fleet]`: in a file of this machine, never in the fleet's policy.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,18 +58,23 @@ fn beside(url: &Url, name: impl Fn(&str) -> String) -> Url {
     other
 }
 
-/// Says how a fleet's policy weakens verification, or lets out what a machine keeps to itself, one
-/// phrase each. Here it does not count whether a fact that cannot be forged has to hold: only the
-/// machine's own file decides that less is verified.
-pub fn weaker(policy: &Policy) -> Vec<String> {
+/// Says how a fleet's policy weakens verification, or has go run a program, one phrase each. Here it
+/// does not count whether a fact that cannot be forged has to hold: only the machine's own file
+/// decides that less is verified, and which programs run.
+pub(super) fn weaker(policy: &Policy) -> Vec<String> {
     let mut found = Vec::new();
-    for profile in &policy.profiles {
-        let phrases = profile.loosens.iter();
-        found.extend(phrases.map(|phrase| format!("profile {}: {phrase}", profile.name)));
-    }
-    for project in &policy.projects {
-        let phrases = project.rules.loosens.iter();
-        found.extend(phrases.map(|phrase| format!("project {}: {phrase}", project.rules.name)));
+    let profiles = policy.profiles.iter().map(|rules| ("profile", rules));
+    let projects = policy.projects.iter().map(|one| ("project", &one.rules));
+    for (what, rules) in profiles.chain(projects) {
+        let programs = rules
+            .env
+            .iter()
+            .filter_map(|(variable, value)| match value {
+                EnvValue::Text(text) => program(variable, &resolve(text, &rules.env)),
+                EnvValue::Fastest { .. } => None,
+            });
+        let phrases = rules.loosens.iter().cloned().chain(programs);
+        found.extend(phrases.map(|phrase| format!("{what} {}: {phrase}", rules.name)));
     }
     for (name, target) in &policy.targets {
         if let TargetKind::GoProxy { url, .. } = &target.kind
@@ -75,7 +83,46 @@ pub fn weaker(policy: &Policy) -> Vec<String> {
             found.push(format!("target {name} is asked over plain http"));
         }
     }
+    if policy.agent.go.is_some() {
+        found.push("[agent] go names a program".to_owned());
+    }
     found
+}
+
+/// Variables with the command line of a program that go runs.
+const PROGRAMS: [&str; 7] = [
+    "AR",
+    "CC",
+    "CXX",
+    "FC",
+    "GCCGO",
+    "GOCACHEPROG",
+    "PKG_CONFIG",
+];
+
+/// Says how a value has go run a program, or believe another checksum database.
+fn program(variable: &str, value: &str) -> Option<String> {
+    let is_own = |word: Option<&str>| matches!(word, None | Some("off" | "netrc" | "git"));
+    let runs = match variable {
+        "GOAUTH" => !value
+            .split(';')
+            .all(|it| is_own(it.split_whitespace().next())),
+        "GOFLAGS" => goflags::runs_a_program(value),
+        "GOSUMDB" => {
+            let public = VerifierKey::parse(SUM_GOLANG_ORG).ok();
+            let SumDb::Database { key, .. } = SumDb::parse(value).ok()? else {
+                return None;
+            };
+            return (Some(key) != public)
+                .then(|| "GOSUMDB is another database than sum.golang.org".to_owned());
+        }
+        // A compiler's flags may name plug-ins.
+        _ => {
+            PROGRAMS.contains(&variable)
+                || variable.starts_with("CGO_") && variable.ends_with("FLAGS")
+        }
+    };
+    (runs && !value.is_empty()).then(|| format!("{variable} has go run a program"))
 }
 
 #[cfg(test)]

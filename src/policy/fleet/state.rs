@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::gomod::sum::sha256_hex;
 use crate::model::status::FleetRefusal;
+use crate::policy::file::header;
 
 /// What a machine holds of its fleet's policy. All of it changes at once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -16,7 +18,7 @@ pub struct FleetState {
     pub machine: String,
     /// The name of the policy that was seen first.
     pub id: Option<String>,
-    /// The highest version of each key.
+    /// The highest version of each key; of no key, if the record of it was lost.
     pub highest: BTreeMap<String, SeenVersion>,
     /// The keys that a policy has retired.
     pub retired: BTreeSet<String>,
@@ -41,6 +43,15 @@ pub struct SeenVersion {
     pub sha256: String,
 }
 
+/// What a store offers.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// The policy's bytes.
+    pub body: &'a [u8],
+    /// The content of the file beside it.
+    pub signature: &'a str,
+}
+
 /// A policy and its signature, as they came.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HeldPair {
@@ -57,4 +68,38 @@ pub struct StoreTag {
     pub url: String,
     /// The tag.
     pub etag: String,
+}
+
+impl FleetState {
+    /// Returns what the text in force still says if the record of it was lost: what was seen, and
+    /// which keys no longer count. `None`: it says nothing.
+    pub fn recovered(text: &str) -> Option<FleetState> {
+        let header = header(text);
+        let seen = SeenVersion::of(text)?;
+        Some(FleetState {
+            id: header.id,
+            highest: [(String::new(), seen)].into(),
+            retired: header.retire_keys.into_iter().collect(),
+            ..FleetState::default()
+        })
+    }
+}
+
+impl SeenVersion {
+    /// Returns the version that a text has.
+    pub(super) fn of(text: &str) -> Option<SeenVersion> {
+        Some(SeenVersion {
+            version: header(text).version?,
+            sha256: sha256_hex(text.as_bytes()),
+        })
+    }
+}
+
+impl HeldPair {
+    pub(super) fn offer(&self) -> Offer<'_> {
+        Offer {
+            body: self.text.as_bytes(),
+            signature: &self.signature,
+        }
+    }
 }

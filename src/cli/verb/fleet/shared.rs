@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::agent::error::EXIT_DONE;
+use crate::agent::error::{EXIT_DONE, EXIT_REFUSED, EXIT_USAGE};
 use crate::cli::render::{Mark, Sheet, clean, findings};
 use crate::cli::verb::check::parse_alone;
 use crate::cli::{Context, Failure};
-use crate::policy::Policy;
-use crate::policy::fleet::{PolicyHeader, signer};
+use crate::policy::file::PolicyLocation;
+use crate::policy::fleet::{PolicyHeader, Refusal, signer};
+use crate::policy::layers::LayerKind;
 use crate::{bounded, trust};
 
 /// A policy and its signature that are right. The JSON form of `verify` and `sign`.
@@ -55,14 +56,25 @@ impl Verified {
     }
 }
 
-/// Prints everything that is wrong with a policy, and returns it without that, if it is usable.
-pub(super) fn complain(context: &Context, file: &Path, text: &str) -> Option<Policy> {
-    let parsed = parse_alone(context, file, text);
+/// Returns the absolute path of a policy, and the user's home.
+pub(super) fn place(context: &Context, file: &Path) -> (PathBuf, Option<PathBuf>) {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    (absolute, context.env.home())
+}
+
+/// Returns what relative paths and `~` in it mean.
+pub(super) fn location<'a>(absolute: &'a Path, home: Option<&'a Path>) -> PolicyLocation<'a> {
+    let folder = absolute.parent().unwrap_or(Path::new("/"));
+    PolicyLocation { folder, home }
+}
+
+/// Prints everything that is wrong with a fleet's policy.
+pub(super) fn complain(context: &Context, file: &Path, text: &str) {
+    let parsed = parse_alone(context, LayerKind::Fleet, file, text);
     if !parsed.findings.is_empty() {
         let shown = findings(&parsed.source, &parsed.findings, &context.page);
         drop(anstream::stderr().lock().write_all(shown.as_bytes()));
     }
-    parsed.policy
 }
 
 pub(super) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
@@ -78,4 +90,19 @@ pub(super) fn beside(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".minisig");
     file.with_file_name(name)
+}
+
+/// Returns the exit code of a refusal.
+pub(super) fn exit_of(why: Refusal) -> u8 {
+    match why {
+        Refusal::Policy | Refusal::Header | Refusal::NeedsNewer | Refusal::TooLong => EXIT_USAGE,
+        Refusal::Signature
+        | Refusal::Retired
+        | Refusal::OtherId
+        | Refusal::RolledBack
+        | Refusal::Twins
+        | Refusal::Expired
+        | Refusal::Weaker
+        | Refusal::Previous => EXIT_REFUSED,
+    }
 }

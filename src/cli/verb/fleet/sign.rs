@@ -8,14 +8,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::Sign;
-use super::shared::{Verified, beside, complain, read};
-use crate::agent::error::{EXIT_REFUSED, EXIT_USAGE};
+use super::shared::{Verified, beside, complain, exit_of, location, place, read};
 use crate::agent::random_id;
 use crate::cli::{Context, Failure};
 use crate::gomod::sum::sha256_hex;
 use crate::policy::file::header;
 use crate::policy::fleet::{
-    MOST_BODY, MOST_SIGNATURE, PolicyHeader, content_hash, set_keys, weaker,
+    MOST_BODY, MOST_SIGNATURE, PolicyHeader, Refusal, check_draft, content_hash, set_keys, signer,
 };
 use crate::state::file::{replace, replace_readable};
 
@@ -38,12 +37,28 @@ pub(super) fn run(context: &Context, args: &Sign) -> Result<u8, Failure> {
         )));
     }
     let text = numbered(&draft, &before, args, context.page.now)?;
-    check(context, args, &text)?;
+    complain(context, file, &text);
+    check(context, args, &text, "")?;
     let stamped = header(&text);
     let version = stamped.version.unwrap_or_default();
+    let copy = kept(file, version);
+    if copy.symlink_metadata().is_ok() {
+        let (name, copy) = (file.display(), copy.display());
+        let message = format!(
+            "{name} was not signed: {copy} is there, so version {version} was signed before, and \
+             machines refuse another policy of that version; write a higher version into {name}"
+        );
+        return Err(Failure::usage(message));
+    }
     let signature = signed(args, &stamped, &text)?;
+    check(
+        context,
+        args,
+        &text,
+        &signer(&signature).unwrap_or_default(),
+    )?;
     // Machines outside of the next roll-out stay with these bytes.
-    for path in [kept(file, version), file.clone()] {
+    for path in [copy, file.clone()] {
         put(&beside(&path), signature.as_bytes())?;
         put(&path, text.as_bytes())?;
     }
@@ -72,8 +87,16 @@ fn numbered(
         (None, Some(expires)) => expires,
         (None, None) => later(USUAL),
     };
+    let Some(next) = i64::try_from(last)
+        .ok()
+        .and_then(|last| last.checked_add(1))
+    else {
+        return Err(failed(format!(
+            "no version is higher than {last}, so machines could take no later one"
+        )));
+    };
     let values = [
-        ("version", (last + 1).to_string()),
+        ("version", next.to_string()),
         ("issued", in_seconds(now)),
         ("expires", in_seconds(expires)),
     ];
@@ -118,27 +141,23 @@ fn numbered(
     set_keys(&text, "policy.rollout", &values).map_err(failed)
 }
 
-/// Checks the text as each machine will.
-fn check(context: &Context, args: &Sign, text: &str) -> Result<(), Failure> {
-    let name = args.file.display().to_string();
-    let Some(policy) = complain(context, &args.file, text) else {
-        return Err(Failure::said(
-            format!("{name} has errors; it was not signed"),
-            EXIT_USAGE,
-        ));
-    };
-    let weaker = weaker(&policy);
-    if !weaker.is_empty() && !args.allow_weaker {
-        return Err(Failure::said(
-            format!(
-                "{name} weakens verification ({}): machines refuse it, except where their own file \
-                 says [fleet] allow_weaker = true; to sign it for those, use --allow-weaker",
-                weaker.join("; ")
-            ),
-            EXIT_REFUSED,
-        ));
-    }
-    Ok(())
+/// Checks the text as each machine will, once this key has signed it.
+fn check(context: &Context, args: &Sign, text: &str, key: &str) -> Result<(), Failure> {
+    let (absolute, home) = place(context, &args.file);
+    let checked = check_draft(
+        text,
+        key,
+        location(&absolute, home.as_deref()),
+        args.allow_weaker,
+    );
+    checked.map_err(|refused| {
+        let is_weaker = refused.why == Refusal::Weaker;
+        let consent = is_weaker.then_some("; to sign it for those, use --allow-weaker");
+        let consent = consent.unwrap_or_default();
+        let name = args.file.display();
+        let message = format!("{name} was not signed: {}{consent}", refused.reason);
+        Failure::said(message, exit_of(refused.why))
+    })
 }
 
 /// Has minisign sign the text, and returns the signature.
