@@ -268,6 +268,9 @@ fn doctor_says_what_did_not_arrive() {
     // A collector that is away for a while is no fault.
     scene.once();
     assert_eq!(findings(), Value::from(Vec::<Value>::new()));
+    desk.goroam("status")
+        .exits(0)
+        .says("telemetry not sent for ");
     let path = desk.state("state.json");
     let state = std::fs::read_to_string(&path).unwrap();
     let mut changed: Value = serde_json::from_str(&state).unwrap();

@@ -147,10 +147,12 @@ fn ready(status: &Status, page: &Page) -> Option<String> {
 /// refused; 2 turns wait".
 fn telemetry(status: &Status, page: &Page) -> Option<String> {
     let telemetry = status.telemetry.as_ref()?;
-    let mut text = match (&telemetry.failed, telemetry.sent) {
-        (Some(why), _) => format!("not sent: {}", clean(why)),
-        (None, Some(sent)) => format!("sent {} ago", page.ago(sent)),
-        (None, None) => "on".to_owned(),
+    let mut text = match (&telemetry.failed, telemetry.unsent, telemetry.sent) {
+        (Some(why), ..) => format!("not sent: {}", clean(why)),
+        // Without an agent the reason is not known any more.
+        (None, Some(since), _) => format!("not sent for {}", page.ago(since)),
+        (None, None, Some(sent)) => format!("sent {} ago", page.ago(sent)),
+        (None, None, None) => "on".to_owned(),
     };
     if telemetry.queued > 0 {
         text.push_str(&format!("; {} wait", plural(telemetry.queued, "turn")));
@@ -222,7 +224,7 @@ pub(in crate::cli) fn notes(status: &Status) -> Vec<String> {
             ),
         };
         notes.push(format!(
-            "{}: {found}; goroam leaves it until the next switch.{ended} `goroam once` sets it again.",
+            "{}: {found}; goroam leaves it, at most until the next switch.{ended} `goroam once` sets it again.",
             clean(&drift.name)
         ));
     }
@@ -434,8 +436,8 @@ mod tests {
 
 ! GOPROXY is also set in this shell's environment (direct), which wins over
   `go env -w`. `unset GOPROXY` to let goroam's value count.
-! GOSUMDB: another program set it to off; goroam leaves it until the next
-  switch. `goroam once` sets it again.
+! GOSUMDB: another program set it to off; goroam leaves it, at most until the
+  next switch. `goroam once` sets it again.
 ! no go\u{fffd}[2J command
 ";
 
