@@ -93,23 +93,23 @@ const RESTS: u32 = 2;
 
 /// Allows an event at once, and repeats only after longer and longer waits.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(super) struct Throttle {
     /// The first wait and the longest.
     waits: (Duration, Duration),
     last: Option<(Instant, Duration)>,
 }
 
-impl Backoff {
+impl Throttle {
     /// For notes of drift in the journal.
-    pub(super) fn of_notes() -> Backoff {
+    pub(super) fn of_notes() -> Throttle {
         let (waits, last) = (NOTES, None);
-        Backoff { waits, last }
+        Throttle { waits, last }
     }
 
     /// For writing a value again that another program has changed.
-    pub(super) fn of_corrections() -> Backoff {
+    pub(super) fn of_corrections() -> Throttle {
         let (waits, last) = (CORRECTIONS, None);
-        Backoff { waits, last }
+        Throttle { waits, last }
     }
 
     /// Reports whether the event may happen now; the error is the moment from which it may.
@@ -184,15 +184,15 @@ pub(super) fn is_there(path: &Path) -> bool {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::Backoff;
+    use super::Throttle;
 
     #[test]
     fn who_insists_is_answered_ever_more_rarely() {
-        let (mut restraint, start) = (Backoff::of_notes(), Instant::now());
+        let (mut throttle, start) = (Throttle::of_notes(), Instant::now());
         let mut times = Vec::new();
         for tick in 0..100_000_u64 {
             let now = start + Duration::from_millis(tick * 100);
-            if restraint.take(now).is_ok() {
+            if throttle.take(now).is_ok() {
                 times.push(tick / 10);
             }
         }
@@ -204,30 +204,27 @@ mod tests {
 
     #[test]
     fn after_a_rest_the_next_one_is_answered_at_once() {
-        let (mut restraint, start) = (Backoff::of_notes(), Instant::now());
-        assert_eq!(restraint.take(start), Ok(()));
+        let (mut throttle, start) = (Throttle::of_notes(), Instant::now());
+        assert_eq!(throttle.take(start), Ok(()));
         let soon = start + Duration::from_millis(100);
+        assert_eq!(throttle.take(soon), Err(start + Duration::from_millis(500)));
         assert_eq!(
-            restraint.take(soon),
-            Err(start + Duration::from_millis(500))
-        );
-        assert_eq!(
-            restraint.until_rested(soon),
+            throttle.until_rested(soon),
             Some(start + Duration::from_secs(60))
         );
         let later = start + Duration::from_secs(61);
-        assert_eq!(restraint.take(later), Ok(()));
+        assert_eq!(throttle.take(later), Ok(()));
         let more = later + Duration::from_millis(600);
-        assert_eq!(restraint.take(more), Ok(()));
-        assert_eq!(restraint.until_rested(more + Duration::from_secs(61)), None);
+        assert_eq!(throttle.take(more), Ok(()));
+        assert_eq!(throttle.until_rested(more + Duration::from_secs(61)), None);
     }
 
     #[test]
     fn a_program_that_insists_is_corrected_after_minutes_and_in_the_end_once_an_hour() {
-        let (mut restraint, start) = (Backoff::of_corrections(), Instant::now());
+        let (mut throttle, start) = (Throttle::of_corrections(), Instant::now());
         let mut minutes = Vec::new();
         for second in 0..86_400_u64 {
-            if restraint.take(start + Duration::from_secs(second)).is_ok() {
+            if throttle.take(start + Duration::from_secs(second)).is_ok() {
                 minutes.push(second / 60);
             }
         }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::binary_update::BinaryUpdate;
-use super::clock::{self, Absence, Backoff, Timers, due, is_there, jitter};
+use super::clock::{self, Absence, Throttle, Timers, due, is_there, jitter};
 use super::command::{Answer, Cause, Reply};
 use super::early::EarlyTurns;
 use super::error::Error;
@@ -76,9 +76,9 @@ pub(super) struct Agent {
     /// The round to begin when the current one, which may not be dropped, has ended.
     next_round: Option<Cause>,
     /// Limits the corrections of `on_drift = "restore"`.
-    corrections: Backoff,
+    corrections: Throttle,
     /// Limits the journal's notes of drift.
-    notes: Backoff,
+    notes: Throttle,
     /// A report that another program keeps changing what goroam writes.
     fight: Option<String>,
     pub(super) relay: RelayControl,
@@ -134,8 +134,8 @@ impl Agent {
             doubtful_rounds: 0,
             unproven: None,
             next_round: None,
-            corrections: Backoff::of_corrections(),
-            notes: Backoff::of_notes(),
+            corrections: Throttle::of_corrections(),
+            notes: Throttle::of_notes(),
             fight: None,
             relay: RelayControl::new(inherited),
             policy_trouble: None,

@@ -13,7 +13,7 @@ use crate::bounded;
 use crate::model::plural;
 use crate::policy::file::parse_scenarios;
 use crate::policy::layers::{Layer, LayerKind, PolicyText};
-use crate::policy::scenario::{Difference, Judgement, Scenario, judge};
+use crate::policy::scenario::{Difference, Scenario, ScenarioResult, judge};
 use crate::policy::{Considered, Policy, PolicyFinding};
 
 /// The results of all scenarios.
@@ -27,7 +27,7 @@ struct TestedFile {
     name: String,
     source: PolicyText,
     warnings: Vec<PolicyFinding>,
-    results: Vec<(Scenario, Judgement)>,
+    results: Vec<(Scenario, ScenarioResult)>,
 }
 
 /// The JSON form.
@@ -133,7 +133,7 @@ impl Tested {
         self.failed() == 0
     }
 
-    fn results(&self) -> impl Iterator<Item = (&TestedFile, &Scenario, &Judgement)> {
+    fn results(&self) -> impl Iterator<Item = (&TestedFile, &Scenario, &ScenarioResult)> {
         let files = self.files.iter();
         files.flat_map(|file| {
             file.results
@@ -211,7 +211,7 @@ impl Tested {
 }
 
 /// Prints what differs, and the conditions of the profiles in question.
-fn explain(sheet: &mut Sheet, scenario: &Scenario, result: &Judgement) {
+fn explain(sheet: &mut Sheet, scenario: &Scenario, result: &ScenarioResult) {
     for difference in &result.differences {
         let Difference {
             what,

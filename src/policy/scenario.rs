@@ -60,7 +60,7 @@ pub struct Expectation {
 
 /// What came of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Judgement {
+pub struct ScenarioResult {
     /// What was chosen; `None`: it depends on `needs`.
     pub decision: Option<Decision>,
     /// The missing facts that the choice depends on.
@@ -81,7 +81,7 @@ pub struct Difference {
 }
 
 /// Decides a scenario, and compares with what it expects.
-pub fn judge(policy: &Policy, scenario: &Scenario) -> Judgement {
+pub fn judge(policy: &Policy, scenario: &Scenario) -> ScenarioResult {
     let targets = policy.targets.values();
     let seen = targets.filter_map(|target| Some((target.name.clone(), answer(scenario, target)?)));
     let facts = DecisionFacts {
@@ -96,7 +96,7 @@ pub fn judge(policy: &Policy, scenario: &Scenario) -> Judgement {
         None => open(policy, facts, None),
         Some(_) => Vec::new(),
     };
-    let mut judgement = Judgement {
+    let mut judgement = ScenarioResult {
         decision,
         needs,
         differences: Vec::new(),
@@ -105,7 +105,7 @@ pub fn judge(policy: &Policy, scenario: &Scenario) -> Judgement {
     judgement
 }
 
-impl Judgement {
+impl ScenarioResult {
     /// Describes the choice: "office", or what it depends on.
     pub fn outcome(&self) -> String {
         match &self.decision {

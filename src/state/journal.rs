@@ -305,6 +305,7 @@ impl Journal {
             (Some(_), Err(error)) => Err(error),
         }
     }
+
     /// Returns the newest line, to be kept elsewhere; `None`: there is none.
     ///
     /// # Errors

@@ -101,7 +101,6 @@ fn numbered(
         ("expires", in_seconds(expires)),
     ];
     let mut text = set_keys(draft, "policy", &values).map_err(failed)?;
-    let is_new = text_of_last.as_deref().map(content_hash) != Some(content_hash(draft));
     let percent = args
         .percent
         .or(before.rollout.as_ref().map(|rollout| rollout.percent));
@@ -109,23 +108,14 @@ fn numbered(
         return Ok(text);
     };
     if before.rollout.is_none() && !text.contains("[policy.rollout]") {
-        let at = text.find("\n[").and_then(|first| {
-            let behind = text.get(first + 1..)?;
-            let is_own = behind.starts_with("[policy]");
-            is_own
-                .then(|| behind.find("\n[").map(|next| first + 1 + next))
-                .flatten()
-        });
-        let at = at.unwrap_or(text.len());
+        let at = end_of_policy(&text);
         text.insert_str(at, "\n[policy.rollout]\n");
     }
     let mut values = vec![("percent", percent.to_string())];
     // Of the same content more and more machines have to be chosen; of other content, others.
-    let is_missing = before
-        .rollout
-        .as_ref()
-        .is_none_or(|rollout| rollout.salt.is_empty());
-    if is_new || is_missing {
+    let is_new = text_of_last.as_deref().map(content_hash) != Some(content_hash(draft));
+    let rollout = before.rollout.as_ref();
+    if is_new || rollout.is_none_or(|rollout| rollout.salt.is_empty()) {
         values.push(("salt", format!("{:?}", salt())));
         if let Some(last_text) = &text_of_last {
             let sha256 = sha256_hex(last_text.as_bytes());
@@ -139,6 +129,19 @@ fn numbered(
         }
     }
     set_keys(&text, "policy.rollout", &values).map_err(failed)
+}
+
+/// Returns where `[policy]` ends if it is the first section behind other lines, or else the end of the
+/// text: TOML allows a part of it there, too.
+fn end_of_policy(text: &str) -> usize {
+    let mut sections = text.match_indices("\n[").map(|(at, _)| at);
+    let is_policy = |at: &usize| {
+        text.get(*at..)
+            .unwrap_or_default()
+            .starts_with("\n[policy]")
+    };
+    let behind = sections.next().filter(is_policy).and(sections.next());
+    behind.unwrap_or(text.len())
 }
 
 /// Checks the text as each machine will, once this key has signed it.
