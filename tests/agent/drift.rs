@@ -138,7 +138,7 @@ fn two_programs_that_insist_come_to_rest_and_it_is_told() {
     let _agent = desk.agent();
     let before = desk.history().len();
     // A real program that insists.
-    let mut insists = desk.shell("while :; do go env -w GOPROXY=direct; done");
+    let insists = desk.shell("while :; do go env -w GOPROXY=direct; done");
     let told = wait_until("it is told", || {
         let troubles = desk.status()["troubles"].to_string();
         let is_told = troubles.contains("sets GOPROXY to direct again and again");
@@ -154,8 +154,7 @@ fn two_programs_that_insist_come_to_rest_and_it_is_told() {
             .then_some(turns)
             .ok_or(format!("{more} turns more"))
     });
-    insists.kill().unwrap();
-    insists.wait().unwrap();
+    drop(insists);
     // One correction, one note that it is fighting, and the notes of what was set by hand.
     let turns = quiet - before;
     assert!(

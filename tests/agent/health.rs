@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::go;
-use crate::resident::{Desk, wait_until};
+use crate::resident::{Desk, Program, wait_until};
 
 pub(crate) const SECRET: &str = "s3cret-0123456789";
 
@@ -179,16 +179,6 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Seen>>, answer: &Mutex<String>)
         let _ = reader.read(&mut [0]);
     }
     stream.write_all(answer.as_bytes()).ok()
-}
-
-/// A program that ends with the test.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _gone = self.0.wait();
-    }
 }
 
 /// What a script of the lab prints; `None`, with a line that says so, where it cannot.

@@ -43,10 +43,10 @@ impl Desk {
     }
 
     /// A running shell with these words.
-    pub(crate) fn shell(&self, words: &str) -> std::process::Child {
+    pub(crate) fn shell(&self, words: &str) -> Program {
         let run = self.in_path(self.user.run("sh")).arg("-c").arg(words);
         let run = run.env("GOTOOLCHAIN", "local").env("GOTELEMETRY", "off");
-        run.command().spawn().unwrap()
+        Program(run.command().spawn().unwrap())
     }
 
     /// The go env file.
@@ -155,6 +155,16 @@ impl Drop for Resident {
     fn drop(&mut self) {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
+    }
+}
+
+/// A program that ends with the test.
+pub(crate) struct Program(pub(crate) Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
     }
 }
 
