@@ -2,7 +2,8 @@
 //! failures.
 
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
+use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use crate::binaries::{self, Binary};
@@ -104,18 +105,29 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     let of_packages = |binary: &Binary| binary.name.contains("packag");
     let mut users = late.iter().chain(&labs);
     let packed = users.any(|each| of_packages(each) && each.has_test(filter));
-    // The lab's tests mostly wait for networks, so Wine's tests run at the same time.
     let (packaged, labs): (Vec<_>, Vec<_>) = labs.into_iter().partition(of_packages);
-    let (compiled, packages) = std::thread::scope(|scope| {
+    // Optimising a release and checking one crate keep one processor busy each, so both happen at
+    // the same time. The lab's tests mostly wait for networks, so Wine's tests run beside them.
+    std::thread::scope(|scope| {
+        let (tell, packages) = mpsc::channel();
+        let checks = scope.spawn(move || {
+            let mut report = Report::default();
+            check(filter, crossed, &mut report);
+            report
+        });
+        let built = scope.spawn(move || {
+            let mut report = Report::default();
+            let built = build(quick, crossed, packed, &tell, &mut report);
+            (report, built)
+        });
         let late = &late;
         let beside = scope.spawn(move || {
-            let mut report = Report::default();
-            let compiled = compile(quick, filter, crossed, packed, &mut report);
-            let ran = report.step("tests under Wine and of packages", |report| {
-                let late = late.iter().chain(&compiled.windows);
-                side_by_side(late, filter, &compiled.packages, report)
-            });
-            (report, ran.map(|()| compiled.packages))
+            let (mut report, built) = joined(built)?;
+            report.step("tests under Wine and of packages", |report| {
+                let late = late.iter().chain(&built.windows);
+                side_by_side(late, filter, &built.packages, report)
+            })?;
+            Ok::<_, String>(report)
         });
         report.step("tests", |report| {
             side_by_side(others.iter(), filter, NO_PACKAGES, report)?;
@@ -124,13 +136,21 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
         report.step("tests in the lab", |report| {
             in_the_lab(&labs, quick, filter, NO_PACKAGES, report)
         })?;
-        let beside = beside.join();
-        beside.map_err(|_| "compiling beside the tests panicked".to_owned())
-    })?;
-    report.add(compiled);
-    report.step("tests of packages in the lab", |report| {
-        in_the_lab(&packaged, quick, filter, &packages?, report)
+        let packages = packages.recv();
+        let packages = packages.map_err(|_| "building the packages panicked".to_owned())?;
+        report.step("tests of packages in the lab", |report| {
+            in_the_lab(&packaged, quick, filter, &packages, report)
+        })?;
+        report.add(joined(checks)?);
+        report.add(joined(beside)??);
+        Ok(())
     })
+}
+
+/// Waits for a thread of the suite.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> Result<T> {
+    let done = thread.join();
+    done.map_err(|_| "compiling beside the tests panicked".to_owned())
 }
 
 /// Runs binaries that need the lab, one at a time: there is one lab.
@@ -195,33 +215,41 @@ fn prepare(quick: bool) -> (Report, Result) {
     (report, crossed)
 }
 
-/// The results of compiling that takes place during the first tests.
-struct Compiled {
+/// The results of building that takes place during the first tests.
+struct Built {
     /// The test binaries for Windows.
     windows: Vec<Binary>,
     /// The directory with a release's packages, or why there is none.
     packages: String,
 }
 
-fn compile(
+/// Builds what the late tests use; sends the packages' directory as soon as they are there.
+fn build(
     quick: bool,
-    filter: Option<&str>,
     crossed: bool,
     packed: bool,
+    tell: &mpsc::Sender<String>,
     report: &mut Report,
-) -> Compiled {
+) -> Built {
     // The tests should have the machine's full speed.
     run::step_back();
-    if filter.is_none() {
-        checked("clippy", &CLIPPY, report);
-    }
-    let windows = if crossed {
-        crossed_binaries(filter, report)
-    } else {
-        Vec::new()
-    };
     let packages = packages(quick, packed, report);
-    Compiled { windows, packages }
+    let _ = tell.send(packages.clone());
+    let windows = if crossed { windows(report) } else { Vec::new() };
+    Built { windows, packages }
+}
+
+/// Runs clippy for each system, unless one test was requested.
+fn check(filter: Option<&str>, crossed: bool, report: &mut Report) {
+    run::step_back();
+    if filter.is_some() {
+        return;
+    }
+    // First, since building for Windows waits for it.
+    if crossed {
+        cross_checks(report);
+    }
+    checked("clippy", &CLIPPY, report);
 }
 
 /// Runs the checks and tests for Windows and macOS.
@@ -229,19 +257,22 @@ fn other_systems(filter: Option<&str>, report: &mut Report) -> Result {
     cross::prepare()?;
     let mut binaries = binaries::build()?;
     binaries.retain(|binary| binary.name.starts_with("tests/wine"));
-    binaries.extend(crossed_binaries(filter, report));
+    if filter.is_none() {
+        cross_checks(report);
+    }
+    binaries.extend(windows(report));
     side_by_side(binaries.iter(), filter, NO_PACKAGES, report)
 }
 
-/// Checks for both other systems, unless one test was requested, and builds for Windows; returns
-/// the test binaries.
-fn crossed_binaries(filter: Option<&str>, report: &mut Report) -> Vec<Binary> {
-    if filter.is_none() {
-        for (name, mut command) in cross::checks() {
-            let passed = report.check(&format!("cross: {name}"), &mut command);
-            report.total.passed += usize::from(passed);
-        }
+fn cross_checks(report: &mut Report) {
+    for (name, mut command) in cross::checks() {
+        let passed = report.check(&format!("cross: {name}"), &mut command);
+        report.total.passed += usize::from(passed);
     }
+}
+
+/// Builds for Windows; returns the test binaries.
+fn windows(report: &mut Report) -> Vec<Binary> {
     match report.step("building for Windows", |_| cross::build_for_wine()) {
         Ok(text) => binaries::listed(&text),
         Err(why) => {
