@@ -234,7 +234,7 @@ fn a_policy_that_weakens_verification_needs_the_machines_consent() {
         let reason = machine.refuses(&key, &with(2, "", &office(value)), Refusal::Weaker);
         assert!(reason.contains("office"), "{reason}");
     }
-    // Nor does a fleet decide which programs run, or which other database is believed.
+    // Nor does a fleet decide which programs run.
     for value in [
         "GOFLAGS = \"'-toolexec=sh -c id'\"",
         "GOFLAGS = \"-v --exec=/bin/id\"",
@@ -243,7 +243,6 @@ fn a_policy_that_weakens_verification_needs_the_machines_consent() {
         "GOCACHEPROG = \"/bin/id\"",
         "CC = \"sh -c id\"",
         "CGO_CFLAGS = \"-wrapper sh,-c,id\"",
-        "GOSUMDB = \"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\"",
     ] {
         let reason = machine.refuses(&key, &with(2, "", &office(value)), Refusal::Weaker);
         assert!(
@@ -255,8 +254,11 @@ fn a_policy_that_weakens_verification_needs_the_machines_consent() {
     machine.refuses(&key, &with(2, "", &agent), Refusal::Weaker);
     let free = "GOAUTH = \"netrc; git /src\"\nGOFLAGS = \"-trimpath -ldflags=-s\"\nCGO_ENABLED = \"0\"\nCC = \"\"\n\
                 GOSUMDB = \"sum.golang.org https://sum.corp.example\"";
+    let own = "GOSUMDB = \"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\"";
     let mut other = Machine::following(&[&key]);
     other.takes(&key, &with(2, "", &office(free)));
+    // A company's own database: everything is still verified, with the key that is in the policy.
+    other.takes(&key, &with(3, "", &office(own)));
     let plain = office("GOFLAGS = \"-trimpath\"").replace("https://goproxy", "http://goproxy");
     machine.refuses(&key, &with(2, "", &plain), Refusal::Weaker);
     let project = format!(

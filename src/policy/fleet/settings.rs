@@ -5,8 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::keys::FleetKey;
-use crate::model::sumdb::SUM_GOLANG_ORG;
-use crate::model::{SumDb, TargetKind, VerifierKey};
+use crate::model::TargetKind;
 use crate::policy::expand::resolve;
 use crate::policy::goflags;
 use crate::policy::loosen::is_plain_http;
@@ -100,7 +99,7 @@ const PROGRAMS: [&str; 7] = [
     "PKG_CONFIG",
 ];
 
-/// Says how a value has go run a program, or believe another checksum database.
+/// Says how a value has go run a program.
 fn program(variable: &str, value: &str) -> Option<String> {
     let is_own = |word: Option<&str>| matches!(word, None | Some("off" | "netrc" | "git"));
     let runs = match variable {
@@ -108,14 +107,6 @@ fn program(variable: &str, value: &str) -> Option<String> {
             .split(';')
             .all(|it| is_own(it.split_whitespace().next())),
         "GOFLAGS" => goflags::runs_a_program(value),
-        "GOSUMDB" => {
-            let public = VerifierKey::parse(SUM_GOLANG_ORG).ok();
-            let SumDb::Database { key, .. } = SumDb::parse(value).ok()? else {
-                return None;
-            };
-            return (Some(key) != public)
-                .then(|| "GOSUMDB is another database than sum.golang.org".to_owned());
-        }
         // A compiler's flags may name plug-ins.
         _ => {
             PROGRAMS.contains(&variable)
