@@ -15,11 +15,13 @@ use crate::model::mask::mask;
 use crate::model::status::{FleetRefusal, FleetStatus};
 use crate::model::{Host, Limits};
 use crate::paths::Paths;
-use crate::policy::file::{PolicyLocation, fleet_settings, has_fleet, header};
+use crate::policy::PolicyFinding;
+use crate::policy::file::{PolicyLocation, fleet_settings, has_fleet, header, parse_layers};
 use crate::policy::fleet::{
     FetchEnd, FleetSettings, FleetState, Judge, Judged, MOST_BODY, MOST_SIGNATURE, Offer,
     PolicyHeader, Refusal, Refused, StoreTag, pair_url, previous_url,
 };
+use crate::policy::layers::{Layer, LayerKind};
 use crate::probe::{Fetched, Fetcher};
 use crate::state::file;
 
@@ -195,6 +197,13 @@ impl FleetLayer {
                     continue;
                 }
             };
+            if let Judged::New(new) = &judged
+                && let Some(reason) = clash(&paths, home.as_deref(), new)
+            {
+                let why = Refusal::Policy;
+                refused.get_or_insert(Refused { why, reason });
+                continue;
+            }
             let mut update = FleetUpdate::Unchanged;
             if let Judged::New(new) = judged {
                 state = *new;
@@ -258,6 +267,27 @@ fn judge<'a>(
             home,
         },
     }
+}
+
+/// Says why the policy that would be in force does not fit the machine's file; `None`: it fits, or that
+/// file has errors by itself.
+fn clash(paths: &Paths, home: Option<&Path>, new: &FleetState) -> Option<String> {
+    // Whose file it is does not matter here: it can only make this stricter.
+    let machine = file::read(&paths.machine_policy, MOST_BODY as u64).ok()??;
+    let machine = String::from_utf8(machine).ok()?;
+    let fleet = paths.fleet_text();
+    let layer = |kind, path, text| Layer { kind, path, text };
+    let layers = [
+        layer(LayerKind::Machine, &*paths.machine_policy, &*machine),
+        layer(LayerKind::Fleet, &fleet, new.in_force()?),
+    ];
+    let error = |layers: &[Layer<'_>]| {
+        let findings = parse_layers(layers, home).findings;
+        findings.into_iter().find(PolicyFinding::is_error)
+    };
+    let finding = error(&layers[..1]).is_none().then(|| error(&layers))??;
+    let why = finding.message;
+    Some(format!("it does not fit the machine's file: {why}"))
 }
 
 /// Fetches what one store has, and judges it. Also returns its entity tag.

@@ -150,7 +150,7 @@ fn fifty_machines_follow_one_policy_and_each_is_right_at_each_step() {
         return;
     };
     let machine = format!(
-        "version = 1\n\n[agent]\nrecheck = \"off\"\n\n[fleet]\nurl = {:?}\nkeys = [{:?}, {:?}]\n\
+        "version = 1\n\n[policy]\nlocked = [\"GOFLAGS\"]\n\n[agent]\nrecheck = \"off\"\n\n[fleet]\nurl = {:?}\nkeys = [{:?}, {:?}]\n\
          refresh = \"1s\"\n\n[[profile]]\nname = \"machine\"\nfleet = true\n",
         store.url("policy.toml"),
         first.public,
@@ -195,10 +195,16 @@ fn fifty_machines_follow_one_policy_and_each_is_right_at_each_step() {
     fleet.ask();
     fleet.all_have(|_| 2, Some("weaker"));
 
+    // The machine's file locks GOFLAGS.
+    let flags = format!("{SUM}GOFLAGS = \"-trimpath\"\n");
+    store.put(&policy(3, "", &flags), &first);
+    fleet.ask();
+    fleet.all_have(|_| 2, Some("bad-policy"));
+
     // An outage: nothing changes. What was refused before stays reported.
     store.down(true);
     fleet.ask();
-    fleet.all_have(|_| 2, Some("weaker"));
+    fleet.all_have(|_| 2, Some("bad-policy"));
     let status = fleet.desks[0].status();
     assert_eq!(status["fleet"]["version"], 2);
     wait_until("the outage is reported", || {
@@ -247,6 +253,7 @@ fn fifty_machines_follow_one_policy_and_each_is_right_at_each_step() {
         "expired at",
         "rolled back",
         "weakens verification",
+        "GOFLAGS is locked by /etc/goroam/goroam.toml:4",
         "has retired",
     ] {
         assert!(history.contains(news), "{news}: {history}");
