@@ -334,7 +334,11 @@ async fn the_list_of_profiles_asks_nothing_that_a_running_agent_has_asked() {
     assert!(!server.seen().is_empty(), "nobody else has asked");
     let _agent = agent(&user);
     assert_eq!(turns(&user, 1).await[0].0, "corp");
-    let asked = server.seen().len();
-    assert_eq!(holds(), [Some(true); 2]);
-    assert_eq!(server.seen().len(), asked);
+    // The agent may still ask for a moment after its first turn. A list that asks does so each time.
+    let asks_nothing = (0..20).any(|_| {
+        let asked = server.seen().len();
+        assert_eq!(holds(), [Some(true); 2]);
+        server.seen().len() == asked
+    });
+    assert!(asks_nothing, "{:?}", server.seen().len());
 }
