@@ -230,13 +230,15 @@ impl<'a> ProbeSession<'a> {
             .await
     }
 
-    /// Does the same for a page, which go never requests: behind a proxy reqwest fetches it.
+    /// Does the same for a page, which go never requests: behind a proxy reqwest fetches one over https.
     pub(super) async fn page(
         &mut self,
         url: &Url,
         want: WantedBody,
     ) -> Result<HttpAnswer, ProbeFailure> {
         let via = self.via(url)?;
+        // In clear, interim answers without end would keep hyper, and with it the thread, busy.
+        let via = via.filter(|_| url.scheme() == "https");
         let Some(way) = via.and_then(|via| Some((proxied::proxy(via, url)?, via))) else {
             return self.once(url, want).await;
         };
