@@ -43,8 +43,8 @@ pub struct Counts {
     pub textfile: Option<PathBuf>,
 }
 
-/// The number of targets that are counted. Those that the policy has no more are forgotten only
-/// beyond it: one that comes back goes on counting, since a count with the same start never shrinks.
+/// The number of targets that are counted. Those that left the policy are forgotten only
+/// above it: one that comes back goes on counting, since a count with the same start never shrinks.
 const MOST_TARGETS: usize = 256;
 
 impl Counts {

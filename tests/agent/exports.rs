@@ -265,7 +265,7 @@ fn doctor_says_what_did_not_arrive() {
         let own = Vec::from_iter(all.iter().filter(own).cloned());
         Value::from(own)
     };
-    // A collector that is away for a while is no fault.
+    // A collector may be away for a while: that is not reported.
     scene.once();
     assert_eq!(findings(), Value::from(Vec::<Value>::new()));
     desk.goroam("status")

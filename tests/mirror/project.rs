@@ -245,7 +245,7 @@ impl User {
             .env("COLUMNS", "200")
             .env("PATH", path)
             .env("HOME", &self.home)
-            // Compiled packages are no modules: without this each test compiles net/http again.
+            // The build cache holds no modules. Without this each test compiles net/http again.
             .env("GOCACHE", gocache())
             .env("GOENV", "off")
             .env("GOFLAGS", "-modcacherw")

@@ -298,7 +298,7 @@ impl Reading<'_> {
         table.keys().filter_map(read).collect()
     }
 
-    /// Reports a name that is no target.
+    /// Reports a name that does not name a target.
     fn known_target(&self, name: &Text<'_>) -> Option<()> {
         if self.policy.targets.contains_key(name.value) {
             return Some(());
